@@ -84,9 +84,9 @@ FieldTable headers(std::string_view bytes);  ///< empty when absent
 
 /// What differs in a copy; the rest stays as it is.
 struct PropertyChanges {
-  std::optional<FieldTable> headers;         ///< replaces the table; an empty one removes it
+  std::optional<FieldTable> headers{};         ///< replaces the table; an empty one removes it
   bool drop_expiration = false;
-  std::optional<std::string_view> reply_to;  ///< replaces it
+  std::optional<std::string_view> reply_to{};  ///< replaces it
 };
 
 /// The bytes of `properties` (accepted by scan() or parse()) with the changes made.

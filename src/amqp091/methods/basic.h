@@ -34,13 +34,13 @@ struct BasicConsume {
   static constexpr std::string_view kName = "basic.consume";
   static constexpr Direction kDirection = Direction::kToServer;
   std::uint16_t ticket = 0;
-  std::string_view queue;
-  std::string_view consumer_tag;
+  std::string_view queue{};
+  std::string_view consumer_tag{};
   bool no_local = false;
   bool no_ack = false;
   bool exclusive = false;
   bool nowait = false;
-  FieldTable arguments;
+  FieldTable arguments{};
   static constexpr auto kFields = std::tuple{
       &BasicConsume::ticket, &BasicConsume::queue, &BasicConsume::consumer_tag,
       &BasicConsume::no_local, &BasicConsume::no_ack, &BasicConsume::exclusive,
@@ -52,7 +52,7 @@ struct BasicConsumeOk {
   static constexpr MethodId kId{60, 21};
   static constexpr std::string_view kName = "basic.consume-ok";
   static constexpr Direction kDirection = Direction::kToClient;
-  std::string_view consumer_tag;
+  std::string_view consumer_tag{};
   static constexpr auto kFields = std::tuple{&BasicConsumeOk::consumer_tag};
   bool operator==(const BasicConsumeOk&) const = default;
 };
@@ -61,7 +61,7 @@ struct BasicCancel {
   static constexpr MethodId kId{60, 30};
   static constexpr std::string_view kName = "basic.cancel";
   static constexpr Direction kDirection = Direction::kBoth;
-  std::string_view consumer_tag;
+  std::string_view consumer_tag{};
   bool nowait = false;
   static constexpr auto kFields = std::tuple{&BasicCancel::consumer_tag, &BasicCancel::nowait};
   bool operator==(const BasicCancel&) const = default;
@@ -71,7 +71,7 @@ struct BasicCancelOk {
   static constexpr MethodId kId{60, 31};
   static constexpr std::string_view kName = "basic.cancel-ok";
   static constexpr Direction kDirection = Direction::kBoth;
-  std::string_view consumer_tag;
+  std::string_view consumer_tag{};
   static constexpr auto kFields = std::tuple{&BasicCancelOk::consumer_tag};
   bool operator==(const BasicCancelOk&) const = default;
 };
@@ -82,8 +82,8 @@ struct BasicPublish {
   static constexpr Direction kDirection = Direction::kToServer;
   static constexpr bool kContent = true;
   std::uint16_t ticket = 0;
-  std::string_view exchange;
-  std::string_view routing_key;
+  std::string_view exchange{};
+  std::string_view routing_key{};
   bool mandatory = false;
   bool immediate = false;
   static constexpr auto kFields = std::tuple{
@@ -98,9 +98,9 @@ struct BasicReturn {
   static constexpr Direction kDirection = Direction::kToClient;
   static constexpr bool kContent = true;
   std::uint16_t reply_code = 0;
-  std::string_view reply_text;
-  std::string_view exchange;
-  std::string_view routing_key;
+  std::string_view reply_text{};
+  std::string_view exchange{};
+  std::string_view routing_key{};
   static constexpr auto kFields = std::tuple{
       &BasicReturn::reply_code, &BasicReturn::reply_text, &BasicReturn::exchange,
       &BasicReturn::routing_key};
@@ -112,11 +112,11 @@ struct BasicDeliver {
   static constexpr std::string_view kName = "basic.deliver";
   static constexpr Direction kDirection = Direction::kToClient;
   static constexpr bool kContent = true;
-  std::string_view consumer_tag;
+  std::string_view consumer_tag{};
   std::uint64_t delivery_tag = 0;
   bool redelivered = false;
-  std::string_view exchange;
-  std::string_view routing_key;
+  std::string_view exchange{};
+  std::string_view routing_key{};
   static constexpr auto kFields = std::tuple{
       &BasicDeliver::consumer_tag, &BasicDeliver::delivery_tag, &BasicDeliver::redelivered,
       &BasicDeliver::exchange, &BasicDeliver::routing_key};
@@ -128,7 +128,7 @@ struct BasicGet {
   static constexpr std::string_view kName = "basic.get";
   static constexpr Direction kDirection = Direction::kToServer;
   std::uint16_t ticket = 0;
-  std::string_view queue;
+  std::string_view queue{};
   bool no_ack = false;
   static constexpr auto kFields = std::tuple{
       &BasicGet::ticket, &BasicGet::queue, &BasicGet::no_ack};
@@ -142,8 +142,8 @@ struct BasicGetOk {
   static constexpr bool kContent = true;
   std::uint64_t delivery_tag = 0;
   bool redelivered = false;
-  std::string_view exchange;
-  std::string_view routing_key;
+  std::string_view exchange{};
+  std::string_view routing_key{};
   std::uint32_t message_count = 0;
   static constexpr auto kFields = std::tuple{
       &BasicGetOk::delivery_tag, &BasicGetOk::redelivered, &BasicGetOk::exchange,
@@ -155,7 +155,7 @@ struct BasicGetEmpty {
   static constexpr MethodId kId{60, 72};
   static constexpr std::string_view kName = "basic.get-empty";
   static constexpr Direction kDirection = Direction::kToClient;
-  std::string_view cluster_id;
+  std::string_view cluster_id{};
   static constexpr auto kFields = std::tuple{&BasicGetEmpty::cluster_id};
   bool operator==(const BasicGetEmpty&) const = default;
 };

@@ -13,7 +13,7 @@ struct ChannelOpen {
   static constexpr MethodId kId{20, 10};
   static constexpr std::string_view kName = "channel.open";
   static constexpr Direction kDirection = Direction::kToServer;
-  std::string_view out_of_band;
+  std::string_view out_of_band{};
   static constexpr auto kFields = std::tuple{&ChannelOpen::out_of_band};
   bool operator==(const ChannelOpen&) const = default;
 };
@@ -22,7 +22,7 @@ struct ChannelOpenOk {
   static constexpr MethodId kId{20, 11};
   static constexpr std::string_view kName = "channel.open-ok";
   static constexpr Direction kDirection = Direction::kToClient;
-  LongString channel_id;
+  LongString channel_id{};
   static constexpr auto kFields = std::tuple{&ChannelOpenOk::channel_id};
   bool operator==(const ChannelOpenOk&) const = default;
 };
@@ -50,7 +50,7 @@ struct ChannelClose {
   static constexpr std::string_view kName = "channel.close";
   static constexpr Direction kDirection = Direction::kBoth;
   std::uint16_t reply_code = 0;
-  std::string_view reply_text;
+  std::string_view reply_text{};
   std::uint16_t class_id = 0;
   std::uint16_t method_id = 0;
   static constexpr auto kFields = std::tuple{
@@ -71,7 +71,7 @@ struct AccessRequest {
   static constexpr MethodId kId{30, 10};
   static constexpr std::string_view kName = "access.request";
   static constexpr Direction kDirection = Direction::kToServer;
-  std::string_view realm;
+  std::string_view realm{};
   bool exclusive = false;
   bool passive = false;
   bool active = false;

@@ -15,9 +15,9 @@ struct ConnectionStart {
   static constexpr Direction kDirection = Direction::kToClient;
   std::uint8_t version_major = 0;
   std::uint8_t version_minor = 0;
-  FieldTable server_properties;
-  LongString mechanisms;
-  LongString locales;
+  FieldTable server_properties{};
+  LongString mechanisms{};
+  LongString locales{};
   static constexpr auto kFields = std::tuple{
       &ConnectionStart::version_major, &ConnectionStart::version_minor,
       &ConnectionStart::server_properties, &ConnectionStart::mechanisms,
@@ -29,10 +29,10 @@ struct ConnectionStartOk {
   static constexpr MethodId kId{10, 11};
   static constexpr std::string_view kName = "connection.start-ok";
   static constexpr Direction kDirection = Direction::kToServer;
-  FieldTable client_properties;
-  std::string_view mechanism;
-  LongString response;
-  std::string_view locale;
+  FieldTable client_properties{};
+  std::string_view mechanism{};
+  LongString response{};
+  std::string_view locale{};
   static constexpr auto kFields = std::tuple{
       &ConnectionStartOk::client_properties, &ConnectionStartOk::mechanism,
       &ConnectionStartOk::response, &ConnectionStartOk::locale};
@@ -43,7 +43,7 @@ struct ConnectionSecure {
   static constexpr MethodId kId{10, 20};
   static constexpr std::string_view kName = "connection.secure";
   static constexpr Direction kDirection = Direction::kToClient;
-  LongString challenge;
+  LongString challenge{};
   static constexpr auto kFields = std::tuple{&ConnectionSecure::challenge};
   bool operator==(const ConnectionSecure&) const = default;
 };
@@ -52,7 +52,7 @@ struct ConnectionSecureOk {
   static constexpr MethodId kId{10, 21};
   static constexpr std::string_view kName = "connection.secure-ok";
   static constexpr Direction kDirection = Direction::kToServer;
-  LongString response;
+  LongString response{};
   static constexpr auto kFields = std::tuple{&ConnectionSecureOk::response};
   bool operator==(const ConnectionSecureOk&) const = default;
 };
@@ -86,8 +86,8 @@ struct ConnectionOpen {
   static constexpr MethodId kId{10, 40};
   static constexpr std::string_view kName = "connection.open";
   static constexpr Direction kDirection = Direction::kToServer;
-  std::string_view virtual_host;
-  std::string_view capabilities;
+  std::string_view virtual_host{};
+  std::string_view capabilities{};
   bool insist = false;
   static constexpr auto kFields = std::tuple{
       &ConnectionOpen::virtual_host, &ConnectionOpen::capabilities, &ConnectionOpen::insist};
@@ -98,7 +98,7 @@ struct ConnectionOpenOk {
   static constexpr MethodId kId{10, 41};
   static constexpr std::string_view kName = "connection.open-ok";
   static constexpr Direction kDirection = Direction::kToClient;
-  std::string_view known_hosts;
+  std::string_view known_hosts{};
   static constexpr auto kFields = std::tuple{&ConnectionOpenOk::known_hosts};
   bool operator==(const ConnectionOpenOk&) const = default;
 };
@@ -108,7 +108,7 @@ struct ConnectionClose {
   static constexpr std::string_view kName = "connection.close";
   static constexpr Direction kDirection = Direction::kBoth;
   std::uint16_t reply_code = 0;
-  std::string_view reply_text;
+  std::string_view reply_text{};
   std::uint16_t class_id = 0;
   std::uint16_t method_id = 0;
   static constexpr auto kFields = std::tuple{
@@ -129,7 +129,7 @@ struct ConnectionBlocked {
   static constexpr MethodId kId{10, 60};
   static constexpr std::string_view kName = "connection.blocked";
   static constexpr Direction kDirection = Direction::kToClient;
-  std::string_view reason;
+  std::string_view reason{};
   static constexpr auto kFields = std::tuple{&ConnectionBlocked::reason};
   bool operator==(const ConnectionBlocked&) const = default;
 };
@@ -146,8 +146,8 @@ struct ConnectionUpdateSecret {
   static constexpr MethodId kId{10, 70};
   static constexpr std::string_view kName = "connection.update-secret";
   static constexpr Direction kDirection = Direction::kToServer;
-  LongString new_secret;
-  std::string_view reason;
+  LongString new_secret{};
+  std::string_view reason{};
   static constexpr auto kFields = std::tuple{
       &ConnectionUpdateSecret::new_secret, &ConnectionUpdateSecret::reason};
   bool operator==(const ConnectionUpdateSecret&) const = default;

@@ -14,14 +14,14 @@ struct ExchangeDeclare {
   static constexpr std::string_view kName = "exchange.declare";
   static constexpr Direction kDirection = Direction::kToServer;
   std::uint16_t ticket = 0;
-  std::string_view exchange;
-  std::string_view type;
+  std::string_view exchange{};
+  std::string_view type{};
   bool passive = false;
   bool durable = false;
   bool auto_delete = false;
   bool internal = false;
   bool nowait = false;
-  FieldTable arguments;
+  FieldTable arguments{};
   static constexpr auto kFields = std::tuple{
       &ExchangeDeclare::ticket, &ExchangeDeclare::exchange, &ExchangeDeclare::type,
       &ExchangeDeclare::passive, &ExchangeDeclare::durable, &ExchangeDeclare::auto_delete,
@@ -42,7 +42,7 @@ struct ExchangeDelete {
   static constexpr std::string_view kName = "exchange.delete";
   static constexpr Direction kDirection = Direction::kToServer;
   std::uint16_t ticket = 0;
-  std::string_view exchange;
+  std::string_view exchange{};
   bool if_unused = false;
   bool nowait = false;
   static constexpr auto kFields = std::tuple{
@@ -64,11 +64,11 @@ struct ExchangeBind {
   static constexpr std::string_view kName = "exchange.bind";
   static constexpr Direction kDirection = Direction::kToServer;
   std::uint16_t ticket = 0;
-  std::string_view destination;
-  std::string_view source;
-  std::string_view routing_key;
+  std::string_view destination{};
+  std::string_view source{};
+  std::string_view routing_key{};
   bool nowait = false;
-  FieldTable arguments;
+  FieldTable arguments{};
   static constexpr auto kFields = std::tuple{
       &ExchangeBind::ticket, &ExchangeBind::destination, &ExchangeBind::source,
       &ExchangeBind::routing_key, &ExchangeBind::nowait, &ExchangeBind::arguments};
@@ -88,11 +88,11 @@ struct ExchangeUnbind {
   static constexpr std::string_view kName = "exchange.unbind";
   static constexpr Direction kDirection = Direction::kToServer;
   std::uint16_t ticket = 0;
-  std::string_view destination;
-  std::string_view source;
-  std::string_view routing_key;
+  std::string_view destination{};
+  std::string_view source{};
+  std::string_view routing_key{};
   bool nowait = false;
-  FieldTable arguments;
+  FieldTable arguments{};
   static constexpr auto kFields = std::tuple{
       &ExchangeUnbind::ticket, &ExchangeUnbind::destination, &ExchangeUnbind::source,
       &ExchangeUnbind::routing_key, &ExchangeUnbind::nowait, &ExchangeUnbind::arguments};
@@ -113,13 +113,13 @@ struct QueueDeclare {
   static constexpr std::string_view kName = "queue.declare";
   static constexpr Direction kDirection = Direction::kToServer;
   std::uint16_t ticket = 0;
-  std::string_view queue;
+  std::string_view queue{};
   bool passive = false;
   bool durable = false;
   bool exclusive = false;
   bool auto_delete = false;
   bool nowait = false;
-  FieldTable arguments;
+  FieldTable arguments{};
   static constexpr auto kFields = std::tuple{
       &QueueDeclare::ticket, &QueueDeclare::queue, &QueueDeclare::passive,
       &QueueDeclare::durable, &QueueDeclare::exclusive, &QueueDeclare::auto_delete,
@@ -131,7 +131,7 @@ struct QueueDeclareOk {
   static constexpr MethodId kId{50, 11};
   static constexpr std::string_view kName = "queue.declare-ok";
   static constexpr Direction kDirection = Direction::kToClient;
-  std::string_view queue;
+  std::string_view queue{};
   std::uint32_t message_count = 0;
   std::uint32_t consumer_count = 0;
   static constexpr auto kFields = std::tuple{
@@ -144,11 +144,11 @@ struct QueueBind {
   static constexpr std::string_view kName = "queue.bind";
   static constexpr Direction kDirection = Direction::kToServer;
   std::uint16_t ticket = 0;
-  std::string_view queue;
-  std::string_view exchange;
-  std::string_view routing_key;
+  std::string_view queue{};
+  std::string_view exchange{};
+  std::string_view routing_key{};
   bool nowait = false;
-  FieldTable arguments;
+  FieldTable arguments{};
   static constexpr auto kFields = std::tuple{
       &QueueBind::ticket, &QueueBind::queue, &QueueBind::exchange, &QueueBind::routing_key,
       &QueueBind::nowait, &QueueBind::arguments};
@@ -168,7 +168,7 @@ struct QueuePurge {
   static constexpr std::string_view kName = "queue.purge";
   static constexpr Direction kDirection = Direction::kToServer;
   std::uint16_t ticket = 0;
-  std::string_view queue;
+  std::string_view queue{};
   bool nowait = false;
   static constexpr auto kFields = std::tuple{
       &QueuePurge::ticket, &QueuePurge::queue, &QueuePurge::nowait};
@@ -189,7 +189,7 @@ struct QueueDelete {
   static constexpr std::string_view kName = "queue.delete";
   static constexpr Direction kDirection = Direction::kToServer;
   std::uint16_t ticket = 0;
-  std::string_view queue;
+  std::string_view queue{};
   bool if_unused = false;
   bool if_empty = false;
   bool nowait = false;
@@ -213,10 +213,10 @@ struct QueueUnbind {
   static constexpr std::string_view kName = "queue.unbind";
   static constexpr Direction kDirection = Direction::kToServer;
   std::uint16_t ticket = 0;
-  std::string_view queue;
-  std::string_view exchange;
-  std::string_view routing_key;
-  FieldTable arguments;
+  std::string_view queue{};
+  std::string_view exchange{};
+  std::string_view routing_key{};
+  FieldTable arguments{};
   static constexpr auto kFields = std::tuple{
       &QueueUnbind::ticket, &QueueUnbind::queue, &QueueUnbind::exchange,
       &QueueUnbind::routing_key, &QueueUnbind::arguments};
