@@ -210,15 +210,15 @@ DecodeStatus dispatch_among(std::tuple<M...>*, MethodId id, std::string_view arg
   // Comparisons of one number with constants: the compiler makes a switch of them.
   DecodeStatus status = DecodeStatus::kUnknownMethod;
   const std::uint32_t packed = id.packed();
-  (void)((packed == M::kId.packed() &&
-          (status = decode_and_visit<M>(arguments, visitor), true)) || ...);
+  (void)((packed == M::kId.packed() && (status = decode_and_visit<M>(arguments, visitor), true)) ||
+         ...);
   return status;
 }
 
 }  // namespace detail
 
-/// Decodes the arguments of method `id` and calls visitor(const M&). kUnknownMethod when `id` is not
-/// in `Methods` (method::All, ToServer, ToClient); the visitor is called only for kOk.
+/// Decodes the arguments of method `id` and calls visitor(const M&). kUnknownMethod when `id` is
+/// not in `Methods` (method::All, ToServer, ToClient); the visitor is called only for kOk.
 template <class Methods = method::All, class Visitor>
 DecodeStatus dispatch(MethodId id, std::string_view arguments, Visitor&& visitor) {
   return detail::dispatch_among(static_cast<Methods*>(nullptr), id, arguments, visitor);

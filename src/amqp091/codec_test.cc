@@ -12,17 +12,25 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::string_view kTable = "\x01k" "I\0\0\0\x2A" "\x01z" "V"sv;
+constexpr std::string_view kTable =
+    "\x01k"
+    "I\0\0\0\x2A"
+    "\x01z"
+    "V"sv;
 
 /// Different from field to field, so that swapped ones show.
 struct Filler {
   int turn = 0;
   void operator()(bool& field) { field = ++turn % 2 == 1; }
   void operator()(std::string_view& field) { field = "abcdefghijklmnop"sv.substr(0, ++turn % 16); }
-  void operator()(LongString& field) { field.bytes = "\xFF\0long string"sv.substr(0, 3 + ++turn % 8); }
+  void operator()(LongString& field) {
+    field.bytes = "\xFF\0long string"sv.substr(0, 3 + ++turn % 8);
+  }
   void operator()(FieldTable& field) { field.bytes = kTable; }
   template <class T>
-  void operator()(T& field) { field = static_cast<T>(0x0102030405060708u * ++turn); }
+  void operator()(T& field) {
+    field = static_cast<T>(0x0102030405060708u * ++turn);
+  }
 };
 
 template <class M>
@@ -116,15 +124,33 @@ TEST(Dispatch, MethodsOfTheOtherDirectionAreUnknownThere) {
 TEST(Codec, QueueDeclareLooksAsOnTheWire) {
   Buffer out;
   encode_method(out, 1, method::QueueDeclare{.queue = "q", .durable = true, .nowait = true});
-  EXPECT_EQ(out.view(), "\x01\0\x01\0\0\0\x0D" "\0\x32\0\x0A" "\0\0" "\x01q" "\x12" "\0\0\0\0" "\xCE"sv);
+  EXPECT_EQ(out.view(),
+            "\x01\0\x01\0\0\0\x0D"
+            "\0\x32\0\x0A"
+            "\0\0"
+            "\x01q"
+            "\x12"
+            "\0\0\0\0"
+            "\xCE"sv);
 }
 
 TEST(Codec, BasicDeliverLooksAsOnTheWire) {
   Buffer out;
-  encode_method(out, 258, method::BasicDeliver{.consumer_tag = "t", .delivery_tag = 3,
-                                               .redelivered = true, .exchange = "", .routing_key = "k"});
-  EXPECT_EQ(out.view(), "\x01\x01\x02\0\0\0\x12" "\0\x3C\0\x3C" "\x01t" "\0\0\0\0\0\0\0\x03" "\x01"
-                        "\0" "\x01k" "\xCE"sv);
+  encode_method(out, 258,
+                method::BasicDeliver{.consumer_tag = "t",
+                                     .delivery_tag = 3,
+                                     .redelivered = true,
+                                     .exchange = "",
+                                     .routing_key = "k"});
+  EXPECT_EQ(out.view(),
+            "\x01\x01\x02\0\0\0\x12"
+            "\0\x3C\0\x3C"
+            "\x01t"
+            "\0\0\0\0\0\0\0\x03"
+            "\x01"
+            "\0"
+            "\x01k"
+            "\xCE"sv);
 }
 
 TEST(Codec, AShortStringThatIsNotUtf8IsToldApart) {
@@ -136,15 +162,29 @@ TEST(Codec, AShortStringThatIsNotUtf8IsToldApart) {
 
 TEST(Codec, ATableWithAnUnknownLetterIsToldApart) {
   method::QueueUnbind received;
-  EXPECT_EQ(decode("\0\0\0\0\0" "\0\0\0\x03" "\x01k?"sv, received), DecodeStatus::kBadTable);
-  EXPECT_EQ(decode("\0\0\0\0\0" "\0\0\0\x03" "\x01kV"sv, received), DecodeStatus::kOk);
+  EXPECT_EQ(decode("\0\0\0\0\0"
+                   "\0\0\0\x03"
+                   "\x01k?"sv,
+                   received),
+            DecodeStatus::kBadTable);
+  EXPECT_EQ(decode("\0\0\0\0\0"
+                   "\0\0\0\x03"
+                   "\x01kV"sv,
+                   received),
+            DecodeStatus::kOk);
 }
 
 TEST(Codec, ALengthThatReachesPastTheEndIsRefused) {
   method::ConnectionSecure received;
-  EXPECT_EQ(decode("\xFF\xFF\xFF\xFF" "abc"sv, received), DecodeStatus::kBadLength);
+  EXPECT_EQ(decode("\xFF\xFF\xFF\xFF"
+                   "abc"sv,
+                   received),
+            DecodeStatus::kBadLength);
   method::BasicPublish publish;
-  EXPECT_EQ(decode("\0\0\xFF" "abcdef\0\0"sv, publish), DecodeStatus::kBadLength);
+  EXPECT_EQ(decode("\0\0\xFF"
+                   "abcdef\0\0"sv,
+                   publish),
+            DecodeStatus::kBadLength);
 }
 
 TEST(Codec, LongerShortStringsAreCut) {

@@ -21,14 +21,33 @@ constexpr int kNoType = -2;
 
 constexpr int fixed_size(char type) {
   switch (type) {
-    case 'V': return 0;
-    case 't': case 'b': case 'B': return 1;
-    case 's': case 'u': return 2;
-    case 'I': case 'i': case 'f': return 4;
-    case 'D': return 5;
-    case 'l': case 'L': case 'd': case 'T': return 8;
-    case 'S': case 'x': case 'A': case 'F': return kCounted;
-    default: return kNoType;
+    case 'V':
+      return 0;
+    case 't':
+    case 'b':
+    case 'B':
+      return 1;
+    case 's':
+    case 'u':
+      return 2;
+    case 'I':
+    case 'i':
+    case 'f':
+      return 4;
+    case 'D':
+      return 5;
+    case 'l':
+    case 'L':
+    case 'd':
+    case 'T':
+      return 8;
+    case 'S':
+    case 'x':
+    case 'A':
+    case 'F':
+      return kCounted;
+    default:
+      return kNoType;
   }
 }
 
@@ -78,14 +97,22 @@ Status decode_items(std::string_view array, int depth, std::vector<Value>& out) 
 
 FieldType integer_type(char letter) {
   switch (letter) {
-    case 'b': return FieldType::kInt8;
-    case 'B': return FieldType::kUint8;
-    case 's': return FieldType::kInt16;
-    case 'u': return FieldType::kUint16;
-    case 'I': return FieldType::kInt32;
-    case 'i': return FieldType::kUint32;
-    case 'T': return FieldType::kTimestamp;
-    default: return FieldType::kInt64;
+    case 'b':
+      return FieldType::kInt8;
+    case 'B':
+      return FieldType::kUint8;
+    case 's':
+      return FieldType::kInt16;
+    case 'u':
+      return FieldType::kUint16;
+    case 'I':
+      return FieldType::kInt32;
+    case 'i':
+      return FieldType::kUint32;
+    case 'T':
+      return FieldType::kTimestamp;
+    default:
+      return FieldType::kInt64;
   }
 }
 
@@ -102,7 +129,8 @@ Value decode_number(const RawField& field) {
     case 'd':
       return Value::real(std::bit_cast<double>(load_big_endian<std::uint64_t>(at)));
     case 'D':
-      return Value::decimal({load_big_endian<std::uint8_t>(at), load_big_endian<std::uint32_t>(at + 1)});
+      return Value::decimal(
+          {load_big_endian<std::uint8_t>(at), load_big_endian<std::uint32_t>(at + 1)});
     case 'T':
       return Value::integer(load_big_endian<std::int64_t>(at), FieldType::kTimestamp);
     default:
@@ -153,14 +181,30 @@ void counted(Buffer& out, Content&& content) {
 void encode_integer(Buffer& out, FieldType type, std::int64_t value) {
   const auto bits = static_cast<std::uint64_t>(value);
   switch (type) {
-    case FieldType::kInt8: out.u8('b'), out.u8(static_cast<std::uint8_t>(bits)); break;
-    case FieldType::kUint8: out.u8('B'), out.u8(static_cast<std::uint8_t>(bits)); break;
-    case FieldType::kInt16: out.u8('s'), out.u16(static_cast<std::uint16_t>(bits)); break;
-    case FieldType::kUint16: out.u8('u'), out.u16(static_cast<std::uint16_t>(bits)); break;
-    case FieldType::kInt32: out.u8('I'), out.u32(static_cast<std::uint32_t>(bits)); break;
-    case FieldType::kUint32: out.u8('i'), out.u32(static_cast<std::uint32_t>(bits)); break;
-    case FieldType::kTimestamp: out.u8('T'), out.u64(bits); break;
-    default: out.u8('l'), out.u64(bits); break;
+    case FieldType::kInt8:
+      out.u8('b'), out.u8(static_cast<std::uint8_t>(bits));
+      break;
+    case FieldType::kUint8:
+      out.u8('B'), out.u8(static_cast<std::uint8_t>(bits));
+      break;
+    case FieldType::kInt16:
+      out.u8('s'), out.u16(static_cast<std::uint16_t>(bits));
+      break;
+    case FieldType::kUint16:
+      out.u8('u'), out.u16(static_cast<std::uint16_t>(bits));
+      break;
+    case FieldType::kInt32:
+      out.u8('I'), out.u32(static_cast<std::uint32_t>(bits));
+      break;
+    case FieldType::kUint32:
+      out.u8('i'), out.u32(static_cast<std::uint32_t>(bits));
+      break;
+    case FieldType::kTimestamp:
+      out.u8('T'), out.u64(bits);
+      break;
+    default:
+      out.u8('l'), out.u64(bits);
+      break;
   }
 }
 
@@ -218,7 +262,8 @@ bool TableCursor::next(RawField& out) {
     rest_ = {};
     return false;
   }
-  out.value = size == kCounted ? reader.long_string() : reader.bytes(static_cast<std::size_t>(size));
+  out.value =
+      size == kCounted ? reader.long_string() : reader.bytes(static_cast<std::size_t>(size));
   rest_ = reader.rest();
   if (!reader.ok()) {
     error_ = TableError::kTruncated;
@@ -230,14 +275,23 @@ bool TableCursor::next(RawField& out) {
 std::optional<std::int64_t> RawField::integer() const {
   const char* const at = value.data();
   switch (type) {
-    case 'b': return load_big_endian<std::int8_t>(at);
-    case 'B': return load_big_endian<std::uint8_t>(at);
-    case 's': return load_big_endian<std::int16_t>(at);
-    case 'u': return load_big_endian<std::uint16_t>(at);
-    case 'I': return load_big_endian<std::int32_t>(at);
-    case 'i': return load_big_endian<std::uint32_t>(at);
-    case 'l': case 'L': return load_big_endian<std::int64_t>(at);
-    default: return std::nullopt;
+    case 'b':
+      return load_big_endian<std::int8_t>(at);
+    case 'B':
+      return load_big_endian<std::uint8_t>(at);
+    case 's':
+      return load_big_endian<std::int16_t>(at);
+    case 'u':
+      return load_big_endian<std::uint16_t>(at);
+    case 'I':
+      return load_big_endian<std::int32_t>(at);
+    case 'i':
+      return load_big_endian<std::uint32_t>(at);
+    case 'l':
+    case 'L':
+      return load_big_endian<std::int64_t>(at);
+    default:
+      return std::nullopt;
   }
 }
 

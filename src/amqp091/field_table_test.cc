@@ -42,11 +42,16 @@ std::vector<Wire> one_of_each_type() {
       {"f\x3F\xC0\0\0"sv, Value::real(1.5, FieldType::kFloat)},
       {"d\xC0\x04\0\0\0\0\0\0"sv, Value::real(-2.5)},
       {"D\x02\0\0\x01\x3A"sv, Value::decimal({2, 314})},
-      {"S\0\0\0\x03" "a\0\xFF"sv, Value::string(std::string("a\0\xFF", 3))},
+      {"S\0\0\0\x03"
+       "a\0\xFF"sv,
+       Value::string(std::string("a\0\xFF", 3))},
       {"x\0\0\0\x02\x01\x02"sv, Value::binary("\x01\x02")},
       {"T\0\0\0\0\x5F\0\0\x01"sv, Value::integer(0x5F000001, FieldType::kTimestamp)},
-      {"A\0\0\0\x08" "t\x01S\0\0\0\x01x"sv, Value::array(items)},
-      {"F\0\0\0\x07" "\x01kI\0\0\0\x05"sv,
+      {"A\0\0\0\x08"
+       "t\x01S\0\0\0\x01x"sv,
+       Value::array(items)},
+      {"F\0\0\0\x07"
+       "\x01kI\0\0\0\x05"sv,
        Value::table({{"k", Value::integer(5, FieldType::kInt32)}})},
   };
 }
@@ -179,13 +184,17 @@ TEST(FieldTable, RawFieldsGiveNumbersAndTextWithoutDecoding) {
     ASSERT_TRUE(field.decode());
   }
   EXPECT_FALSE(cursor.error());
-  EXPECT_EQ(integers, (std::vector<std::int64_t>{-1, 255, -2, 65534, -2147483648LL, 2147483648LL, -3}));
+  EXPECT_EQ(integers,
+            (std::vector<std::int64_t>{-1, 255, -2, 65534, -2147483648LL, 2147483648LL, -3}));
   EXPECT_EQ(strings, 1);
   EXPECT_EQ(booleans, 2);
 }
 
 TEST(FieldTable, AnArrayIsWalkedWithoutNames) {
-  TableCursor cursor("S\0\0\0\x01" "at\x01"sv, TableCursor::Of::kArray);
+  TableCursor cursor(
+      "S\0\0\0\x01"
+      "at\x01"sv,
+      TableCursor::Of::kArray);
   RawField item;
   ASSERT_TRUE(cursor.next(item));
   EXPECT_EQ(item.value, "a");

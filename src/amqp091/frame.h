@@ -80,8 +80,8 @@ inline FrameStatus parse_frame(std::string_view input, std::uint32_t frame_max, 
   return detail::check_frame(out);
 }
 
-/// How many octets the frame at the beginning of `input` takes once it is complete; 0 when the input
-/// is shorter than a frame header. Lets a reader make room for a large frame.
+/// How many octets the frame at the beginning of `input` takes once it is complete; 0 when the
+/// input is shorter than a frame header. Lets a reader make room for a large frame.
 inline std::size_t announced_size(std::string_view input) {
   if (input.size() < kFrameHeaderSize) return 0;
   return load_big_endian<std::uint32_t>(input.data() + 3) + std::size_t{kFrameOverhead};
@@ -124,7 +124,8 @@ inline std::size_t content_size(std::size_t properties_size, std::size_t body_si
   return header + body_size + (body_size + most - 1) / most * kFrameOverhead;
 }
 
-/// Writes the content header frame; returns its end. `properties`: flags and values, at least "\0\0".
+/// Writes the content header frame; returns its end. `properties`: flags and values, at least
+/// "\0\0".
 char* write_header_frame(char* to, std::uint16_t channel, std::uint64_t body_size,
                          std::string_view properties);
 /// Writes the body frames, none for an empty body, each at most `frame_max` octets (0 = no limit;

@@ -37,8 +37,8 @@ struct FieldTable {
 
 /// A method is a struct with kId, kName, kDirection and kFields, a tuple of pointers to its members
 /// in wire order. The member's type decides how it is written: integers, bool (a bit; consecutive
-/// ones share octets), std::string_view (short string), LongString, FieldTable. Views point into the
-/// received frame. kContent exists, and is true, where a content header and body follow.
+/// ones share octets), std::string_view (short string), LongString, FieldTable. Views point into
+/// the received frame. kContent exists, and is true, where a content header and body follow.
 template <class M>
 constexpr bool has_content() {
   if constexpr (requires { M::kContent; }) return M::kContent;

@@ -41,7 +41,7 @@ TEST(Methods, AreInOrderOfTheirIdsAndNoneIsThereTwice) {
 TEST(Methods, EveryClassHasAsManyAsTheProtocol) {
   std::map<std::uint16_t, int> counts;
   for (const Row& row : rows()) ++counts[row.id.class_id];
-  const std::map<std::uint16_t, int> expected{{10, 14}, {20, 6}, {30, 2}, {40, 8},
+  const std::map<std::uint16_t, int> expected{{10, 14}, {20, 6},  {30, 2}, {40, 8},
                                               {50, 10}, {60, 18}, {85, 2}, {90, 6}};
   EXPECT_EQ(counts, expected);
 }

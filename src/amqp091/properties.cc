@@ -10,12 +10,13 @@ namespace polymq::amqp091 {
 namespace {
 
 /// The members in wire order: the first is flag bit 15, the last bit 2.
-constexpr auto kOrder = std::tuple{
-    &Properties::content_type, &Properties::content_encoding, &Properties::headers,
-    &Properties::delivery_mode, &Properties::priority, &Properties::correlation_id,
-    &Properties::reply_to, &Properties::expiration, &Properties::message_id,
-    &Properties::timestamp, &Properties::type, &Properties::user_id, &Properties::app_id,
-    &Properties::cluster_id};
+constexpr auto kOrder = std::tuple{&Properties::content_type, &Properties::content_encoding,
+                                   &Properties::headers,      &Properties::delivery_mode,
+                                   &Properties::priority,     &Properties::correlation_id,
+                                   &Properties::reply_to,     &Properties::expiration,
+                                   &Properties::message_id,   &Properties::timestamp,
+                                   &Properties::type,         &Properties::user_id,
+                                   &Properties::app_id,       &Properties::cluster_id};
 
 constexpr unsigned kHighestBit = 0x8000;
 constexpr unsigned kMoreFlags = 0x0001;
@@ -62,7 +63,7 @@ PropertiesStatus read_all(std::string_view bytes, Properties& out) {
   ByteReader in(bytes);
   const unsigned flags = in.u16();
   if ((flags & kMoreFlags) != 0) return PropertiesStatus::kBadLength;
-  for_each_property([&]<class T>(std::optional<T> Properties::*member, unsigned bit) {
+  for_each_property([&]<class T>(std::optional<T> Properties::* member, unsigned bit) {
     if ((flags & bit) != 0) out.*member = read<T>(in);
   });
   return in.ok() && in.left() == 0 ? PropertiesStatus::kOk : PropertiesStatus::kBadLength;
@@ -70,12 +71,12 @@ PropertiesStatus read_all(std::string_view bytes, Properties& out) {
 
 /// Steps over everything before `wanted` and reads it.
 template <class T>
-std::optional<T> read_one(std::string_view bytes, std::optional<T> Properties::*wanted) {
+std::optional<T> read_one(std::string_view bytes, std::optional<T> Properties::* wanted) {
   ByteReader in(bytes);
   const unsigned flags = in.u16();
   std::optional<T> found;
   bool done = false;
-  for_each_property([&]<class U>(std::optional<U> Properties::*member, unsigned bit) {
+  for_each_property([&]<class U>(std::optional<U> Properties::* member, unsigned bit) {
     if (done || (flags & bit) == 0) return;
     const U value = read<U>(in);
     if constexpr (std::is_same_v<T, U>) {
@@ -112,11 +113,11 @@ PropertiesStatus scan_slow(std::string_view bytes, HotProperties& out) {
 
 void encode(Buffer& out, const Properties& properties) {
   unsigned flags = 0;
-  for_each_property([&]<class T>(std::optional<T> Properties::*member, unsigned bit) {
+  for_each_property([&]<class T>(std::optional<T> Properties::* member, unsigned bit) {
     if (properties.*member) flags |= bit;
   });
   out.u16(static_cast<std::uint16_t>(flags));
-  for_each_property([&]<class T>(std::optional<T> Properties::*member, unsigned) {
+  for_each_property([&]<class T>(std::optional<T> Properties::* member, unsigned) {
     if (properties.*member) write(out, *(properties.*member));
   });
 }

@@ -1,4 +1,5 @@
-// Basic properties (reference §5): the bytes after a content header's fixed part, to values and back.
+// Basic properties (reference §5): the bytes after a content header's fixed part, to values and
+// back.
 #pragma once
 
 #include <cstdint>
@@ -84,7 +85,7 @@ FieldTable headers(std::string_view bytes);  ///< empty when absent
 
 /// What differs in a copy; the rest stays as it is.
 struct PropertyChanges {
-  std::optional<FieldTable> headers{};         ///< replaces the table; an empty one removes it
+  std::optional<FieldTable> headers{};  ///< replaces the table; an empty one removes it
   bool drop_expiration = false;
   std::optional<std::string_view> reply_to{};  ///< replaces it
 };

@@ -42,7 +42,7 @@ TEST(Properties, AllOfThemComeBack) {
 }
 
 TEST(Properties, EachAloneHasItsFlag) {
-  const auto check = [](auto Properties::*member, int bit) {
+  const auto check = [](auto Properties::* member, int bit) {
     Properties one;
     one.*member = everything().*member;
     const std::string bytes = encode(one);
@@ -151,9 +151,8 @@ TEST(Properties, ACopyDiffersOnlyInWhatWasChanged) {
   expected.headers = FieldTable{"\x01zV"sv};
   expected.expiration = std::nullopt;
   expected.reply_to = "amq.rabbitmq.reply-to.x";
-  const std::string changed = with_changes(bytes, {.headers = expected.headers,
-                                                   .drop_expiration = true,
-                                                   .reply_to = expected.reply_to});
+  const std::string changed = with_changes(
+      bytes, {.headers = expected.headers, .drop_expiration = true, .reply_to = expected.reply_to});
   EXPECT_EQ(changed, encode(expected));
 }
 

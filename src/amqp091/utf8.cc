@@ -5,7 +5,7 @@ namespace polymq::amqp091 {
 namespace {
 
 struct Lead {
-  int more;               // continuation octets that follow
+  int more;                 // continuation octets that follow
   std::uint8_t second_min;  // what the first of them may be: keeps out overlong forms,
   std::uint8_t second_max;  // surrogates and what lies above U+10FFFF
 };

@@ -13,9 +13,9 @@ TEST(Utf8, EveryLengthOfAsciiIsAccepted) {
 }
 
 TEST(Utf8, CharactersOfEverySizeAreAcceptedAtEveryPlace) {
-  for (const std::string character : {"\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF",
-                                      "\xEE\x80\x80", "\xEF\xBF\xBF", "\xF0\x90\x80\x80",
-                                      "\xF4\x8F\xBF\xBF"}) {
+  for (const std::string character :
+       {"\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80",
+        "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"}) {
     for (std::size_t before = 0; before < 20; ++before) {
       EXPECT_TRUE(is_utf8(std::string(before, 'a') + character + "b")) << before;
     }

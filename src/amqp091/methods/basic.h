@@ -16,8 +16,8 @@ struct BasicQos {
   std::uint32_t prefetch_size = 0;
   std::uint16_t prefetch_count = 0;
   bool global = false;
-  static constexpr auto kFields = std::tuple{
-      &BasicQos::prefetch_size, &BasicQos::prefetch_count, &BasicQos::global};
+  static constexpr auto kFields =
+      std::tuple{&BasicQos::prefetch_size, &BasicQos::prefetch_count, &BasicQos::global};
   bool operator==(const BasicQos&) const = default;
 };
 
@@ -41,10 +41,10 @@ struct BasicConsume {
   bool exclusive = false;
   bool nowait = false;
   FieldTable arguments{};
-  static constexpr auto kFields = std::tuple{
-      &BasicConsume::ticket, &BasicConsume::queue, &BasicConsume::consumer_tag,
-      &BasicConsume::no_local, &BasicConsume::no_ack, &BasicConsume::exclusive,
-      &BasicConsume::nowait, &BasicConsume::arguments};
+  static constexpr auto kFields =
+      std::tuple{&BasicConsume::ticket,   &BasicConsume::queue,    &BasicConsume::consumer_tag,
+                 &BasicConsume::no_local, &BasicConsume::no_ack,   &BasicConsume::exclusive,
+                 &BasicConsume::nowait,   &BasicConsume::arguments};
   bool operator==(const BasicConsume&) const = default;
 };
 
@@ -86,9 +86,9 @@ struct BasicPublish {
   std::string_view routing_key{};
   bool mandatory = false;
   bool immediate = false;
-  static constexpr auto kFields = std::tuple{
-      &BasicPublish::ticket, &BasicPublish::exchange, &BasicPublish::routing_key,
-      &BasicPublish::mandatory, &BasicPublish::immediate};
+  static constexpr auto kFields =
+      std::tuple{&BasicPublish::ticket, &BasicPublish::exchange, &BasicPublish::routing_key,
+                 &BasicPublish::mandatory, &BasicPublish::immediate};
   bool operator==(const BasicPublish&) const = default;
 };
 
@@ -101,9 +101,8 @@ struct BasicReturn {
   std::string_view reply_text{};
   std::string_view exchange{};
   std::string_view routing_key{};
-  static constexpr auto kFields = std::tuple{
-      &BasicReturn::reply_code, &BasicReturn::reply_text, &BasicReturn::exchange,
-      &BasicReturn::routing_key};
+  static constexpr auto kFields = std::tuple{&BasicReturn::reply_code, &BasicReturn::reply_text,
+                                             &BasicReturn::exchange, &BasicReturn::routing_key};
   bool operator==(const BasicReturn&) const = default;
 };
 
@@ -117,9 +116,9 @@ struct BasicDeliver {
   bool redelivered = false;
   std::string_view exchange{};
   std::string_view routing_key{};
-  static constexpr auto kFields = std::tuple{
-      &BasicDeliver::consumer_tag, &BasicDeliver::delivery_tag, &BasicDeliver::redelivered,
-      &BasicDeliver::exchange, &BasicDeliver::routing_key};
+  static constexpr auto kFields =
+      std::tuple{&BasicDeliver::consumer_tag, &BasicDeliver::delivery_tag,
+                 &BasicDeliver::redelivered, &BasicDeliver::exchange, &BasicDeliver::routing_key};
   bool operator==(const BasicDeliver&) const = default;
 };
 
@@ -130,8 +129,8 @@ struct BasicGet {
   std::uint16_t ticket = 0;
   std::string_view queue{};
   bool no_ack = false;
-  static constexpr auto kFields = std::tuple{
-      &BasicGet::ticket, &BasicGet::queue, &BasicGet::no_ack};
+  static constexpr auto kFields =
+      std::tuple{&BasicGet::ticket, &BasicGet::queue, &BasicGet::no_ack};
   bool operator==(const BasicGet&) const = default;
 };
 
@@ -145,9 +144,9 @@ struct BasicGetOk {
   std::string_view exchange{};
   std::string_view routing_key{};
   std::uint32_t message_count = 0;
-  static constexpr auto kFields = std::tuple{
-      &BasicGetOk::delivery_tag, &BasicGetOk::redelivered, &BasicGetOk::exchange,
-      &BasicGetOk::routing_key, &BasicGetOk::message_count};
+  static constexpr auto kFields =
+      std::tuple{&BasicGetOk::delivery_tag, &BasicGetOk::redelivered, &BasicGetOk::exchange,
+                 &BasicGetOk::routing_key, &BasicGetOk::message_count};
   bool operator==(const BasicGetOk&) const = default;
 };
 
@@ -213,8 +212,8 @@ struct BasicNack {
   std::uint64_t delivery_tag = 0;
   bool multiple = false;
   bool requeue = false;
-  static constexpr auto kFields = std::tuple{
-      &BasicNack::delivery_tag, &BasicNack::multiple, &BasicNack::requeue};
+  static constexpr auto kFields =
+      std::tuple{&BasicNack::delivery_tag, &BasicNack::multiple, &BasicNack::requeue};
   bool operator==(const BasicNack&) const = default;
 };
 

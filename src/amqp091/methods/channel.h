@@ -53,9 +53,8 @@ struct ChannelClose {
   std::string_view reply_text{};
   std::uint16_t class_id = 0;
   std::uint16_t method_id = 0;
-  static constexpr auto kFields = std::tuple{
-      &ChannelClose::reply_code, &ChannelClose::reply_text, &ChannelClose::class_id,
-      &ChannelClose::method_id};
+  static constexpr auto kFields = std::tuple{&ChannelClose::reply_code, &ChannelClose::reply_text,
+                                             &ChannelClose::class_id, &ChannelClose::method_id};
   bool operator==(const ChannelClose&) const = default;
 };
 
@@ -77,9 +76,9 @@ struct AccessRequest {
   bool active = false;
   bool write = false;
   bool read = false;
-  static constexpr auto kFields = std::tuple{
-      &AccessRequest::realm, &AccessRequest::exclusive, &AccessRequest::passive,
-      &AccessRequest::active, &AccessRequest::write, &AccessRequest::read};
+  static constexpr auto kFields =
+      std::tuple{&AccessRequest::realm,  &AccessRequest::exclusive, &AccessRequest::passive,
+                 &AccessRequest::active, &AccessRequest::write,     &AccessRequest::read};
   bool operator==(const AccessRequest&) const = default;
 };
 

@@ -20,8 +20,7 @@ struct ConnectionStart {
   LongString locales{};
   static constexpr auto kFields = std::tuple{
       &ConnectionStart::version_major, &ConnectionStart::version_minor,
-      &ConnectionStart::server_properties, &ConnectionStart::mechanisms,
-      &ConnectionStart::locales};
+      &ConnectionStart::server_properties, &ConnectionStart::mechanisms, &ConnectionStart::locales};
   bool operator==(const ConnectionStart&) const = default;
 };
 
@@ -33,9 +32,9 @@ struct ConnectionStartOk {
   std::string_view mechanism{};
   LongString response{};
   std::string_view locale{};
-  static constexpr auto kFields = std::tuple{
-      &ConnectionStartOk::client_properties, &ConnectionStartOk::mechanism,
-      &ConnectionStartOk::response, &ConnectionStartOk::locale};
+  static constexpr auto kFields =
+      std::tuple{&ConnectionStartOk::client_properties, &ConnectionStartOk::mechanism,
+                 &ConnectionStartOk::response, &ConnectionStartOk::locale};
   bool operator==(const ConnectionStartOk&) const = default;
 };
 
@@ -77,8 +76,7 @@ struct ConnectionTuneOk {
   std::uint32_t frame_max = 0;
   std::uint16_t heartbeat = 0;
   static constexpr auto kFields = std::tuple{
-      &ConnectionTuneOk::channel_max, &ConnectionTuneOk::frame_max,
-      &ConnectionTuneOk::heartbeat};
+      &ConnectionTuneOk::channel_max, &ConnectionTuneOk::frame_max, &ConnectionTuneOk::heartbeat};
   bool operator==(const ConnectionTuneOk&) const = default;
 };
 
@@ -111,9 +109,9 @@ struct ConnectionClose {
   std::string_view reply_text{};
   std::uint16_t class_id = 0;
   std::uint16_t method_id = 0;
-  static constexpr auto kFields = std::tuple{
-      &ConnectionClose::reply_code, &ConnectionClose::reply_text, &ConnectionClose::class_id,
-      &ConnectionClose::method_id};
+  static constexpr auto kFields =
+      std::tuple{&ConnectionClose::reply_code, &ConnectionClose::reply_text,
+                 &ConnectionClose::class_id, &ConnectionClose::method_id};
   bool operator==(const ConnectionClose&) const = default;
 };
 
@@ -148,8 +146,8 @@ struct ConnectionUpdateSecret {
   static constexpr Direction kDirection = Direction::kToServer;
   LongString new_secret{};
   std::string_view reason{};
-  static constexpr auto kFields = std::tuple{
-      &ConnectionUpdateSecret::new_secret, &ConnectionUpdateSecret::reason};
+  static constexpr auto kFields =
+      std::tuple{&ConnectionUpdateSecret::new_secret, &ConnectionUpdateSecret::reason};
   bool operator==(const ConnectionUpdateSecret&) const = default;
 };
 

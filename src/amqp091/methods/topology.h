@@ -23,9 +23,9 @@ struct ExchangeDeclare {
   bool nowait = false;
   FieldTable arguments{};
   static constexpr auto kFields = std::tuple{
-      &ExchangeDeclare::ticket, &ExchangeDeclare::exchange, &ExchangeDeclare::type,
-      &ExchangeDeclare::passive, &ExchangeDeclare::durable, &ExchangeDeclare::auto_delete,
-      &ExchangeDeclare::internal, &ExchangeDeclare::nowait, &ExchangeDeclare::arguments};
+      &ExchangeDeclare::ticket,   &ExchangeDeclare::exchange, &ExchangeDeclare::type,
+      &ExchangeDeclare::passive,  &ExchangeDeclare::durable,  &ExchangeDeclare::auto_delete,
+      &ExchangeDeclare::internal, &ExchangeDeclare::nowait,   &ExchangeDeclare::arguments};
   bool operator==(const ExchangeDeclare&) const = default;
 };
 
@@ -45,9 +45,8 @@ struct ExchangeDelete {
   std::string_view exchange{};
   bool if_unused = false;
   bool nowait = false;
-  static constexpr auto kFields = std::tuple{
-      &ExchangeDelete::ticket, &ExchangeDelete::exchange, &ExchangeDelete::if_unused,
-      &ExchangeDelete::nowait};
+  static constexpr auto kFields = std::tuple{&ExchangeDelete::ticket, &ExchangeDelete::exchange,
+                                             &ExchangeDelete::if_unused, &ExchangeDelete::nowait};
   bool operator==(const ExchangeDelete&) const = default;
 };
 
@@ -69,9 +68,9 @@ struct ExchangeBind {
   std::string_view routing_key{};
   bool nowait = false;
   FieldTable arguments{};
-  static constexpr auto kFields = std::tuple{
-      &ExchangeBind::ticket, &ExchangeBind::destination, &ExchangeBind::source,
-      &ExchangeBind::routing_key, &ExchangeBind::nowait, &ExchangeBind::arguments};
+  static constexpr auto kFields =
+      std::tuple{&ExchangeBind::ticket,      &ExchangeBind::destination, &ExchangeBind::source,
+                 &ExchangeBind::routing_key, &ExchangeBind::nowait,      &ExchangeBind::arguments};
   bool operator==(const ExchangeBind&) const = default;
 };
 
@@ -93,9 +92,9 @@ struct ExchangeUnbind {
   std::string_view routing_key{};
   bool nowait = false;
   FieldTable arguments{};
-  static constexpr auto kFields = std::tuple{
-      &ExchangeUnbind::ticket, &ExchangeUnbind::destination, &ExchangeUnbind::source,
-      &ExchangeUnbind::routing_key, &ExchangeUnbind::nowait, &ExchangeUnbind::arguments};
+  static constexpr auto kFields = std::tuple{&ExchangeUnbind::ticket, &ExchangeUnbind::destination,
+                                             &ExchangeUnbind::source, &ExchangeUnbind::routing_key,
+                                             &ExchangeUnbind::nowait, &ExchangeUnbind::arguments};
   bool operator==(const ExchangeUnbind&) const = default;
 };
 
@@ -120,10 +119,10 @@ struct QueueDeclare {
   bool auto_delete = false;
   bool nowait = false;
   FieldTable arguments{};
-  static constexpr auto kFields = std::tuple{
-      &QueueDeclare::ticket, &QueueDeclare::queue, &QueueDeclare::passive,
-      &QueueDeclare::durable, &QueueDeclare::exclusive, &QueueDeclare::auto_delete,
-      &QueueDeclare::nowait, &QueueDeclare::arguments};
+  static constexpr auto kFields =
+      std::tuple{&QueueDeclare::ticket,  &QueueDeclare::queue,     &QueueDeclare::passive,
+                 &QueueDeclare::durable, &QueueDeclare::exclusive, &QueueDeclare::auto_delete,
+                 &QueueDeclare::nowait,  &QueueDeclare::arguments};
   bool operator==(const QueueDeclare&) const = default;
 };
 
@@ -134,8 +133,8 @@ struct QueueDeclareOk {
   std::string_view queue{};
   std::uint32_t message_count = 0;
   std::uint32_t consumer_count = 0;
-  static constexpr auto kFields = std::tuple{
-      &QueueDeclareOk::queue, &QueueDeclareOk::message_count, &QueueDeclareOk::consumer_count};
+  static constexpr auto kFields = std::tuple{&QueueDeclareOk::queue, &QueueDeclareOk::message_count,
+                                             &QueueDeclareOk::consumer_count};
   bool operator==(const QueueDeclareOk&) const = default;
 };
 
@@ -149,9 +148,9 @@ struct QueueBind {
   std::string_view routing_key{};
   bool nowait = false;
   FieldTable arguments{};
-  static constexpr auto kFields = std::tuple{
-      &QueueBind::ticket, &QueueBind::queue, &QueueBind::exchange, &QueueBind::routing_key,
-      &QueueBind::nowait, &QueueBind::arguments};
+  static constexpr auto kFields =
+      std::tuple{&QueueBind::ticket,      &QueueBind::queue,  &QueueBind::exchange,
+                 &QueueBind::routing_key, &QueueBind::nowait, &QueueBind::arguments};
   bool operator==(const QueueBind&) const = default;
 };
 
@@ -170,8 +169,8 @@ struct QueuePurge {
   std::uint16_t ticket = 0;
   std::string_view queue{};
   bool nowait = false;
-  static constexpr auto kFields = std::tuple{
-      &QueuePurge::ticket, &QueuePurge::queue, &QueuePurge::nowait};
+  static constexpr auto kFields =
+      std::tuple{&QueuePurge::ticket, &QueuePurge::queue, &QueuePurge::nowait};
   bool operator==(const QueuePurge&) const = default;
 };
 
@@ -193,9 +192,9 @@ struct QueueDelete {
   bool if_unused = false;
   bool if_empty = false;
   bool nowait = false;
-  static constexpr auto kFields = std::tuple{
-      &QueueDelete::ticket, &QueueDelete::queue, &QueueDelete::if_unused,
-      &QueueDelete::if_empty, &QueueDelete::nowait};
+  static constexpr auto kFields =
+      std::tuple{&QueueDelete::ticket, &QueueDelete::queue, &QueueDelete::if_unused,
+                 &QueueDelete::if_empty, &QueueDelete::nowait};
   bool operator==(const QueueDelete&) const = default;
 };
 
@@ -217,9 +216,9 @@ struct QueueUnbind {
   std::string_view exchange{};
   std::string_view routing_key{};
   FieldTable arguments{};
-  static constexpr auto kFields = std::tuple{
-      &QueueUnbind::ticket, &QueueUnbind::queue, &QueueUnbind::exchange,
-      &QueueUnbind::routing_key, &QueueUnbind::arguments};
+  static constexpr auto kFields =
+      std::tuple{&QueueUnbind::ticket, &QueueUnbind::queue, &QueueUnbind::exchange,
+                 &QueueUnbind::routing_key, &QueueUnbind::arguments};
   bool operator==(const QueueUnbind&) const = default;
 };
 
