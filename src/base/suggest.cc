@@ -29,7 +29,8 @@ std::string_view nearest(std::string_view wrong, std::span<const std::string_vie
   constexpr std::size_t kLongestName = 200;  // hostile input shall not cost quadratic time
   if (wrong.size() > kLongestName) return {};
   std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(2, wrong.size() / 3) + 1;
+  const std::size_t few = wrong.size() < 4 ? 1 : 2;
+  std::size_t best_distance = std::max(few, wrong.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {
     const std::size_t distance = edit_distance(wrong, candidate);
     if (distance < best_distance && distance < candidate.size()) {

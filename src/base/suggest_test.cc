@@ -26,6 +26,7 @@ TEST(Suggest, ProposesTheNearestName) {
 
 TEST(Suggest, ProposesNothingForAStranger) {
   EXPECT_EQ(did_you_mean("certificate", kNames), "");
+  EXPECT_EQ(did_you_mean("pxx", kNames), "");
   EXPECT_EQ(did_you_mean("", kNames), "");
   EXPECT_EQ(did_you_mean(std::string(100'000, 'p'), kNames), "");
 }
