@@ -76,6 +76,9 @@ inline PropertiesStatus scan(std::string_view bytes, HotProperties& out) {
   return scan_slow(bytes, out);
 }
 
+/// Is the priority there (bit 11), be it 0?
+inline bool has_priority(std::string_view bytes) { return (bytes[0] & 0x08) != 0; }
+
 /// Single properties out of bytes that scan() or parse() accepted.
 std::optional<std::string_view> correlation_id(std::string_view bytes);
 std::optional<std::string_view> message_id(std::string_view bytes);
