@@ -32,7 +32,7 @@ struct QueueSettings {
   QueueType type = QueueType::kClassic;
   bool single_active_consumer = false;
   bool deduplication = false;
-  DelayedRetry delayed_retry = DelayedRetry::kDisabled;
+  std::optional<DelayedRetry> delayed_retry;
   std::optional<Overflow> overflow;
   std::optional<DeadLetterStrategy> dead_letter_strategy;
   std::optional<std::uint8_t> max_priority;  // classic; 0 = no priorities
@@ -76,7 +76,10 @@ struct QueueDeclaration {
 /// queue 'q' in vhost '/': {value_zero,0}`); kNotImplemented for the stream type.
 EngineResult<QueueSettings> parse_queue_arguments(const QueueDeclaration& declaration);
 
-/// The arguments as they are kept and shown: x-queue-type is always among them.
+/// What a server-made name starts with: "amq.gen", or what x-name-prefix says.
+EngineResult<std::string> server_name_prefix(const Fields& arguments);
+
+/// The arguments as they are kept and shown: x-queue-type is always among them, x-name-prefix never.
 Fields stored_arguments(const Fields& arguments, QueueType type);
 
 /// Is this argument compared when a queue of `type` is declared again?
