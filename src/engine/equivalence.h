@@ -9,19 +9,20 @@
 
 namespace polymq::engine {
 
-/// A queue as it is, or as a client asks for it. Who owns an exclusive queue is checked elsewhere.
+/// A queue as it is.
 struct QueueShape {
+  QueueType type;
   bool durable;
   bool auto_delete;
-  const Fields& arguments;
+  const Fields& arguments;  // as stored_arguments() made them
 };
 
 /// kPrecondition: `inequivalent arg 'durable' for queue 'q' in vhost '/': received 'false' but
 /// current is 'true'`. Fields are compared before arguments; only arguments that mean something to
-/// the queue's type are compared, integers by value whatever their width.
-EngineResult<void> check_queue_equivalence(std::string_view name, std::string_view vhost,
-                                           QueueType type, const QueueShape& current,
-                                           const QueueShape& received);
+/// the queue's type are compared, integers by value whatever their width. Who owns an exclusive
+/// queue is checked elsewhere; whether it is declared durable does not matter.
+EngineResult<void> check_queue_equivalence(const QueueShape& current,
+                                           const QueueDeclaration& received);
 
 struct ExchangeShape {
   std::string_view type;
@@ -31,7 +32,7 @@ struct ExchangeShape {
   const Fields& arguments;
 };
 
-/// Likewise; of the arguments only alternate-exchange is compared.
+/// Likewise. Of the arguments only alternate-exchange is compared.
 EngineResult<void> check_exchange_equivalence(std::string_view name, std::string_view vhost,
                                               const ExchangeShape& current,
                                               const ExchangeShape& received);

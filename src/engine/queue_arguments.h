@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/error.h"
 #include "engine/fields.h"
@@ -19,8 +20,13 @@ enum class DelayedRetry : std::uint8_t { kDisabled, kAll, kFailed, kReturned };
 
 /// "classic", "quorum".
 std::string_view type_name(QueueType type);
+/// How explanations call it: "rabbit_classic_queue", "rabbit_quorum_queue".
+std::string_view module_name(QueueType type);
 /// "drop-head", "reject-publish", "reject-publish-dlx".
 std::string_view to_text(Overflow overflow);
+std::optional<Overflow> overflow_of(std::string_view text);
+/// "disabled", "all", "failed", "returned".
+std::optional<DelayedRetry> delayed_retry_of(std::string_view text);
 
 /// What arguments and policies say of a queue; absent = not limited, or the type's default.
 struct QueueSettings {
@@ -71,9 +77,14 @@ struct QueueDeclaration {
   std::string_view default_type = {};
 };
 
+/// The type that the declaration asks for: x-queue-type, else the default if that suits a queue so
+/// declared, else classic. kPrecondition for an unknown type and for a type that wants a name when
+/// there is none; kNotImplemented for streams.
+EngineResult<QueueType> choose_queue_type(const QueueDeclaration& declaration);
+
 /// Checks a new queue's declaration and reads its arguments. Names that mean nothing to any queue
-/// type are ignored. Errors: kPrecondition with RabbitMQ's words (`invalid arg 'x-expires' for
-/// queue 'q' in vhost '/': {value_zero,0}`); kNotImplemented for the stream type.
+/// type are ignored. Errors: those of choose_queue_type(), and kPrecondition with RabbitMQ's words
+/// (`invalid arg 'x-expires' for queue 'q' in vhost '/': {value_zero,0}`).
 EngineResult<QueueSettings> parse_queue_arguments(const QueueDeclaration& declaration);
 
 /// What a server-made name starts with: "amq.gen", or what x-name-prefix says.
@@ -82,7 +93,7 @@ EngineResult<std::string> server_name_prefix(const Fields& arguments);
 /// The arguments as they are kept and shown: x-queue-type is always among them, x-name-prefix never.
 Fields stored_arguments(const Fields& arguments, QueueType type);
 
-/// Is this argument compared when a queue of `type` is declared again?
-bool compared_on_redeclare(std::string_view argument, QueueType type);
+/// The arguments that mean something to a queue of `type`: those compared on another declaration.
+std::vector<std::string_view> known_queue_arguments(QueueType type);
 
 }  // namespace polymq::engine
