@@ -1,0 +1,70 @@
+// Which ids were seen lately: a bounded memory of hashes, oldest forgotten first.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace polymq::engine {
+
+/// The 128-bit hash of (scope, id). A scope is a group or whatever else ids are unique within.
+struct DeduplicationKey {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  static DeduplicationKey of(std::string_view scope, std::string_view id);
+  bool operator==(const DeduplicationKey&) const = default;
+};
+
+struct DeduplicationLimits {
+  std::size_t entries;                  // at least 1
+  std::optional<std::int64_t> ttl_ms;   // nullopt: only the number of entries limits
+};
+
+/// Shard: one per queue or exchange. No clock: time is handed in. O(1) amortized.
+class DeduplicationWindow {
+ public:
+  explicit DeduplicationWindow(DeduplicationLimits limits) : limits_(limits) {}
+
+  enum class Seen : std::uint8_t { kFresh, kDuplicate };
+  /// Remembers `key` if it is fresh. A duplicate changes nothing, so it does not prolong its
+  /// original's time.
+  Seen insert(DeduplicationKey key, WallMs now);
+  /// Enters a key that was remembered before a restart. In order of their expiry.
+  void restore(DeduplicationKey key, WallMs expiry);
+  /// The original did not come to be after all, or has gone for good.
+  void forget(DeduplicationKey key);
+
+  /// New limits hold for entries to come; too many entries are forgotten at once.
+  void set_limits(DeduplicationLimits limits);
+
+  /// When a key inserted now would be forgotten; kNever without a time limit.
+  WallMs expiry(WallMs now) const { return limits_.ttl_ms ? now + *limits_.ttl_ms : kNever; }
+  /// Entries remembered, of which some may have expired since the last insert.
+  std::size_t size() const { return entries_.size(); }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const DeduplicationKey& key) const { return key.low; }
+  };
+  struct Entry {
+    WallMs expiry;
+    std::uint64_t number;  // tells an entry from an earlier one of the same key
+  };
+  struct Place {
+    DeduplicationKey key;
+    std::uint64_t number;
+  };
+  void drop_oldest();
+  void trim(WallMs now);
+
+  DeduplicationLimits limits_;
+  std::uint64_t next_number_ = 0;
+  boost::unordered_flat_map<DeduplicationKey, Entry, Hash> entries_;
+  std::deque<Place> order_;  // oldest first; places of forgotten entries are skipped
+};
+
+}  // namespace polymq::engine
