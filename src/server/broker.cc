@@ -1,0 +1,224 @@
+// Wiring, starting and stopping.
+#include "server/broker.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "amqp091/property_codec.h"
+#include "base/log.h"
+#include "server/memory_limit.h"
+#include "server/socket_connection.h"
+
+namespace polymq::server {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::size_t shard_count(const Config& config) {
+  if (config.server.shards != 0) return config.server.shards;
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+amqp091::Settings to_settings(const Config& config) {
+  using engine::Value;
+  const auto text = [](std::string_view name, const std::string& value) {
+    return engine::Field{std::string(name), Value::string(value)};
+  };
+  amqp091::Settings settings;
+  settings.server_properties = {
+      text("cluster_name", config.server.cluster_name),
+      text("product", config.server.product),
+      text("version", config.server.compatibility_version),
+      text("platform", "PolyMQ " POLYMQ_VERSION),
+      text("copyright", "Copyright the PolyMQ authors"),
+      text("information", "Licensed under the Apache License 2.0"),
+  };
+  settings.sasl = {config.auth.mechanisms, config.auth.anonymous_user};
+  settings.handshake_timeout = config.amqp.handshake_timeout;
+  settings.heartbeat_s = static_cast<std::uint16_t>(config.amqp.heartbeat.count() / 1000);
+  settings.frame_max = static_cast<std::uint32_t>(config.amqp.frame_max);
+  settings.channel_max = config.amqp.channel_max;
+  settings.initial_frame_max = static_cast<std::uint32_t>(config.amqp.initial_frame_max);
+  settings.max_message_size = config.amqp.max_message_size;
+  settings.max_header_size = static_cast<std::uint32_t>(config.amqp.max_header_size);
+  settings.max_consumers_per_channel = config.amqp.max_consumers_per_channel;
+  settings.consumer_timeout = config.amqp.consumer_timeout;
+  settings.output_buffer_limit = config.amqp.output_buffer_limit;
+  settings.default_prefetch = config.amqp.default_consumer_prefetch;
+  settings.permit_transient_nonexclusive = config.queues.permit_transient_nonexclusive;
+  return settings;
+}
+
+std::optional<std::uint64_t> limit_of(std::int64_t limit) {
+  if (limit < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(limit);
+}
+
+}  // namespace
+
+Broker::Broker(const Config& config, std::shared_ptr<const auth::Directory> directory)
+    : config_(config), settings_(to_settings(config)), admission_(config_, std::move(directory)) {
+  amqp091::register_property_codec();
+  const std::size_t count = shard_count(config);
+  const std::uint64_t memory =
+      watermark_bytes(config.limits.memory_high_watermark, memory_limit());
+  std::vector<ShardRuntime*> all;
+  for (std::size_t i = 0; i < count; ++i) {
+    shards_.push_back(std::make_unique<ShardRuntime>(engine::ShardOptions{
+        .index = static_cast<engine::ShardIndex>(i),
+        .count = static_cast<engine::ShardIndex>(count),
+        .seed = std::random_device{}(),
+        .memory_limit = memory == 0 ? INT64_MAX : static_cast<std::int64_t>(memory)}));
+    all.push_back(shards_.back().get());
+  }
+  for (const auto& shard : shards_) shard->connect(all);
+}
+
+Broker::~Broker() {
+  for (const auto& shard : shards_) shard->stop();
+  for (const auto& shard : shards_) shard->join();
+}
+
+Result<void> Broker::administer(decltype(engine::ControlRequest::what) what) {
+  std::promise<std::string> refused;
+  shards_[engine::kControlShard]->post([&] {
+    shards_[engine::kControlShard]->shard().administer(
+        std::move(what), [&](engine::ReplyBody& body) {
+          const auto* error = std::get_if<engine::EngineError>(&body);
+          refused.set_value(error == nullptr ? "" : error->text);
+        });
+  });
+  if (std::string text = refused.get_future().get(); !text.empty()) return fail(std::move(text));
+  return {};
+}
+
+Result<void> Broker::start() {
+  for (const auto& shard : shards_) shard->start();
+  std::vector<Config::Vhost> vhosts = config_.vhosts;
+  if (std::none_of(vhosts.begin(), vhosts.end(), [](const auto& v) { return v.name == "/"; })) {
+    vhosts.insert(vhosts.begin(), Config::Vhost{"/", {}, {}, {}});
+  }
+  for (const Config::Vhost& vhost : vhosts) {
+    const std::string& type = vhost.default_queue_type.empty() ? config_.queues.default_queue_type
+                                                               : vhost.default_queue_type;
+    auto added = administer(engine::AddVhost{
+        vhost.name, type,
+        {limit_of(vhost.max_queues.value_or(config_.limits.vhost_max_queues))}});
+    if (!added) return added;
+    vhosts_.push_back(vhost.name);
+  }
+  if (auto set = set_policies(config_); !set) return set;
+
+  std::promise<Result<void>> listening;
+  ShardRuntime& acceptor = *shards_.front();
+  acceptor.post([&] {
+    for (const Endpoint& endpoint : config_.amqp.endpoints) {
+      auto listener = std::make_unique<Listener>(
+          acceptor.io(), config_.amqp,
+          [this](int fd, SocketPeer peer) { deal(fd, std::move(peer)); });
+      if (auto opened = listener->open(endpoint); !opened) {
+        return listening.set_value(tl::make_unexpected(opened.error()));
+      }
+      listeners_.push_back(std::move(listener));
+      log::Line(log::Area::kServer, log::Level::kInfo, "listening for AMQP")
+          .with("address", to_text(endpoint));
+    }
+    listening.set_value({});
+  });
+  return listening.get_future().get();
+}
+
+Result<void> Broker::set_policies(const Config& config) {
+  std::map<std::string, std::pair<std::vector<engine::Policy>, std::vector<engine::Policy>>> sets;
+  for (const std::string& vhost : vhosts_) sets[vhost];
+  const auto add = [&](const Config::Policy& wanted, engine::PolicyAuthor author) -> Result<void> {
+    auto made = engine::make_policy(author, {.vhost = wanted.vhost,
+                                             .name = wanted.name,
+                                             .pattern = wanted.pattern,
+                                             .apply_to = wanted.apply_to,
+                                             .priority = wanted.priority,
+                                             .definition = wanted.definition});
+    if (!made) return fail("policy '" + wanted.name + "': " + made.error().text);
+    const auto set = sets.find(wanted.vhost);
+    if (set == sets.end()) {
+      return fail("policy '" + wanted.name + "': no vhost '" + wanted.vhost + "'");
+    }
+    auto& [users, operators] = set->second;
+    (author == engine::PolicyAuthor::kUser ? users : operators).push_back(std::move(*made));
+    return {};
+  };
+  for (const Config::Policy& policy : config.policies) {
+    if (auto added = add(policy, engine::PolicyAuthor::kUser); !added) return added;
+  }
+  for (const Config::Policy& policy : config.operator_policies) {
+    if (auto added = add(policy, engine::PolicyAuthor::kOperator); !added) return added;
+  }
+  for (auto& [vhost, set] : sets) {
+    auto policies = std::make_shared<const engine::PolicySet>(std::move(set.first),
+                                                              std::move(set.second));
+    if (auto done = administer(engine::SetPolicies{vhost, std::move(policies)}); !done) return done;
+  }
+  return {};
+}
+
+Result<void> Broker::reload(const Config& config,
+                            std::shared_ptr<const auth::Directory> directory) {
+  admission_.replace(std::move(directory));
+  return set_policies(config);
+}
+
+// The accepting shard's thread: to each shard in turn.
+void Broker::deal(int fd, SocketPeer peer) {
+  ShardRuntime& target = *shards_[next_shard_];
+  next_shard_ = (next_shard_ + 1) % shards_.size();
+  const auto& trusted = config_.amqp.proxy_networks;
+  const bool proxied = std::any_of(trusted.begin(), trusted.end(), [&](const Network& network) {
+    return network.contains(peer.ip);
+  });
+  target.post([this, &target, fd, peer = std::move(peer.peer), proxied]() mutable {
+    SocketConnection::Socket socket(target.io());
+    boost::system::error_code error;
+    socket.assign(boost::asio::generic::stream_protocol(AF_UNSPEC, 0), fd, error);
+    target.add(std::make_unique<SocketConnection>(target, std::move(socket), std::move(peer),
+                                                  settings_, admission_, proxied));
+  });
+}
+
+std::size_t Broker::connection_count() {
+  std::size_t sum = 0;
+  for (const auto& shard : shards_) {
+    std::promise<std::size_t> count;
+    shard->post([&] { count.set_value(shard->connection_count()); });
+    sum += count.get_future().get();
+  }
+  return sum;
+}
+
+void Broker::stop() {
+  std::promise<void> closed;
+  shards_.front()->post([&] {
+    for (const auto& listener : listeners_) listener->close();
+    listeners_.clear();
+    closed.set_value();
+  });
+  closed.get_future().get();
+  for (const auto& shard : shards_) {
+    shard->post([&runtime = *shard] {
+      runtime.for_each_connection([](SocketConnection& connection) {
+        connection.force_close("broker forced connection closure with reason 'shutdown'");
+      });
+    });
+  }
+  const auto deadline = std::chrono::steady_clock::now() + config_.server.shutdown_timeout;
+  while (connection_count() != 0 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(5ms);
+  }
+  for (const auto& shard : shards_) shard->stop();
+  for (const auto& shard : shards_) shard->join();
+}
+
+}  // namespace polymq::server

@@ -1,0 +1,43 @@
+// The running broker: shards, listeners and what they share.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "amqp091/settings.h"
+#include "server/config/config.h"
+#include "server/connection_admission.h"
+#include "server/listener.h"
+#include "server/shard_runtime.h"
+
+namespace polymq::server {
+
+/// Main thread, but for what it posts to the shards.
+class Broker {
+ public:
+  Broker(const Config& config, std::shared_ptr<const auth::Directory> directory);
+  ~Broker();
+
+  /// Starts the shards, declares vhosts and policies, listens. The error says what failed.
+  Result<void> start();
+  /// New users and policies; connections go on.
+  Result<void> reload(const Config& config, std::shared_ptr<const auth::Directory> directory);
+  /// No new connections; clients are told to go (320). Returns when all have, or at the deadline.
+  void stop();
+
+ private:
+  void deal(int fd, SocketPeer peer);
+  Result<void> administer(decltype(engine::ControlRequest::what) what);
+  Result<void> set_policies(const Config& config);
+  std::size_t connection_count();
+
+  const Config config_;
+  amqp091::Settings settings_;
+  ConnectionAdmission admission_;
+  std::vector<std::unique_ptr<ShardRuntime>> shards_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::size_t next_shard_ = 0;
+  std::vector<std::string> vhosts_;
+};
+
+}  // namespace polymq::server

@@ -1,0 +1,258 @@
+// The loop of a shard's thread.
+#include "server/shard_runtime.h"
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <system_error>
+
+#include "server/socket_connection.h"
+
+namespace polymq::server {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kTick = 250ms;
+/// Large enough to make the kernel's share per message small, small enough for the cache.
+constexpr std::size_t kReadBuffer = 128 * 1024;
+
+MonotonicMs monotonic_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+WallMs wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+int make_event() {
+  const int fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (fd < 0) throw std::system_error(errno, std::system_category(), "eventfd");
+  return fd;
+}
+
+}  // namespace
+
+ShardRuntime::ShardRuntime(const engine::ShardOptions& options)
+    : wake_(io_, make_event()),
+      tick_(io_),
+      engine_timer_(io_),
+      options_(options),
+      shard_(std::make_unique<engine::Shard>(options, *this, store_)),
+      // Wall time as this process sees it never jumps: a clock set meanwhile moves no message.
+      wall_offset_(wall_ms() - monotonic_ms()),
+      read_buffer_(kReadBuffer) {}
+
+ShardRuntime::~ShardRuntime() = default;
+
+void ShardRuntime::connect(std::vector<ShardRuntime*> all) {
+  links_.resize(all.size());
+  inboxes_.resize(all.size(), nullptr);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i] == this) continue;
+    links_[i] = std::make_unique<Link>();
+    links_[i]->to = all[i];
+    all[i]->inboxes_.resize(all.size(), nullptr);
+    all[i]->inboxes_[options_.index] = &links_[i]->mailbox;
+  }
+}
+
+void ShardRuntime::start() {
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), ("shard-" + std::to_string(options_.index)).c_str());
+    run();
+  });
+}
+
+void ShardRuntime::stop() {
+  stopped_ = true;
+  wake();
+}
+
+void ShardRuntime::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void ShardRuntime::post(std::function<void()> task) {
+  boost::asio::post(io_, [this, task = std::move(task)] {
+    begin_turn();
+    task();
+  });
+}
+
+void ShardRuntime::begin_turn() {
+  if (in_turn_) return;
+  in_turn_ = true;
+  const MonotonicMs now = monotonic_ms();
+  shard_->begin_turn({now, now + wall_offset_});
+}
+
+// --- the loop ---------------------------------------------------------------------------------------------
+
+void ShardRuntime::run() {
+  expect_wake();
+  expect_tick();
+  while (!stopped_) {
+    if (more_work_ || mail_waiting()) {
+      io_.poll();
+    } else {
+      wait();
+    }
+    begin_turn();
+    work();
+    in_turn_ = false;
+  }
+  connections_.clear();
+}
+
+void ShardRuntime::wait() {
+  sleeping_.store(true, std::memory_order_seq_cst);
+  if (!mail_waiting() && !stopped_) {
+    if (const WallMs next = shard_->next_timer(); next != kNever) {
+      const WallMs now = monotonic_ms() + wall_offset_;
+      engine_timer_.expires_after(std::chrono::milliseconds(std::max<WallMs>(next - now, 0)));
+      engine_timer_.async_wait([](const boost::system::error_code&) {});
+    }
+    io_.run_one();
+  }
+  sleeping_.store(false, std::memory_order_relaxed);
+  io_.poll();
+}
+
+bool ShardRuntime::mail_waiting() const {
+  return std::any_of(inboxes_.begin(), inboxes_.end(),
+                     [](const Inbox* inbox) { return inbox != nullptr && !inbox->empty(); });
+}
+
+void ShardRuntime::work() {
+  more_work_ = take_mail();
+  resume_connections();
+  more_work_ = shard_->finish_turn() || more_work_;
+  // What was written frees windows, and settles what needs no acknowledgement.
+  while (flush_connections()) more_work_ = shard_->finish_turn() || more_work_;
+  more_work_ = more_work_ || !to_resume_.empty();
+  if (!drain_overflow()) more_work_ = true;
+  wake_others();
+  drop_removed();
+}
+
+// A bounded number, so that sockets get their turn. True when there may be more.
+bool ShardRuntime::take_mail() {
+  bool more = false;
+  for (std::size_t from = 0; from < inboxes_.size(); ++from) {
+    if (inboxes_[from] == nullptr) continue;
+    engine::Envelope envelope;
+    std::size_t taken = 0;
+    while (taken < kMailboxCapacity && inboxes_[from]->take(envelope)) {
+      ++taken;
+      shard_->receive(static_cast<engine::ShardIndex>(from), std::move(envelope));
+    }
+    more = more || taken == kMailboxCapacity;
+  }
+  return more;
+}
+
+void ShardRuntime::resume_connections() {
+  for (SocketConnection* connection : std::exchange(to_resume_, {})) connection->continue_input();
+}
+
+bool ShardRuntime::flush_connections() {
+  const std::vector<SocketConnection*> ready = std::exchange(to_flush_, {});
+  for (SocketConnection* connection : ready) connection->flush();
+  return !ready.empty();
+}
+
+void ShardRuntime::drop_removed() {
+  for (SocketConnection* gone : std::exchange(removed_, {})) {
+    std::erase(to_flush_, gone);
+    std::erase(to_resume_, gone);
+    const std::size_t place = gone->place;
+    connections_[place].swap(connections_.back());
+    connections_[place]->place = place;
+    connections_.pop_back();
+  }
+}
+
+// --- mail -------------------------------------------------------------------------------------------------
+
+void ShardRuntime::send(engine::ShardIndex to, engine::Envelope envelope) {
+  Link& link = *links_[to];
+  link.used = true;
+  if (link.overflow.empty() && link.mailbox.put(envelope)) return;
+  if (link.overflow.empty()) ++overflowing_;
+  link.overflow.push_back(std::move(envelope));
+}
+
+// True when nothing is left over.
+bool ShardRuntime::drain_overflow() {
+  if (overflowing_ == 0) return true;
+  for (const std::unique_ptr<Link>& link : links_) {
+    if (!link || link->overflow.empty()) continue;
+    while (!link->overflow.empty() && link->mailbox.put(link->overflow.front())) {
+      link->overflow.pop_front();
+      link->used = true;
+    }
+    if (link->overflow.empty()) --overflowing_;
+  }
+  if (overflowing_ != 0) return false;
+  for (const auto& connection : connections_) connection->read_if_wanted();
+  return true;
+}
+
+void ShardRuntime::wake_others() {
+  for (const std::unique_ptr<Link>& link : links_) {
+    if (!link || !link->used) continue;
+    link->used = false;
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (link->to->sleeping_.load(std::memory_order_seq_cst)) link->to->wake();
+  }
+}
+
+void ShardRuntime::wake() {
+  const std::uint64_t one = 1;
+  // A full counter means that it is awake already.
+  [[maybe_unused]] const auto written = ::write(wake_.native_handle(), &one, sizeof one);
+}
+
+void ShardRuntime::expect_wake() {
+  wake_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                   [this](const boost::system::error_code& error) {
+                     if (error) return;
+                     std::uint64_t count = 0;
+                     [[maybe_unused]] const auto read =
+                         ::read(wake_.native_handle(), &count, sizeof count);
+                     expect_wake();
+                   });
+}
+
+void ShardRuntime::expect_tick() {
+  tick_.expires_after(kTick);
+  tick_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    begin_turn();
+    const MonotonicMs now = shard_->now().monotonic;
+    for (std::size_t i = 0; i < connections_.size(); ++i) connections_[i]->tick(now);
+    expect_tick();
+  });
+}
+
+// --- connections --------------------------------------------------------------------------------------------
+
+void ShardRuntime::add(std::unique_ptr<SocketConnection> connection) {
+  connection->place = connections_.size();
+  connections_.push_back(std::move(connection));
+  connections_.back()->start();
+}
+
+void ShardRuntime::for_each_connection(const std::function<void(SocketConnection&)>& visit) {
+  for (std::size_t i = 0; i < connections_.size(); ++i) visit(*connections_[i]);
+}
+
+}  // namespace polymq::server

@@ -1,0 +1,109 @@
+// A shard's thread: its event loop, its mailboxes from and to the other shards, its connections.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/mailbox.h"
+#include "engine/shard.h"
+#include "storage/memory_store.h"
+
+namespace polymq::server {
+
+class SocketConnection;
+
+/// All that is done between two waits is a turn: events are handled, mail is exchanged, then every
+/// connection with something to say writes once.
+class ShardRuntime final : public engine::Outbox {
+ public:
+  explicit ShardRuntime(const engine::ShardOptions& options);
+  ~ShardRuntime() override;
+
+  /// Before any start(): who the others are, by index.
+  void connect(std::vector<ShardRuntime*> all);
+  void start();
+  /// Any thread. The loop ends after its current turn.
+  void stop();
+  void join();
+
+  /// Any thread: runs `task` on the shard's thread, within a turn.
+  void post(std::function<void()> task);
+
+  // --- the shard's own thread from here on ---
+  engine::Shard& shard() { return *shard_; }
+  boost::asio::io_context& io() { return io_; }
+  /// Every event handler calls this first: the turn has one time, read when it begins.
+  void begin_turn();
+  void add(std::unique_ptr<SocketConnection> connection);
+  void output_ready(SocketConnection& connection) { to_flush_.push_back(&connection); }
+  void resume(SocketConnection& connection) { to_resume_.push_back(&connection); }
+  /// Destroyed at the end of the turn.
+  void remove(SocketConnection& connection) { removed_.push_back(&connection); }
+  std::size_t connection_count() const { return connections_.size(); }
+  void for_each_connection(const std::function<void(SocketConnection&)>& visit);
+  /// Others are slow to take our mail: publishers should not be read.
+  bool congested() const { return overflowing_ != 0; }
+  /// Where sockets are read into; used up within the handler that filled it.
+  std::vector<char>& read_buffer() { return read_buffer_; }
+
+  // --- engine::Outbox ---
+  void send(engine::ShardIndex to, engine::Envelope envelope) override;
+
+ private:
+  static constexpr std::size_t kMailboxCapacity = 256;
+  using Inbox = Mailbox<engine::Envelope, kMailboxCapacity>;
+  /// To one other shard.
+  struct Link {
+    ShardRuntime* to = nullptr;
+    Inbox mailbox;                          // taken from by `to`
+    std::deque<engine::Envelope> overflow;  // ours: what did not fit
+    bool used = false;                      // in this turn: wake it up if it sleeps
+  };
+
+  void run();
+  void work();
+  bool take_mail();
+  bool drain_overflow();
+  bool flush_connections();
+  void resume_connections();
+  void wake_others();
+  void wake();
+  void wait();
+  bool mail_waiting() const;
+  void expect_wake();
+  void expect_tick();
+  void drop_removed();
+
+  boost::asio::io_context io_{1};
+  boost::asio::posix::stream_descriptor wake_;
+  boost::asio::steady_timer tick_;
+  boost::asio::steady_timer engine_timer_;
+  std::atomic<bool> sleeping_{false};
+  std::atomic<bool> stopped_{false};
+  std::thread thread_;
+  const engine::ShardOptions options_;
+  storage::MemoryStore store_;
+  std::unique_ptr<engine::Shard> shard_;
+  std::vector<std::unique_ptr<Link>> links_;  // by receiving shard; own place is empty
+  std::vector<Inbox*> inboxes_;               // by sending shard
+  std::size_t overflowing_ = 0;
+  bool in_turn_ = false;
+  bool more_work_ = false;
+  WallMs wall_offset_;
+
+  std::vector<std::unique_ptr<SocketConnection>> connections_;
+  std::vector<SocketConnection*> to_flush_;
+  std::vector<SocketConnection*> to_resume_;
+  std::vector<SocketConnection*> congested_;
+  std::vector<SocketConnection*> removed_;
+  std::vector<char> read_buffer_;
+};
+
+}  // namespace polymq::server

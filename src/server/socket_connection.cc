@@ -1,0 +1,206 @@
+// Reads into the shard's shared buffer, one write per turn, orderly and forced closing.
+#include "server/socket_connection.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "base/log.h"
+#include "server/peer.h"
+#include "server/proxy_protocol.h"
+#include "server/shard_runtime.h"
+
+namespace polymq::server {
+namespace {
+
+/// A rest this small is moved in front of the next read in the shared buffer.
+constexpr std::size_t kSmallRest = 32 * 1024;
+constexpr std::size_t kOwnRead = 64 * 1024;
+
+}  // namespace
+
+SocketConnection::SocketConnection(ShardRuntime& runtime, Socket socket, amqp091::Peer peer,
+                                   const amqp091::Settings& settings,
+                                   amqp091::Admission& admission, bool expects_proxy_header)
+    : runtime_(runtime),
+      socket_(std::move(socket)),
+      peer_(std::move(peer)),
+      settings_(settings),
+      admission_(admission),
+      expects_proxy_header_(expects_proxy_header) {}
+
+SocketConnection::~SocketConnection() = default;
+
+void SocketConnection::start() {
+  started_ = runtime_.shard().now().monotonic;
+  if (!expects_proxy_header_) {
+    connection_.emplace(runtime_.shard(), settings_, admission_, *this, peer_);
+  }
+  read_if_wanted();
+}
+
+// --- reading ----------------------------------------------------------------------------------------------
+
+void SocketConnection::read_if_wanted() {
+  if (reading_ || closed_ || (connection_ && !connection_->wants_input()) || runtime_.congested()) {
+    return;
+  }
+  reading_ = true;
+  socket_.async_wait(Socket::wait_read, [this](const boost::system::error_code& error) {
+    if (error) return;  // closed by ourselves
+    runtime_.begin_turn();
+    reading_ = false;
+    on_readable();
+  });
+}
+
+void SocketConnection::on_readable() {
+  std::vector<char>& shared = runtime_.read_buffer();
+  const bool own = input_.size() > kSmallRest;
+  const std::size_t rest = own ? 0 : input_.size();
+  char* to = shared.data() + rest;
+  std::size_t space = shared.size() - rest;
+  if (own) {
+    to = input_.reserve(kOwnRead);
+    space = kOwnRead;
+  }
+  const ssize_t got = ::recv(socket_.native_handle(), to, space, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return read_if_wanted();
+  if (got <= 0) return close_now();
+  if (own) {
+    input_.commit(static_cast<std::size_t>(got));
+    return continue_input();
+  }
+  if (rest != 0) {
+    std::memcpy(shared.data(), input_.view().data(), rest);
+    input_.consume(rest);
+  }
+  feed({shared.data(), rest + static_cast<std::size_t>(got)});
+}
+
+void SocketConnection::continue_input() {
+  resume_noted_ = false;
+  if (closed_) return;
+  if (input_.empty()) return read_if_wanted();
+  // The input may grow by what is left over: it is handed over as a whole first.
+  Buffer pending = std::move(input_);
+  input_ = Buffer();
+  feed(pending.view());
+}
+
+void SocketConnection::feed(std::string_view bytes) {
+  if (!take_proxy_header(bytes)) return;
+  if (connection_) {
+    bytes.remove_prefix(connection_->receive(bytes));
+    connection_->end_of_input();
+  }
+  if (!bytes.empty() && !closed_) input_.append(bytes);
+  if (input_.empty()) input_.release();
+  read_if_wanted();
+}
+
+// False when the header is not complete, or wrong.
+bool SocketConnection::take_proxy_header(std::string_view& bytes) {
+  if (!expects_proxy_header_) return true;
+  const ProxyResult result = parse_proxy_header(bytes);
+  switch (result.kind) {
+    case ProxyResult::Kind::kNeedMore:
+      input_.append(bytes);
+      read_if_wanted();
+      return false;
+    case ProxyResult::Kind::kInvalid:
+      log::Line(log::Area::kConnection, log::Level::kWarning, "no valid PROXY header")
+          .with("peer", peer_.name);
+      close_now();
+      return false;
+    case ProxyResult::Kind::kHeader: break;
+  }
+  expects_proxy_header_ = false;
+  bytes.remove_prefix(result.header.size);
+  peer_ = peer_behind_proxy(peer_, result.header);
+  connection_.emplace(runtime_.shard(), settings_, admission_, *this, peer_);
+  return true;
+}
+
+// --- writing ----------------------------------------------------------------------------------------------
+
+void SocketConnection::output_ready() {
+  if (flush_noted_ || closed_) return;
+  flush_noted_ = true;
+  runtime_.output_ready(*this);
+}
+
+void SocketConnection::flush() {
+  flush_noted_ = false;
+  if (closed_ || !connection_) return;
+  connection_->prepare_output();
+  if (writing_) return;
+  const bool wanted_input = connection_->wants_input();
+  while (!connection_->output().empty()) {
+    const std::string_view bytes = connection_->output().view();
+    const ssize_t sent =
+        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno != EAGAIN) return close_now();
+    if (sent < 0) {
+      writing_ = true;
+      socket_.async_wait(Socket::wait_write, [this](const boost::system::error_code& error) {
+        if (error) return;
+        runtime_.begin_turn();
+        on_writable();
+      });
+      break;
+    }
+    connection_->written(static_cast<std::size_t>(sent));
+  }
+  if (!wanted_input && connection_->wants_input()) resume();
+  if (shut_ && connection_->output().empty() &&
+      close_at_ <= runtime_.shard().now().monotonic) {
+    close_now();
+  }
+}
+
+void SocketConnection::on_writable() {
+  writing_ = false;
+  output_ready();
+}
+
+// --- ending -----------------------------------------------------------------------------------------------
+
+void SocketConnection::resume() {
+  if (resume_noted_) return;
+  resume_noted_ = true;
+  runtime_.resume(*this);
+}
+
+void SocketConnection::shut(std::chrono::milliseconds after) {
+  const MonotonicMs at = runtime_.shard().now().monotonic + after.count();
+  close_at_ = shut_ ? std::min(close_at_, at) : at;
+  shut_ = true;
+  output_ready();
+}
+
+void SocketConnection::tick(MonotonicMs now) {
+  if (!connection_) {  // a proxy that says nothing
+    if (now - started_ > settings_.handshake_timeout.count()) close_now();
+    return;
+  }
+  connection_->tick(now);
+  if (shut_ && now >= close_at_) close_now();
+}
+
+void SocketConnection::close_now() {
+  if (closed_) return;
+  closed_ = true;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  if (!connection_) return runtime_.remove(*this);
+  if (!lost_told_) {
+    lost_told_ = true;
+    connection_->lost();
+  }
+}
+
+void SocketConnection::finished() { runtime_.remove(*this); }
+
+}  // namespace polymq::server

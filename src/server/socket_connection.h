@@ -1,0 +1,71 @@
+// An AMQP connection on its socket: reading, writing, closing.
+#pragma once
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "amqp091/connection.h"
+#include "base/bytes.h"
+
+namespace polymq::server {
+
+class ShardRuntime;
+
+/// Shard: lives and dies on its runtime's thread.
+class SocketConnection final : public amqp091::Transport {
+ public:
+  using Socket = boost::asio::generic::stream_protocol::socket;
+
+  /// `expects_proxy_header`: the peer is a trusted proxy, which says first whom it speaks for.
+  SocketConnection(ShardRuntime& runtime, Socket socket, amqp091::Peer peer,
+                   const amqp091::Settings& settings, amqp091::Admission& admission,
+                   bool expects_proxy_header);
+  ~SocketConnection() override;
+
+  void start();
+  void flush();
+  /// Input kept back while an answer was awaited.
+  void continue_input();
+  void read_if_wanted();
+  void tick(MonotonicMs now);
+  void force_close(std::string_view reason) {
+    if (connection_) connection_->force_close(reason);
+  }
+
+  // --- amqp091::Transport ---
+  void output_ready() override;
+  void resume() override;
+  void shut(std::chrono::milliseconds after) override;
+  void finished() override;
+
+  std::size_t place = 0;  // among the runtime's connections
+
+ private:
+  void on_readable();
+  void feed(std::string_view bytes);
+  bool take_proxy_header(std::string_view& bytes);
+  void on_writable();
+  void close_now();
+
+  ShardRuntime& runtime_;
+  Socket socket_;
+  amqp091::Peer peer_;
+  const amqp091::Settings& settings_;
+  amqp091::Admission& admission_;
+  std::optional<amqp091::Connection> connection_;  // made when the peer is known
+  Buffer input_;                                   // received and not handled yet
+  bool expects_proxy_header_;
+  bool reading_ = false;       // waiting for the socket to be readable
+  bool writing_ = false;       // waiting for it to be writable
+  bool flush_noted_ = false;
+  bool resume_noted_ = false;
+  bool closed_ = false;
+  bool lost_told_ = false;
+  bool shut_ = false;          // close when the output is written ...
+  MonotonicMs started_ = 0;
+  MonotonicMs close_at_ = kNever;  // ... or at this time
+};
+
+}  // namespace polymq::server
