@@ -97,6 +97,11 @@ class SlidingWindow {
   }
   Segment& segment_for_push(std::uint64_t number) {
     const std::uint64_t segment = number / kSegment;
+    if (count_ != 0 && segment - first_segment_ >= count_) {
+      // Skipped numbers may have left the last segment with nothing in it.
+      const std::unique_ptr<Segment>& last = at(count_ - 1);
+      if (last && last->present == 0) drop(first_segment_ + count_ - 1);
+    }
     if (count_ == 0) first_segment_ = segment;
     const std::uint64_t index = segment - first_segment_;
     while (count_ <= index) {  // numbers that were skipped may leave places without a segment

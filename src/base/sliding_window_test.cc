@@ -43,6 +43,17 @@ TEST(SlidingWindow, SkippedNumbersHaveNoValueAndCostNothing) {
   EXPECT_EQ(window.front(), 2001u);
 }
 
+TEST(SlidingWindow, SkippingBetweenValuesLeavesNothingBehind) {
+  SlidingWindow<int> window;
+  for (int i = 0; i < 10'000; ++i) {
+    window.erase(window.push(i));
+    window.skip();
+  }
+  EXPECT_TRUE(window.empty());
+  EXPECT_EQ(window.front(), window.end());
+  EXPECT_GE(window.push(1), 20'000u);
+}
+
 TEST(SlidingWindow, BehavesAsAMapUnderRandomUse) {
   std::mt19937 random(7);
   SlidingWindow<std::uint64_t> window;

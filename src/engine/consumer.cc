@@ -51,7 +51,8 @@ void ConsumerSet::elect() {
 }
 
 void ConsumerSet::wake(Consumer& consumer) {
-  if (consumer.cancelled || consumer.is_linked() || !eligible(consumer)) return;
+  if (consumer.options.one_shot || consumer.cancelled || consumer.is_linked()) return;
+  if (!eligible(consumer)) return;
   rotation(consumer.options.priority).push_back(consumer);
 }
 
