@@ -81,8 +81,7 @@ Result<void> Client::log_in(const ClientSettings& settings) {
     return fail("the server does not offer PLAIN authentication");
   }
   const std::string properties = client_properties(settings.name);
-  const std::string response =
-      '\0' + settings.endpoint.user + '\0' + settings.endpoint.password;
+  const std::string response = '\0' + settings.endpoint.user + '\0' + settings.endpoint.password;
   encode_method(out_, 0,
                 method::ConnectionStartOk{.client_properties = {properties},
                                           .mechanism = "PLAIN",

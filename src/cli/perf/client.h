@@ -40,8 +40,8 @@ class Client {
   Result<void> open_channel();
 
   /// Sends a method and waits for its reply, whose views are valid until the next call. Every call
-  /// fails with the server's reason once the server closes the channel or connection, and after 30 s
-  /// without an answer.
+  /// fails with the server's reason once the server closes the channel or connection, and after 30
+  /// s without an answer.
   template <class Reply, class Request>
   Result<Reply> call(const Request& request, std::uint16_t channel = kChannel) {
     encode_method(out_, channel, request);
@@ -87,7 +87,7 @@ class Client {
   static std::string describe(const Frame& frame);
 
   Socket socket_;
-  std::string unread_;        // bytes received, the first consumed_ of them handed out
+  std::string unread_;  // bytes received, the first consumed_ of them handed out
   std::size_t consumed_ = 0;
   Buffer out_;
   std::uint32_t frame_max_ = 131072;

@@ -11,8 +11,8 @@ constexpr Nanos kPlausible = 4000 * kSecond;
 
 Result<void> set_prefetch(Client& client, std::uint16_t count, bool global) {
   if (count == 0) return {};
-  const auto set = client.call<method::BasicQosOk>(
-      method::BasicQos{.prefetch_count = count, .global = global});
+  const auto set =
+      client.call<method::BasicQosOk>(method::BasicQos{.prefetch_count = count, .global = global});
   if (!set) return tl::make_unexpected(set.error());
   return {};
 }
@@ -45,11 +45,13 @@ bool Consumer::accepts_input() {
   if (settings_.limit != 0 && received_ == settings_.limit) return false;
   // In the middle of a message its other frames follow, whatever the time.
   if (!pacer_ || body_left_ != 0 || body_begins_) return true;
-  const Nanos time = std::max(worker().loop.time(), input_time());
+  const Nanos time = handled_at();
   if (pacer_->due(time) > received_) return true;
   wake_at(std::max(pacer_->intended(received_), time + 1));
   return false;
 }
+
+Nanos Consumer::handled_at() { return std::max(worker().loop.time(), input_time()); }
 
 void Consumer::on_time() {
   process_input();
@@ -111,7 +113,7 @@ void Consumer::take_stamp(std::string_view body) {
 
 void Consumer::count_latency(Nanos intended) {
   if (intended != same_time_) {
-    const Nanos latency = input_time() - same_time_;
+    const Nanos latency = handled_at() - same_time_;
     if (same_count_ != 0 && latency > -kMillisecond && latency < kPlausible) {
       worker().counters.latency.record(static_cast<std::uint64_t>(std::max<Nanos>(latency, 0)),
                                        same_count_);

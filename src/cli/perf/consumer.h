@@ -42,6 +42,8 @@ class Consumer final : public Link {
   void on_method(const Frame& frame);
   void on_body(std::string_view payload);
   void take_stamp(std::string_view body);
+  /// Now, read once a round: later than the time of receiving for what had to wait for its turn.
+  Nanos handled_at();
   void count_latency(Nanos intended);
   void complete();
   void acknowledge();

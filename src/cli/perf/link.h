@@ -24,7 +24,8 @@ class Link : public Handler {
 
   /// Joins the worker's loop. `start`: the time that intended send times count from.
   virtual void begin(Nanos start);
-  /// After the run: sends what is unsent and closes the connection in order. Errors no longer matter.
+  /// After the run: sends what is unsent and closes the connection in order. Errors no longer
+  /// matter.
   void finish();
 
   void on_ready(bool readable, bool writable) final;

@@ -101,9 +101,16 @@ void Load::stop_workers() {
   for (const auto& worker : workers_) worker->loop.stop();
 }
 
-Result<Outcome> Load::run(const Phase& phase) {
-  if (auto started = meter_.start(); !started) return tl::make_unexpected(started.error());
+Result<void> Load::start_measuring() {
+  auto started = meter_.start();
   last_progress_ = meter_.started();
+  return started;
+}
+
+Result<Outcome> Load::run(const Phase& phase) {
+  if (meter_.started() == 0) {
+    if (auto started = start_measuring(); !started) return tl::make_unexpected(started.error());
+  }
   // What happens before the threads run is still part of the measured time.
   for (const auto& worker : workers_) {
     for (const auto& agent : worker->links) agent->begin(meter_.started());

@@ -19,12 +19,13 @@ namespace polymq::perf {
 struct Phase {
   std::string name;
   std::string unit = "msg";
-  Nanos time_limit = 0;              ///< 0 = none
-  std::uint64_t finishing_agents = 0;  ///< so many called RunState::finished(); 0 = do not wait
+  Nanos time_limit = 0;                 ///< 0 = none
+  std::uint64_t finishing_agents = 0;   ///< so many called RunState::finished(); 0 = do not wait
   std::uint64_t received_messages = 0;  ///< so many were received by all together; 0 = do not wait
   /// After the agents finished: go on until nothing was received for half a second.
   bool until_quiet = false;
-  /// After all that: the last thing to wait for before time stops (the server has taken everything).
+  /// After all that: the last thing to wait for before time stops (the server has taken
+  /// everything).
   std::function<Result<void>()> settle;
 };
 
@@ -37,8 +38,11 @@ class Load {
   Worker& next_worker();
   void add(Worker& worker, std::unique_ptr<Link> agent);
 
-  /// Once. Starts the agents, prints progress, ends the phase, closes the agents' connections. Fails
-  /// when an agent failed: its connection or channel was closed by the server.
+  /// Begins to measure before the agents are made, where they have an effect at once: consumers of
+  /// a filled queue. Otherwise run() does it.
+  Result<void> start_measuring();
+  /// Once. Starts the agents, prints progress, ends the phase, closes the agents' connections.
+  /// Fails when an agent failed: its connection or channel was closed by the server.
   Result<Outcome> run(const Phase& phase);
 
  private:

@@ -41,9 +41,7 @@ void Loop::change(int descriptor, Handler& handler, bool read, bool write) {
   epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, descriptor, &event);
 }
 
-void Loop::remove(int descriptor) {
-  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, descriptor, nullptr);
-}
+void Loop::remove(int descriptor) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, descriptor, nullptr); }
 
 int Loop::wait(epoll_event* events, int most) {
   if (wakes_.empty()) return epoll_wait(epoll_.get(), events, most, -1);

@@ -17,10 +17,10 @@ MessageTemplate::MessageTemplate(const MessageSpec& spec, std::uint32_t frame_ma
   if (!spec.reply_to.empty()) properties.reply_to = spec.reply_to;
   const std::string encoded = amqp091::encode(properties);
   Buffer out;
-  encode_method(out, kChannel,
-                method::BasicPublish{.exchange = spec.exchange,
-                                     .routing_key = spec.routing_key,
-                                     .mandatory = spec.mandatory});
+  encode_method(
+      out, kChannel,
+      method::BasicPublish{
+          .exchange = spec.exchange, .routing_key = spec.routing_key, .mandatory = spec.mandatory});
   const std::size_t header = amqp091::content_size(encoded.size(), 0, frame_max);
   body_at_ = out.size() + header + amqp091::kFrameHeaderSize;
   encode_content(out, kChannel, encoded, std::string(spec.size, 'x'), frame_max);

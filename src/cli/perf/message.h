@@ -43,8 +43,8 @@ class MessageTemplate {
   std::size_t body_size_ = 0;
 };
 
-/// Reads the beginning of a body; `has_sequence` is false when it was too short for one. Bodies that
-/// are too short for a time have none either: returns false.
+/// Reads the beginning of a body; `has_sequence` is false when it was too short for one. Bodies
+/// that are too short for a time have none either: returns false.
 bool read_stamp(std::string_view body, Stamp& out, bool& has_sequence);
 
 }  // namespace polymq::perf

@@ -23,11 +23,11 @@ struct ServerUsage {
 };
 
 struct Outcome {
-  std::string name;            ///< "run", "fill", ...
-  std::string unit = "msg";    ///< what `sent` and `received` count
+  std::string name;          ///< "run", "fill", ...
+  std::string unit = "msg";  ///< what `sent` and `received` count
   double seconds = 0;
   Totals totals;
-  double sent_rate = 0;        ///< a second
+  double sent_rate = 0;  ///< a second
   double received_rate = 0;
   double confirmed_rate = 0;
   double client_cpu_seconds = 0;

@@ -1,4 +1,5 @@
-// When each message is meant to be sent, whatever the server's speed: latency is measured from there.
+// When each message is meant to be sent, whatever the server's speed: latency is measured from
+// there.
 #pragma once
 
 #include <algorithm>
@@ -9,12 +10,12 @@
 
 namespace polymq::perf {
 
-/// Evenly spaced up to 10000 a second. Beyond that messages are meant in bursts of 100 µs, because a
-/// wake-up for each would cost more than sending it.
+/// Evenly spaced up to 10000 a second. Beyond that messages are meant in bursts of 100 µs, because
+/// a wake-up for each would cost more than sending it.
 class Pacer {
  public:
-  /// `rate`: messages a second, > 0. `share` (0 to 1): where in the first interval to begin, so that
-  /// several publishers do not send at the same moment.
+  /// `rate`: messages a second, > 0. `share` (0 to 1): where in the first interval to begin, so
+  /// that several publishers do not send at the same moment.
   Pacer(double rate, Nanos start, double share)
       : burst_(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(rate / 10'000)))),
         interval_(static_cast<double>(burst_) * 1e9 / rate),
@@ -28,8 +29,9 @@ class Pacer {
   std::uint64_t due(Nanos time) const {
     if (time < start_) return 0;
     auto bursts = static_cast<std::uint64_t>(static_cast<double>(time - start_) / interval_) + 1;
-    // Rounding must not claim a burst that intended() puts later.
+    // intended() decides where rounding disagrees.
     if (intended((bursts - 1) * burst_) > time) --bursts;
+    if (intended(bursts * burst_) <= time) ++bursts;
     return bursts * burst_;
   }
 

@@ -84,6 +84,8 @@ void Publisher::on_frame(const Frame& frame) {
       confirm(received.delivery_tag, received.multiple, counters.nacked);
     } else if constexpr (std::is_same_v<M, method::BasicReturn>) {
       counters.returned.add(1);
+    } else if constexpr (std::is_same_v<M, method::BasicQosOk>) {
+      finish_run();
     }
   };
   amqp091::dispatch<method::ToClient>(Client::method_of(frame), frame.payload.substr(4), handle);
@@ -93,7 +95,8 @@ void Publisher::confirm(std::uint64_t tag, bool multiple, Counter& counter) {
   Counters& counters = worker().counters;
   const Nanos time = input_time();
   counter.add(unconfirmed_.settle(tag, multiple, [&](Nanos intended) {
-    counters.confirm_latency.record(static_cast<std::uint64_t>(std::max<Nanos>(time - intended, 0)));
+    counters.confirm_latency.record(
+        static_cast<std::uint64_t>(std::max<Nanos>(time - intended, 0)));
   }));
   counters.last_confirmed.set(static_cast<std::uint64_t>(time));
 }
@@ -104,8 +107,18 @@ void Publisher::on_input_end() {
 
 void Publisher::check_finished() {
   if (finished_ || settings_.limit == 0 || sent_ != settings_.limit) return;
-  if (!out().empty() || unconfirmed_.outstanding() != 0) return;
+  if (settings_.confirm_window == 0 && !asked_) {
+    // Any method with a reply: the server answers it after it has handled the publishes.
+    encode_method(out(), kChannel, method::BasicQos{});
+    flush();
+    asked_ = true;
+  }
+  if (settings_.confirm_window != 0 && unconfirmed_.outstanding() == 0) finish_run();
+}
+
+void Publisher::finish_run() {
   finished_ = true;
+  worker().counters.last_sent.set(static_cast<std::uint64_t>(now()));
   worker().run.finished();
 }
 

@@ -1,4 +1,5 @@
-// An agent that publishes: as fast as the server takes it, or at a rate, or within a confirm window.
+// An agent that publishes: as fast as the server takes it, or at a rate, or within a confirm
+// window.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +14,13 @@ namespace polymq::perf {
 
 struct PublisherSettings {
   MessageSpec message;
-  double rate = 0;                  ///< messages a second; 0 = no limit
-  double share = 0;                 ///< its place among the publishers, 0 to 1: see Pacer
-  std::uint64_t limit = 0;          ///< finished after so many (and their confirms); 0 = never
+  double rate = 0;   ///< messages a second; 0 = no limit
+  double share = 0;  ///< its place among the publishers, 0 to 1: see Pacer
+  /// Finished after so many, once the server has taken them (confirmed, if confirms are on); 0 =
+  /// never.
+  std::uint64_t limit = 0;
   std::uint64_t confirm_window = 0;  ///< so many may be unconfirmed; 0 = confirms are off
-  std::uint16_t number = 0;         ///< marks its sequence numbers
+  std::uint16_t number = 0;          ///< marks its sequence numbers
 };
 
 class Publisher final : public Link {
@@ -42,6 +45,7 @@ class Publisher final : public Link {
   void append(std::uint64_t count, Nanos time);
   void confirm(std::uint64_t tag, bool multiple, Counter& counter);
   void check_finished();
+  void finish_run();
 
   const PublisherSettings settings_;
   const MessageTemplate message_;
@@ -49,6 +53,7 @@ class Publisher final : public Link {
   ConfirmWindow unconfirmed_;
   std::uint64_t sent_ = 0;
   bool has_more_ = false;  // only the socket holds us up
+  bool asked_ = false;     // whether the server has taken everything
   bool finished_ = false;
 };
 

@@ -68,8 +68,10 @@ void count_line(std::string& text, const char* label, std::uint64_t count, doubl
 
 void cpu_lines(std::string& text, const Outcome& outcome) {
   const auto cpu = [&](double seconds) {
-    return format("%.2f s CPU, %.3f s per million %s", seconds,
-                  per_million(seconds, outcome.operations()), outcome.unit.c_str());
+    std::string used = format("%.2f s CPU", seconds);
+    if (outcome.operations() == 0) return used;
+    return used + format(", %.3f s per million %s", per_million(seconds, outcome.operations()),
+                         outcome.unit.c_str());
   };
   line(text, "this process", cpu(outcome.client_cpu_seconds));
   if (!outcome.server) return;
@@ -191,7 +193,7 @@ std::string summary_text(const Outcome& outcome) {
   }
   cpu_lines(text, outcome);
   for (const auto& [name, value] : outcome.extras) {
-    text += format("  %s: %.1f\n", name.c_str(), value);
+    text += format("  %s: %.10g\n", name.c_str(), std::round(value * 10) / 10);
   }
   return text;
 }

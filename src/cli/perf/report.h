@@ -11,9 +11,7 @@
 namespace polymq::perf {
 
 /// Progress goes to stdout, or to stderr when stdout is for JSON.
-inline std::FILE* progress_stream(const Options& options) {
-  return options.json ? stderr : stdout;
-}
+inline std::FILE* progress_stream(const Options& options) { return options.json ? stderr : stdout; }
 
 /// `elapsed`: since the phase began; `span`: since `earlier` was taken. Both in seconds.
 void print_progress_line(std::FILE* to, double elapsed, double span, const Totals& current,

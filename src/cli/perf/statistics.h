@@ -25,8 +25,8 @@ struct Counters {
   Counter sent;
   Counter received;
   Counter confirmed;
-  Counter nacked;        ///< refused by the server instead of confirmed
-  Counter returned;      ///< mandatory messages without a queue
+  Counter nacked;    ///< refused by the server instead of confirmed
+  Counter returned;  ///< mandatory messages without a queue
   Counter redelivered;
   Counter out_of_order;  ///< older than one of the same publisher that the consumer had before
   Counter last_sent;     ///< time of the newest publish, delivery, confirm

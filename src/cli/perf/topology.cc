@@ -40,11 +40,11 @@ Result<void> declare_exchange(Client& client, const Options& options) {
 
 Result<void> declare_queue(Client& client, const Options& options, const std::string& queue) {
   const std::string arguments = queue_arguments(options);
-  const auto declared = client.call<method::QueueDeclareOk>(
-      method::QueueDeclare{.queue = queue,
-                           .durable = options.persistent(),
-                           .auto_delete = options.auto_delete,
-                           .arguments = {arguments}});
+  const auto declared =
+      client.call<method::QueueDeclareOk>(method::QueueDeclare{.queue = queue,
+                                                               .durable = options.persistent(),
+                                                               .auto_delete = options.auto_delete,
+                                                               .arguments = {arguments}});
   if (!declared) return tl::make_unexpected(declared.error());
   if (options.exchange.empty()) return {};
   const std::string key = routing_key_for(options, queue);
@@ -90,8 +90,8 @@ Result<void> remove_topology(Client& client, const Options& options) {
 }
 
 Result<std::uint32_t> message_count(Client& client, const std::string& queue) {
-  const auto declared = client.call<method::QueueDeclareOk>(
-      method::QueueDeclare{.queue = queue, .passive = true});
+  const auto declared =
+      client.call<method::QueueDeclareOk>(method::QueueDeclare{.queue = queue, .passive = true});
   if (!declared) return tl::make_unexpected(declared.error());
   return declared->message_count;
 }

@@ -17,8 +17,9 @@ struct Endpoint {
   std::string virtual_host = "/";
 };
 
-/// `amqp://user:password@host:port/vhost` with every part after the scheme optional, percent-encoded
-/// where needed. A trailing slash names the virtual host "" (RabbitMQ's rule for addresses).
+/// `amqp://user:password@host:port/vhost` with every part after the scheme optional,
+/// percent-encoded where needed. A trailing slash names the virtual host "" (RabbitMQ's rule for
+/// addresses).
 Result<Endpoint> parse_uri(std::string_view uri);
 
 }  // namespace polymq::perf

@@ -18,8 +18,9 @@ void RelayBroker::drop(RelayConnection& connection) {
   if (dead_since_ != loop_.time()) dead_.clear();
   dead_since_ = loop_.time();
   for (auto& [name, queue] : queues_) {
-    std::erase_if(queue->consumers,
-                  [&](const RelayConsumer& consumer) { return consumer.connection == &connection; });
+    std::erase_if(queue->consumers, [&](const RelayConsumer& consumer) {
+      return consumer.connection == &connection;
+    });
   }
   std::erase(dirty_, &connection);
   const auto found = connections_.find(&connection);

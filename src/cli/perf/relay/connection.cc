@@ -33,8 +33,8 @@ struct RelayConnection::Visitor {
 
   template <class M>
   void operator()(const M&) const {
-    self.refuse(540, std::string("NOT_IMPLEMENTED - the relay does not know ") +
-                         std::string(M::kName));
+    self.refuse(540,
+                std::string("NOT_IMPLEMENTED - the relay does not know ") + std::string(M::kName));
   }
   void operator()(const method::ConnectionStartOk&) const {
     self.reply(0, method::ConnectionTune{.channel_max = 2047, .frame_max = kFrameMax});
@@ -63,11 +63,10 @@ struct RelayConnection::Visitor {
   void operator()(const method::QueueDeclare& declare) const {
     const RelayQueue& queue = self.broker_.declare(declare.queue);
     if (declare.nowait) return;
-    self.reply(channel,
-               method::QueueDeclareOk{
-                   .queue = queue.name,
-                   .message_count = static_cast<std::uint32_t>(queue.waiting.size()),
-                   .consumer_count = static_cast<std::uint32_t>(queue.consumers.size())});
+    self.reply(channel, method::QueueDeclareOk{
+                            .queue = queue.name,
+                            .message_count = static_cast<std::uint32_t>(queue.waiting.size()),
+                            .consumer_count = static_cast<std::uint32_t>(queue.consumers.size())});
   }
   void operator()(const method::QueueDelete& remove) const {
     self.broker_.remove(remove.queue);
@@ -116,9 +115,8 @@ bool RelayConnection::take_protocol_header() {
   if (end_ - begin_ < amqp091::kProtocolHeader.size()) return false;
   begin_ += amqp091::kProtocolHeader.size();
   greeted_ = true;
-  reply(0, method::ConnectionStart{.version_minor = 9,
-                                   .mechanisms = {"PLAIN"},
-                                   .locales = {"en_US"}});
+  reply(0,
+        method::ConnectionStart{.version_minor = 9, .mechanisms = {"PLAIN"}, .locales = {"en_US"}});
   return true;
 }
 

@@ -60,8 +60,8 @@ class RelayConnection final : public Handler {
   std::size_t end_ = 0;
   Buffer out_;
   std::map<std::uint16_t, Channel> channels_;
-  std::string last_key_;               // of the newest publish,
-  RelayQueue* last_queue_ = nullptr;   // and its queue
+  std::string last_key_;              // of the newest publish,
+  RelayQueue* last_queue_ = nullptr;  // and its queue
   unsigned made_up_tags_ = 0;
   bool greeted_ = false;
   bool publishes_ = false;

@@ -41,9 +41,8 @@ MethodId Declarer::last_reply() const {
 void Declarer::begin_step() {
   const std::string name = queue(steps_.begun_count());
   encode_method(client_.out(), kChannel,
-                method::QueueDeclare{.queue = name,
-                                     .durable = declares_.durable,
-                                     .exclusive = declares_.exclusive});
+                method::QueueDeclare{
+                    .queue = name, .durable = declares_.durable, .exclusive = declares_.exclusive});
   if (declares_.bind) {
     encode_method(client_.out(), kChannel,
                   method::QueueBind{.queue = name, .exchange = "amq.direct", .routing_key = name});

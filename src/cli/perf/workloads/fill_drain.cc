@@ -27,8 +27,7 @@ Result<void> wait_until_filled(Client& control, const std::string& queue, std::u
 Result<Outcome> fill(Client& control, const Options& options, const std::string& queue,
                      std::uint64_t messages) {
   Load load(options);
-  const auto added =
-      add_publishers(load, options, {queue}, shares(messages, options.producers));
+  const auto added = add_publishers(load, options, {queue}, shares(messages, options.producers));
   if (!added) return tl::make_unexpected(added.error());
   Phase phase;
   phase.name = "fill";
@@ -53,6 +52,7 @@ Result<Outcome> fill(Client& control, const Options& options, const std::string&
 
 Result<Outcome> drain(const Options& options, const std::string& queue, std::uint64_t messages) {
   Load load(options);
+  if (auto started = load.start_measuring(); !started) return tl::make_unexpected(started.error());
   const auto added = add_consumers(load, options, {queue});
   if (!added) return tl::make_unexpected(added.error());
   Phase phase;

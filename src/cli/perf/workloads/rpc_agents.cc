@@ -10,8 +10,8 @@ constexpr std::string_view kDirectReplyTo = "amq.rabbitmq.reply-to";
 constexpr method::QueueDeclare kReplyQueue{.exclusive = true, .auto_delete = true};
 
 Result<void> consume(Client& client, std::string_view queue) {
-  const auto consuming = client.call<method::BasicConsumeOk>(
-      method::BasicConsume{.queue = queue, .no_ack = true});
+  const auto consuming =
+      client.call<method::BasicConsumeOk>(method::BasicConsume{.queue = queue, .no_ack = true});
   if (!consuming) return tl::make_unexpected(consuming.error());
   return {};
 }
@@ -87,7 +87,8 @@ void RpcClient::on_method(const Frame& frame) {
     } else if constexpr (std::is_same_v<M, method::QueueDeleteOk>) {
       end_request();
     } else if constexpr (std::is_same_v<M, method::BasicCancel>) {
-      fail("the server cancelled a consumer of replies");
+      // Deleting its queue cancels the consumer; otherwise it should stay.
+      if (!settings_.queue_per_request) fail("the server cancelled a consumer of replies");
     }
   };
   amqp091::dispatch<method::ToClient>(Client::method_of(frame), frame.payload.substr(4), handle);

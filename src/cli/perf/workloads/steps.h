@@ -10,7 +10,8 @@
 
 namespace polymq::perf {
 
-/// Counts steps, prints progress, and tells when to stop: at the count, the time limit, or a signal.
+/// Counts steps, prints progress, and tells when to stop: at the count, the time limit, or a
+/// signal.
 class Steps {
  public:
   /// `count`: 0 = no limit.
