@@ -5,6 +5,7 @@
 
 namespace polymq::perf {
 
+RelayBroker::RelayBroker(Loop& loop) : loop_(loop) {}
 RelayBroker::~RelayBroker() = default;
 
 void RelayBroker::accept(Socket socket) {

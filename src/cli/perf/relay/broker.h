@@ -33,7 +33,7 @@ struct RelayQueue {
 /// One thread's: the relay's loop.
 class RelayBroker {
  public:
-  explicit RelayBroker(Loop& loop) : loop_(loop) {}
+  explicit RelayBroker(Loop& loop);
   ~RelayBroker();
 
   Loop& loop() { return loop_; }
