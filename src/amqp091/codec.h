@@ -18,7 +18,7 @@
 
 namespace polymq::amqp091 {
 
-/// Why arguments could not be read. The texts and codes are the caller's (reference §3, §4):
+/// Why arguments could not be read. The texts and codes are the caller's:
 /// kBadLength 501 "cannot decode <<0>>", kBadUtf8 501 "Malformed UTF-8 in shortstr", kBadTable 502,
 /// kUnknownMethod 503.
 enum class DecodeStatus : std::uint8_t { kOk, kUnknownMethod, kBadLength, kBadUtf8, kBadTable };

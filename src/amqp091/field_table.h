@@ -1,4 +1,4 @@
-// Field tables (reference §3): bytes to the neutral list and back, and ways to look into a table
+// Field tables: bytes to the neutral list and back, and ways to look into a table
 // without decoding it. Tables are given without their four-octet length throughout.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Frames (reference §1): finding them in received bytes, and writing the ones that are not methods.
+// Frames: finding them in received bytes, and writing the ones that are not methods.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// All methods of AMQP 0-9-1 (reference: the methods table), each declared once, as data.
+// All methods of AMQP 0-9-1, each declared once, as data.
 #pragma once
 
 #include <tuple>

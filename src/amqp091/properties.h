@@ -1,4 +1,4 @@
-// Basic properties (reference §5): the bytes after a content header's fixed part, to values and
+// Basic properties: the bytes after a content header's fixed part, to values and
 // back.
 #pragma once
 

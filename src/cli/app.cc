@@ -14,6 +14,7 @@
 #include "cli/exit_code.h"
 #include "cli/options.h"
 #include "cli/password_command.h"
+#include "cli/perf/command.h"
 
 namespace polymq::cli {
 namespace {
@@ -120,6 +121,7 @@ int run_app(int argc, const char* const* argv, const char* const* environment, c
   server->callback([&] { finish(serve_with(sources, serve)); });
   add_config_commands(app, sources);
   add_password_command(app);
+  add_perf_command(app);
   app.add_subcommand("version", "Print the version")->callback([] {
     std::puts(kVersion);
     finish(kOk);
