@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 
 #include "base/result.h"
 #include "engine/fields.h"
+#include "engine/name_pattern.h"
 #include "engine/queue_arguments.h"
 
 namespace polymq::engine {
@@ -30,23 +30,6 @@ enum class EntityKind : std::uint8_t { kExchange, kClassicQueue, kQuorumQueue };
 inline EntityKind entity_kind(QueueType type) {
   return type == QueueType::kQuorum ? EntityKind::kQuorumQueue : EntityKind::kClassicQueue;
 }
-
-/// A policy's regular expression: matches anywhere in a name unless anchored.
-class NamePattern {
- public:
-  /// Perl's syntax. What runs in linear time is used where it can say the pattern; look-around
-  /// and back references need the slower engine.
-  static Result<NamePattern> compile(std::string_view text);
-  bool matches(std::string_view name) const;
-  const std::string& text() const { return text_; }
-
- private:
-  struct Engine;
-  NamePattern(std::string text, std::shared_ptr<const Engine> engine)
-      : text_(std::move(text)), engine_(std::move(engine)) {}
-  std::string text_;
-  std::shared_ptr<const Engine> engine_;
-};
 
 /// Immutable once made.
 struct Policy {
