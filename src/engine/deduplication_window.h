@@ -45,6 +45,8 @@ class DeduplicationWindow {
   WallMs expiry(WallMs now) const { return limits_.ttl_ms ? now + *limits_.ttl_ms : kNever; }
   /// Entries remembered, of which some may have expired since the last insert.
   std::size_t size() const { return entries_.size(); }
+  /// What the order of forgetting takes; at most about twice size().
+  std::size_t place_count() const { return order_.size(); }
 
  private:
   struct Hash {
@@ -58,11 +60,15 @@ class DeduplicationWindow {
     DeduplicationKey key;
     std::uint64_t number;
   };
-  void drop_oldest();
-  void trim(WallMs now);
+  static constexpr std::size_t kFewPlaces = 16;
+  void remember(DeduplicationKey key, WallMs expiry);
+  bool is_current(const Place& place) const;
+  void drop_surplus();
+  void drop_expired(WallMs now);
+  void compact();
 
   DeduplicationLimits limits_;
-  std::uint64_t next_number_ = 0;
+  std::uint64_t last_number_ = 0;
   boost::unordered_flat_map<DeduplicationKey, Entry, Hash> entries_;
   std::deque<Place> order_;  // oldest first; places of forgotten entries are skipped
 };

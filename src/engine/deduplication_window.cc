@@ -1,0 +1,78 @@
+// The deduplication window: entries by hash, and the order in which to forget them.
+#include "engine/deduplication_window.h"
+
+
+#include "engine/hash.h"
+
+namespace polymq::engine {
+
+DeduplicationKey DeduplicationKey::of(std::string_view scope, std::string_view id) {
+  // The length keeps ("ab", "c") apart from ("a", "bc").
+  const std::uint64_t scope_size = scope.size();
+  XXH3_state_t state;
+  XXH3_128bits_reset(&state);
+  XXH3_128bits_update(&state, &scope_size, sizeof scope_size);
+  XXH3_128bits_update(&state, scope.data(), scope.size());
+  XXH3_128bits_update(&state, id.data(), id.size());
+  const XXH128_hash_t hash = XXH3_128bits_digest(&state);
+  return {hash.high64, hash.low64};
+}
+
+DeduplicationWindow::Seen DeduplicationWindow::insert(DeduplicationKey key, WallMs now) {
+  drop_expired(now);
+  const auto it = entries_.find(key);
+  // One that was restored or had another limit may have expired behind one that has not.
+  if (it != entries_.end() && it->second.expiry > now) return Seen::kDuplicate;
+  remember(key, expiry(now));
+  return Seen::kFresh;
+}
+
+void DeduplicationWindow::restore(DeduplicationKey key, WallMs expiry) { remember(key, expiry); }
+
+void DeduplicationWindow::remember(DeduplicationKey key, WallMs expiry) {
+  entries_[key] = {expiry, ++last_number_};
+  order_.push_back({key, last_number_});
+  drop_surplus();
+}
+
+void DeduplicationWindow::forget(DeduplicationKey key) {
+  entries_.erase(key);
+  compact();
+}
+
+void DeduplicationWindow::set_limits(DeduplicationLimits limits) {
+  limits_ = limits;
+  drop_surplus();
+}
+
+bool DeduplicationWindow::is_current(const Place& place) const {
+  const auto it = entries_.find(place.key);
+  return it != entries_.end() && it->second.number == place.number;
+}
+
+void DeduplicationWindow::drop_surplus() {
+  while (entries_.size() > limits_.entries) {
+    if (is_current(order_.front())) entries_.erase(order_.front().key);
+    order_.pop_front();
+  }
+  compact();
+}
+
+void DeduplicationWindow::drop_expired(WallMs now) {
+  while (!order_.empty()) {
+    const Place& oldest = order_.front();
+    if (is_current(oldest)) {
+      if (entries_.find(oldest.key)->second.expiry > now) return;
+      entries_.erase(oldest.key);
+    }
+    order_.pop_front();
+  }
+}
+
+void DeduplicationWindow::compact() {
+  // Entries that were forgotten leave their places behind; more than one in two is too many.
+  if (order_.size() < 2 * entries_.size() + kFewPlaces) return;
+  std::erase_if(order_, [this](const Place& place) { return !is_current(place); });
+}
+
+}  // namespace polymq::engine
