@@ -41,8 +41,7 @@ TEST(DeadLetter, ADeathIsShownWithExactTypes) {
                     {"queue", Value::string("q")},
                     {"time", Value::integer(1'700'000'000, FieldType::kTimestamp)},
                     {"exchange", Value::string("x")},
-                    {"routing-keys",
-                     Value::array({Value::string("k"), Value::string("cc")})},
+                    {"routing-keys", Value::array({Value::string("k"), Value::string("cc")})},
                     {"original-expiration", Value::string("5000")}}));
 }
 

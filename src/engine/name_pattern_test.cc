@@ -25,7 +25,11 @@ TEST(NamePattern, LookAroundIsUnderstood) {
   EXPECT_TRUE(matches("(?<=a)b", "ab"));
 }
 
-TEST(NamePattern, NamesAreBytes) { EXPECT_TRUE(matches("^a.b$", "a\xff" "b")); }
+TEST(NamePattern, NamesAreBytes) {
+  EXPECT_TRUE(matches("^a.b$",
+                      "a\xff"
+                      "b"));
+}
 
 TEST(NamePattern, WhatIsNoExpressionIsRefused) {
   EXPECT_FALSE(NamePattern::compile("(").has_value());

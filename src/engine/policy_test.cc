@@ -26,8 +26,8 @@ Policy policy(Fields definition, PolicyAuthor author = kUser, std::string_view p
   return *made;
 }
 
-std::string refusal(Fields definition, PolicyAuthor author = kUser, std::string_view apply_to = "all",
-                    std::string_view pattern = "") {
+std::string refusal(Fields definition, PolicyAuthor author = kUser,
+                    std::string_view apply_to = "all", std::string_view pattern = "") {
   const auto made = make_policy(author, {.vhost = "/",
                                          .name = "p",
                                          .pattern = pattern,
@@ -75,8 +75,7 @@ TEST(PolicyDefinition, ADelayedRetryNeedsAMinimum) {
 
 TEST(PolicyRequest, PatternAndTargetAreChecked) {
   const Fields definition{{"max-length", number(1)}};
-  EXPECT_EQ(refusal(definition, kUser, "queuez").substr(0, 32),
-            "apply-to 'queuez' unrecognised; ");
+  EXPECT_EQ(refusal(definition, kUser, "queuez").substr(0, 32), "apply-to 'queuez' unrecognised; ");
   EXPECT_NE(refusal(definition, kUser, "all", "(").find("should be regular expression"),
             std::string::npos);
 }
@@ -87,11 +86,10 @@ TEST(Policy, TheTargetDecidesWhichKindsItIsFor) {
     std::string_view target;
     bool exchange, classic, quorum;
   };
-  for (const Case& c : {Case{"all", true, true, true}, Case{"queues", false, true, true},
-                        Case{"exchanges", true, false, false},
-                        Case{"classic_queues", false, true, false},
-                        Case{"quorum_queues", false, false, true},
-                        Case{"streams", false, false, false}}) {
+  for (const Case& c :
+       {Case{"all", true, true, true}, Case{"queues", false, true, true},
+        Case{"exchanges", true, false, false}, Case{"classic_queues", false, true, false},
+        Case{"quorum_queues", false, false, true}, Case{"streams", false, false, false}}) {
     const Policy made = policy(definition, kUser, ".*", c.target);
     EXPECT_EQ(made.applies_to("x", EntityKind::kExchange), c.exchange) << c.target;
     EXPECT_EQ(made.applies_to("x", EntityKind::kClassicQueue), c.classic) << c.target;
@@ -110,8 +108,8 @@ TEST(EffectiveSettings, OfNumbersTheSmallestHoldsWhoeverSetIt) {
   QueueSettings declared;
   declared.max_length = 10;
   declared.ttl_ms = 1;
-  const Policy user = policy({{"max-length", number(5)}, {"message-ttl", number(2)},
-                              {"expires", number(7)}});
+  const Policy user =
+      policy({{"max-length", number(5)}, {"message-ttl", number(2)}, {"expires", number(7)}});
   const Policy operators = policy({{"max-length", number(8)}, {"expires", number(3)}}, kOperator);
   const QueueSettings settings = effective_settings(declared, &user, &operators);
   EXPECT_EQ(settings.max_length, 5);
@@ -121,8 +119,8 @@ TEST(EffectiveSettings, OfNumbersTheSmallestHoldsWhoeverSetIt) {
 }
 
 TEST(EffectiveSettings, DeadLetteringIsTheArgumentsIfItSaysSomething) {
-  const Policy user = policy({{"dead-letter-exchange", text("policy")},
-                              {"dead-letter-routing-key", text("key")}});
+  const Policy user =
+      policy({{"dead-letter-exchange", text("policy")}, {"dead-letter-routing-key", text("key")}});
   QueueSettings declared;
   EXPECT_EQ(effective_settings(declared, &user, nullptr).dead_letter_exchange, "policy");
   declared.dead_letter_exchange = "argument";
