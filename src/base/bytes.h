@@ -91,6 +91,7 @@ class Buffer {
   void commit(std::size_t size) { end_ += size; }
 
   void append(std::string_view bytes) {
+    if (bytes.empty()) return;  // an empty view may have no address to copy from
     std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
     commit(bytes.size());
   }

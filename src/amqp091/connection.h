@@ -1,0 +1,206 @@
+// One AMQP 0-9-1 connection without its socket: bytes in, bytes out, and the life from the protocol
+// header to close-ok (reference §1, §2).
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "amqp091/codec.h"
+#include "amqp091/error.h"
+#include "amqp091/frame.h"
+#include "amqp091/settings.h"
+#include "auth/sasl.h"
+#include "base/bytes.h"
+#include "engine/session.h"
+#include "engine/shard.h"
+
+namespace polymq::amqp091 {
+
+class Channel;
+
+/// What a connection asks of the one who owns its socket. Never calls back into the connection from
+/// within these.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  /// There is (or will be, after prepare_output()) something to write; at the end of this turn.
+  virtual void output_ready() = 0;
+  /// receive() may be called again with what was left.
+  virtual void resume() = 0;
+  /// Write what is there, then close the socket, `after` this time at the latest if the peer does
+  /// not do it first.
+  virtual void shut(std::chrono::milliseconds after) = 0;
+  /// After lost(): nothing refers to the connection any more; it may be destroyed.
+  virtual void finished() = 0;
+};
+
+/// Shard: the one its socket lives on.
+class Connection final : public engine::ClientEvents {
+ public:
+  Connection(engine::Shard& shard, const Settings& settings, Admission& admission,
+             Transport& transport, Peer peer);
+  ~Connection() override;
+
+  // --- driven by the transport ---
+  /// Handles what is complete in `input` and says how much that was. Stops early while an answer is
+  /// being waited for: then the transport keeps the rest and calls again after resume().
+  std::size_t receive(std::string_view input);
+  /// The input is used up for now: what was collected goes to the engine.
+  void end_of_input();
+  /// Does it make sense to read more from the socket?
+  bool wants_input() const { return may_parse(); }
+  /// Appends what is folded per turn (confirms).
+  void prepare_output();
+  Buffer& output() { return output_; }
+  /// The first `size` octets of output() are on the socket.
+  void written(std::size_t size);
+  /// A few times a second: heartbeats, timeouts.
+  void tick(MonotonicMs now);
+  /// The socket is gone. finished() follows.
+  void lost();
+  /// Tells the client to go (320) and closes.
+  void force_close(std::string_view reason);
+
+  // --- for its channels ---
+  engine::Shard& shard() { return shard_; }
+  engine::Client& client() { return *client_; }
+  const Settings& settings() const { return settings_; }
+  const std::string& user() const { return user_; }
+  const std::string& vhost() const { return client_->vhost_name(); }
+  std::uint32_t frame_max() const { return frame_max_; }
+  bool can_cancel_consumers() const { return capabilities_.consumer_cancel_notify; }
+  bool impersonator() const;
+
+  template <class M>
+  void send(std::uint16_t channel, const M& method) {
+    encode_method(output_, channel, method);
+    transport_.output_ready();
+  }
+  void output_ready() { transport_.output_ready(); }
+  /// What has been put into output() so far carries leases up to `lease` of `consumer`.
+  void mark_delivered(engine::ConsumerId consumer, engine::LeaseNumber lease, std::uint64_t bytes);
+  /// All that was encoded will have been written as far as leases are concerned: the session that
+  /// holds them closes in an orderly way.
+  void report_encoded_as_written();
+  /// Between these two nothing more is parsed.
+  void begin_wait() { ++waiting_; }
+  void end_wait();
+  /// Closes the connection with an error.
+  void fail(const ProtocolError& error);
+  /// A publish arrived while memory is short.
+  void publishing_under_alarm();
+  bool allowed(auth::Access access, std::string_view resource);
+  /// Verdicts given before still hold.
+  bool directory_current() { return admission_.directory_version() == directory_version_; }
+  bool topic_allowed(auth::Access access, std::string_view exchange, std::string_view key);
+  /// A channel that is closed on both sides: its number is free.
+  void channel_ended(Channel& channel);
+  /// The engine has let go of it, too: it is destroyed.
+  void retired_ended(Channel* channel);
+
+  // --- engine::ClientEvents ---
+  void on_alarm(bool on) override;
+  void on_vhost_removed() override;
+
+ private:
+  enum class State : std::uint8_t {
+    kHeader, kStartOk, kSecureOk, kTuneOk, kOpen, kRunning, kClosing, kClosed,
+  };
+  struct Capabilities {
+    bool consumer_cancel_notify = false;
+    bool connection_blocked = false;
+    bool authentication_failure_close = false;
+  };
+  struct Mark {
+    std::uint64_t end;  // of the output, counted from the connection's start
+    engine::ConsumerId consumer;
+    engine::LeaseNumber lease;
+    std::uint64_t bytes;
+  };
+  struct Verdict {
+    auth::Access access;
+    std::string resource;
+    bool allowed;
+  };
+
+  bool may_parse() const;
+  std::size_t receive_protocol_header(std::string_view input);
+  void send_start();
+  void handle(const Frame& frame);
+  void handle_connection_method(MethodId id, std::string_view arguments);
+  bool handle_while_closing(const Frame& frame);
+  template <class M>
+  bool expect(State state, const M& method);
+  void unexpected(MethodId id);
+  void decode_failed(DecodeStatus status, MethodId id);
+  void frame_failed(FrameStatus status, const Frame& frame, std::string_view input);
+  Channel* channel_for(const Frame& frame);
+  void open_channel(std::uint16_t number);
+
+  void on(const method::ConnectionStartOk& start);
+  void on(const method::ConnectionSecureOk& secure);
+  void on(const method::ConnectionTuneOk& tune);
+  void on(const method::ConnectionOpen& open);
+  void on(const method::ConnectionClose& close);
+  void on(const method::ConnectionCloseOk& close);
+  void on(const method::ConnectionUpdateSecret& update);
+  void step_sasl(std::string_view response);
+  void login_refused(const auth::SaslStep& step);
+  void read_client_properties(std::string_view table);
+  void start_tuning();
+
+  void close_channels();
+  /// Ends the engine's side; `then` when exclusive queues are gone and leases are back.
+  void end_client(std::function<void()> then);
+  void maybe_finished();
+  std::chrono::milliseconds close_patience() const;
+  void log_error(const ProtocolError& error, std::string_view what);
+
+  engine::Shard& shard_;
+  const Settings& settings_;
+  Admission& admission_;
+  Transport& transport_;
+  const Peer peer_;
+
+  State state_ = State::kHeader;
+  bool deaf_ = false;      // input makes no sense any more
+  bool blocked_ = false;   // published under alarm: not read until it is over
+  bool lost_ = false;
+  bool admitted_ = false;
+  bool client_ended_ = false;
+  std::uint32_t waiting_ = 0;
+  Capabilities capabilities_;
+  std::uint16_t channel_max_ = 0;
+  std::uint16_t heartbeat_s_ = 0;
+  std::uint32_t frame_max_;
+  std::string user_;
+  std::string mechanism_name_;
+  std::string connection_name_;
+  std::shared_ptr<const auth::Directory> directory_;
+  std::uint64_t directory_version_ = 0;
+  std::unique_ptr<auth::SaslMechanism> mechanism_;
+  std::vector<Verdict> verdicts_;
+
+  Buffer output_;
+  std::uint64_t output_total_ = 0;  // octets consumed from output_ since the start
+  std::vector<Mark> marks_;
+  std::size_t marks_head_ = 0;
+
+  MonotonicMs started_;
+  MonotonicMs last_received_;
+  MonotonicMs last_sent_;
+
+  std::unique_ptr<engine::Client> client_;
+  boost::unordered_flat_map<std::uint16_t, std::unique_ptr<Channel>> channels_;
+  std::vector<std::unique_ptr<Channel>> retired_;
+  // The channel of the last frame: most connections use one at a time.
+  std::uint16_t last_number_ = 0;
+  Channel* last_channel_ = nullptr;
+};
+
+}  // namespace polymq::amqp091

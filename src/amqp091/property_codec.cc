@@ -1,0 +1,61 @@
+// Encoded basic properties as the engine reads and amends them.
+#include "amqp091/property_codec.h"
+
+#include <algorithm>
+
+#include "amqp091/field_table.h"
+#include "amqp091/properties.h"
+
+namespace polymq::amqp091 {
+namespace {
+
+class Codec final : public engine::PropertyCodec {
+ public:
+  bool header(std::string_view properties, std::string_view name,
+              engine::Value& value) const override {
+    return find_field(amqp091::headers(properties).bytes, name, value);
+  }
+
+  bool property(std::string_view properties, std::string_view name,
+                std::string& value) const override {
+    std::optional<std::string_view> found;
+    if (name == "message_id") found = message_id(properties);
+    if (name == "correlation_id") found = correlation_id(properties);
+    if (name == "expiration") found = expiration(properties);
+    if (name == "timestamp") {
+      const std::optional<std::uint64_t> seconds = timestamp(properties);
+      if (seconds) value = std::to_string(*seconds);
+      return seconds.has_value();
+    }
+    if (found) value = *found;
+    return found.has_value();
+  }
+
+  engine::Fields headers(std::string_view properties) const override {
+    return decode_table(amqp091::headers(properties).bytes).value_or(engine::Fields{});
+  }
+
+  std::string amend(std::string_view properties,
+                    const engine::PropertyChanges& changes) const override {
+    engine::Fields fields = headers(properties);
+    const auto replaced = [&](const engine::Field& field) {
+      return std::find(changes.remove_headers.begin(), changes.remove_headers.end(), field.name) !=
+                 changes.remove_headers.end() ||
+             engine::find(changes.set_headers, field.name) != nullptr;
+    };
+    std::erase_if(fields, replaced);
+    fields.insert(fields.end(), changes.set_headers.begin(), changes.set_headers.end());
+    const std::string table = encode_table(fields);
+    return with_changes(properties, {.headers = FieldTable{table},
+                                     .drop_expiration = changes.remove_expiration});
+  }
+};
+
+}  // namespace
+
+void register_property_codec() {
+  static const Codec codec;
+  engine::register_codec(engine::Dialect::kAmqp091, codec);
+}
+
+}  // namespace polymq::amqp091

@@ -1,0 +1,292 @@
+// Decisions on declarations, bindings and deletions.
+#include "engine/control.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+#include "engine/equivalence.h"
+
+namespace polymq::engine {
+namespace {
+
+struct Predeclared {
+  std::string_view name;
+  std::string_view type;
+  bool internal;
+};
+constexpr std::array kPredeclared{
+    Predeclared{"", "direct", false},
+    Predeclared{"amq.direct", "direct", false},
+    Predeclared{"amq.fanout", "fanout", false},
+    Predeclared{"amq.topic", "topic", false},
+    Predeclared{"amq.headers", "headers", false},
+    Predeclared{"amq.match", "headers", false},
+    Predeclared{"amq.rabbitmq.trace", "topic", true},
+    Predeclared{"amq.rabbitmq.event", "topic", true},
+};
+
+EngineError not_found(std::string what) {
+  return {ErrorKind::kNotFound, "no " + std::move(what)};
+}
+
+Fields sorted_by_name(Fields fields) {
+  std::sort(fields.begin(), fields.end(),
+            [](const Field& a, const Field& b) { return a.name < b.name; });
+  return fields;
+}
+
+}  // namespace
+
+Control::Control(Mailer& mailer, Topology& topology, const ControlLimits& limits)
+    : mailer_(mailer),
+      topology_(topology),
+      limits_(limits),
+      applied_(mailer.shard_count(), 0),
+      queues_per_shard_(mailer.shard_count(), 0),
+      message_bytes_(mailer.shard_count(), 0) {}
+
+void Control::apply(Delta delta) {
+  topology_.apply(delta);
+  open_.push_back(std::move(delta));
+}
+
+void Control::handle(ShardIndex from, ControlRequest& request) {
+  if (const auto* declare = std::get_if<DeclareQueue>(&request.what);
+      declare != nullptr && declare->gone != 0 && topology_.queue(declare->gone) != nullptr) {
+    // Its home has decided that it goes, and that word is still on its way here.
+    const QueueId gone = declare->gone;
+    parked_[gone].push_back({from, std::move(request)});
+    return;
+  }
+  ReplyBody body = std::visit(
+      [&](auto& what) -> ReplyBody {
+        if constexpr (std::is_same_v<std::decay_t<decltype(what)>, DeclareQueue>) {
+          return decide(what, from);
+        } else {
+          return decide(what);
+        }
+      },
+      request.what);
+  remove_unused_exchanges();
+  answer(from, {request.request, std::move(body)});
+}
+
+// --- exchanges ---------------------------------------------------------------------------------------
+
+ReplyBody Control::decide(const DeclareExchange& what) {
+  Vhost* vhost = topology_.vhost(what.vhost);
+  if (vhost == nullptr) return not_found("vhost");
+  if (const Exchange* known = topology_.exchange(*vhost, what.name)) {
+    const auto same = check_exchange_equivalence(
+        what.name, vhost->name,
+        {known->type, known->durable, known->auto_delete, known->internal, known->arguments},
+        {what.type, what.durable, what.auto_delete, what.internal, what.arguments});
+    if (!same) return same.error();
+    return Done{};
+  }
+  if (what.name.starts_with("amq.")) {
+    return EngineError{ErrorKind::kRefused,
+                       "exchange name '" + what.name + "' contains reserved prefix 'amq.*'"};
+  }
+  if (const auto made = make_matcher(what.type, what.arguments); !made) {
+    return EngineError{ErrorKind::kPrecondition, made.error().text};
+  }
+  if (vhost->exchanges.size() >= limits_.max_exchanges_per_vhost) {
+    return EngineError{ErrorKind::kLimit,
+                       "cannot declare " + exchange_in_vhost(what.name, vhost->name) +
+                           ": exchange limit of " +
+                           std::to_string(limits_.max_exchanges_per_vhost) + " is reached"};
+  }
+  apply(ExchangeAdded{next_incarnation_++, what.vhost, what.name, what.type, what.durable,
+                      what.auto_delete, what.internal, what.arguments});
+  return Done{};
+}
+
+ReplyBody Control::decide(const DeleteExchange& what) {
+  Vhost* vhost = topology_.vhost(what.vhost);
+  Exchange* exchange = vhost == nullptr ? nullptr : topology_.exchange(*vhost, what.name);
+  if (exchange == nullptr) return Done{};
+  if (what.if_unused && exchange->binding_count != 0) {
+    return EngineError{ErrorKind::kPrecondition,
+                       exchange_in_vhost(what.name, vhost->name) + " in use"};
+  }
+  remove_exchange(exchange->id);
+  return Done{};
+}
+
+void Control::remove_exchange(ExchangeId id) { apply(ExchangeRemoved{id}); }
+
+void Control::remove_unused_exchanges() {
+  for (auto unused = topology_.take_unused_exchanges(); !unused.empty();
+       unused = topology_.take_unused_exchanges()) {
+    for (const ExchangeId id : unused) {
+      if (topology_.exchange(id) != nullptr) remove_exchange(id);
+    }
+  }
+}
+
+// --- queues --------------------------------------------------------------------------------------------
+
+ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
+  Vhost* vhost = topology_.vhost(what.vhost);
+  if (vhost == nullptr) return not_found("vhost");
+  if (const QueueEntry* known = topology_.queue(*vhost, what.name)) {
+    return QueueDeclared{known->id, false};
+  }
+  const std::uint64_t limit =
+      std::min(limits_.max_queues_per_vhost, vhost->limits.max_queues.value_or(UINT64_MAX));
+  if (vhost->queues.size() >= limit) {
+    return EngineError{ErrorKind::kLimit, "cannot declare queue '" + what.name +
+                                              "': queue limit in vhost '" + vhost->name + "' (" +
+                                              std::to_string(limit) + ") is reached"};
+  }
+  const QueueId id = next_incarnation_++;
+  const ShardIndex home = place_queue(from);
+  ++queues_per_shard_[home];
+  apply(QueueAdded{id, what.vhost, what.name, home, what.durable, what.auto_delete, what.owner,
+                   std::make_shared<const Fields>(what.arguments), what.settings});
+  return QueueDeclared{id, true};
+}
+
+// Where it was declared, so that its own traffic needs no hop, unless that shard has clearly more
+// than its share.
+ShardIndex Control::place_queue(ShardIndex declared_on) const {
+  const auto least = std::min_element(queues_per_shard_.begin(), queues_per_shard_.end());
+  if (queues_per_shard_[declared_on] <= *least * 2 + 8) return declared_on;
+  return static_cast<ShardIndex>(least - queues_per_shard_.begin());
+}
+
+void Control::handle(ShardIndex, const RemoveQueue& removal) {
+  if (const QueueEntry* entry = topology_.queue(removal.queue)) {
+    --queues_per_shard_[entry->home];
+    apply(QueueRemoved{removal.queue});
+    remove_unused_exchanges();
+  }
+  if (removal.request != 0) {
+    answer(removal.origin, {removal.request, Removed{removal.messages}});
+  }
+  if (const auto it = parked_.find(removal.queue); it != parked_.end()) {
+    std::vector<Parked> parked = std::move(it->second);
+    parked_.erase(it);
+    for (Parked& one : parked) handle(one.from, one.request);
+  }
+}
+
+// --- bindings --------------------------------------------------------------------------------------------
+
+ReplyBody Control::decide(const ChangeBinding& what) {
+  Vhost* vhost = topology_.vhost(what.vhost);
+  if (vhost == nullptr) return not_found("vhost");
+  Exchange* source = topology_.exchange(*vhost, what.source);
+  Destination destination;
+  if (what.to_exchange) {
+    const Exchange* target = topology_.exchange(*vhost, what.destination);
+    if (source == nullptr) return not_found(exchange_in_vhost(what.source, vhost->name));
+    if (target == nullptr) return not_found(exchange_in_vhost(what.destination, vhost->name));
+    destination = {target->id, true};
+  } else {
+    const QueueEntry* target = topology_.queue(*vhost, what.destination);
+    if (target == nullptr) return not_found(queue_in_vhost(what.destination, vhost->name));
+    if (source == nullptr) return not_found(exchange_in_vhost(what.source, vhost->name));
+    if (target->exclusive() && target->owner != what.client) {
+      return EngineError{ErrorKind::kLocked, locked_queue(what.destination, vhost->name)};
+    }
+    destination = {target->id, false};
+  }
+  const BindingKey binding{destination, what.key, sorted_by_name(what.arguments)};
+  const bool known = topology_.has_binding(*source, binding);
+  if (!what.add) {
+    if (known) apply(BindingRemoved{source->id, binding});
+    return Done{};
+  }
+  if (const auto valid = source->matcher->check(binding.key, binding.arguments); !valid) {
+    return EngineError{ErrorKind::kPrecondition, valid.error().text};
+  }
+  if (!known) apply(BindingAdded{source->id, binding});
+  return Done{};
+}
+
+// --- vhosts and policies -----------------------------------------------------------------------------------
+
+ReplyBody Control::decide(const AddVhost& what) {
+  if (topology_.vhost(what.name) != nullptr) return Done{};
+  const VhostId id = next_vhost_++;
+  apply(VhostAdded{id, what.name, what.default_queue_type, what.limits});
+  for (const Predeclared& exchange : kPredeclared) {
+    apply(ExchangeAdded{next_incarnation_++, id, std::string(exchange.name),
+                        std::string(exchange.type), true, false, exchange.internal, {}});
+  }
+  return Done{};
+}
+
+ReplyBody Control::decide(const RemoveVhost& what) {
+  Vhost* vhost = topology_.vhost(what.name);
+  if (vhost == nullptr) return not_found("vhost '" + what.name + "'");
+  std::vector<QueueId> queues;
+  for (const auto& [name, entry] : vhost->queues) queues.push_back(entry->id);
+  for (const QueueId id : queues) {
+    --queues_per_shard_[topology_.queue(id)->home];
+    apply(QueueRemoved{id});
+  }
+  std::vector<ExchangeId> exchanges;
+  for (const auto& [name, exchange] : vhost->exchanges) exchanges.push_back(exchange->id);
+  for (const ExchangeId id : exchanges) remove_exchange(id);
+  topology_.take_unused_exchanges();
+  apply(VhostRemoved{vhost->id});
+  return Done{};
+}
+
+ReplyBody Control::decide(const SetPolicies& what) {
+  const Vhost* vhost = topology_.vhost(what.vhost);
+  if (vhost == nullptr) return not_found("vhost '" + what.vhost + "'");
+  apply(PoliciesSet{vhost->id, what.policies});
+  return Done{};
+}
+
+// --- rounds --------------------------------------------------------------------------------------------------
+
+void Control::answer(ShardIndex to, Reply reply) {
+  // What changes nothing depends only on what was decided before, which may still be under way.
+  waiting_.push_back({open_.empty() ? round_ : round_ + 1, to, std::move(reply)});
+}
+
+bool Control::send_round() {
+  const bool changed = !open_.empty();
+  if (changed) {
+    ++round_;
+    const auto deltas = std::make_shared<const std::vector<Delta>>(std::exchange(open_, {}));
+    for (ShardIndex shard = 0; shard < mailer_.shard_count(); ++shard) {
+      if (shard != mailer_.self()) mailer_.send(shard, Round{round_, deltas});
+    }
+    applied_[mailer_.self()] = round_;
+  }
+  const bool waited = !waiting_.empty();
+  release_waiting();
+  return changed || waited != !waiting_.empty();
+}
+
+void Control::handle(ShardIndex from, const RoundApplied& applied) {
+  applied_[from] = applied.round;
+  release_waiting();
+}
+
+void Control::release_waiting() {
+  const std::uint64_t everywhere = *std::min_element(applied_.begin(), applied_.end());
+  while (!waiting_.empty() && waiting_.front().round <= everywhere) {
+    mailer_.send(waiting_.front().to, std::move(waiting_.front().reply));
+    waiting_.pop_front();
+  }
+}
+
+void Control::handle(ShardIndex from, const MemoryReport& report) {
+  message_bytes_[from] = report.message_bytes;
+}
+
+std::int64_t Control::message_bytes() const {
+  std::int64_t sum = 0;
+  for (const std::int64_t bytes : message_bytes_) sum += bytes;
+  return sum;
+}
+
+}  // namespace polymq::engine

@@ -1,0 +1,77 @@
+// Shard 0 in its role of putting topology changes in order: it decides on declarations, bindings and
+// deletions and tells every shard by numbered rounds of deltas.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <deque>
+#include <vector>
+
+#include "engine/mail.h"
+
+namespace polymq::engine {
+
+struct ControlLimits {
+  std::uint64_t max_queues_per_vhost = UINT64_MAX;
+  std::uint64_t max_exchanges_per_vhost = UINT64_MAX;
+};
+
+/// Shard 0 only. Its replica is ahead of the others': a request is decided and applied here at once,
+/// and answered when all shards have applied the round that carries it.
+class Control {
+ public:
+  Control(Mailer& mailer, Topology& topology, const ControlLimits& limits);
+
+  void handle(ShardIndex from, ControlRequest& request);
+  void handle(ShardIndex from, const RemoveQueue& removal);
+  void handle(ShardIndex from, const RoundApplied& applied);
+  void handle(ShardIndex from, const MemoryReport& report);
+
+  /// Sends the deltas decided since the last call as one round. True when there were some.
+  bool send_round();
+  /// The round that this shard's own replica reflects.
+  std::uint64_t round() const { return round_; }
+  std::int64_t message_bytes() const;
+
+ private:
+  struct Waiting {
+    std::uint64_t round;
+    ShardIndex to;
+    Reply reply;
+  };
+  struct Parked {
+    ShardIndex from;
+    ControlRequest request;
+  };
+
+  // Decide, and apply what follows. The answer is sent after the round.
+  ReplyBody decide(const DeclareExchange& what);
+  ReplyBody decide(const DeleteExchange& what);
+  ReplyBody decide(const DeclareQueue& what, ShardIndex from);
+  ReplyBody decide(const ChangeBinding& what);
+  ReplyBody decide(const AddVhost& what);
+  ReplyBody decide(const RemoveVhost& what);
+  ReplyBody decide(const SetPolicies& what);
+
+  void apply(Delta delta);
+  /// Auto-delete exchanges whose last binding went follow it, and theirs, and so on.
+  void remove_unused_exchanges();
+  void remove_exchange(ExchangeId id);
+  ShardIndex place_queue(ShardIndex declared_on) const;
+  void answer(ShardIndex to, Reply reply);
+  void release_waiting();
+
+  Mailer& mailer_;
+  Topology& topology_;
+  const ControlLimits& limits_;
+  std::uint64_t next_incarnation_ = 1;
+  VhostId next_vhost_ = 1;
+  std::uint64_t round_ = 0;
+  std::vector<Delta> open_;                  // decided, not sent
+  std::vector<std::uint64_t> applied_;       // per shard: the last round it said it applied
+  std::deque<Waiting> waiting_;              // in order of rounds
+  boost::unordered_flat_map<QueueId, std::vector<Parked>> parked_;  // until that queue is removed
+  std::vector<std::uint64_t> queues_per_shard_;
+  std::vector<std::int64_t> message_bytes_;
+};
+
+}  // namespace polymq::engine

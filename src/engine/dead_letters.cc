@@ -1,0 +1,122 @@
+// Rewriting, routing and publishing of dead letters.
+#include "engine/dead_letters.h"
+
+#include <algorithm>
+
+namespace polymq::engine {
+
+DeadLetters::DeadLetters(Mailer& mailer, Topology& topology, MemoryMeter& meter,
+                         const Now& now)
+    : topology_(topology),
+      meter_(meter),
+      now_(now),
+      publisher_(SessionId::make(mailer.self(), 0), mailer, meter) {}
+
+bool DeadLetters::at_least_once(const Queue& queue) const {
+  return queue.settings().dead_letter_strategy == DeadLetterStrategy::kAtLeastOnce &&
+         queue.settings().effective_overflow() == Overflow::kRejectPublish;
+}
+
+bool DeadLetters::run() {
+  if (waiting_.empty()) return false;
+  const std::vector<Letter> letters = std::exchange(waiting_, {});
+  for (const Letter& letter : letters) move(letter);
+  publisher_.flush();
+  // Those that reached no queue are settled already.
+  for (const Publisher::Settled& settled : std::exchange(publisher_.settled(), {})) {
+    const Letter letter = *moving_.find(settled.sequence);
+    moving_.erase(settled.sequence);
+    finish(letter, false);
+  }
+  return true;
+}
+
+void DeadLetters::move(const Letter& letter) {
+  if (letter.queue->deleting) {
+    letter.queue->moved(letter.position);
+    return;
+  }
+  const Message& original = *letter.queue->moving_message(letter.position);
+  const QueueSettings& settings = letter.queue->settings();
+  const bool override_key = settings.dead_letter_routing_key.has_value();
+
+  std::vector<DeathEntry> deaths;
+  std::vector<std::string> shown_keys{std::string(original.routing_key())};
+  std::vector<std::string> more_keys;
+  if (const MessageExtension* extension = original.extension()) {
+    deaths = extension->deaths;
+    const auto& more = extension->more_keys;
+    shown_keys.insert(shown_keys.end(), more.begin(),
+                      more.begin() + static_cast<std::ptrdiff_t>(extension->visible_keys));
+    if (!override_key) more_keys = more;
+  }
+  std::string expiration;
+  const bool expires =
+      codec_of(original.dialect()).property(original.properties(), "expiration", expiration);
+  const std::string& queue_name = letter.queue->entry().name;
+  record_death(deaths, {.queue = queue_name,
+                        .reason = letter.reason,
+                        .time = now_.wall,
+                        .exchange = original.exchange(),
+                        .routing_keys = std::move(shown_keys),
+                        .expiration = expires ? std::optional(expiration) : std::nullopt});
+  const std::string properties =
+      codec_of(original.dialect())
+          .amend(original.properties(), death_changes(deaths, override_key));
+  const std::string key =
+      override_key ? *settings.dead_letter_routing_key : std::string(original.routing_key());
+  Message* copy =
+      original.rewritten(*settings.dead_letter_exchange, key, properties, meter_);
+
+  std::vector<QueueEntry*> targets;
+  Vhost& vhost = *letter.queue->entry().vhost;
+  if (Exchange* exchange = topology_.exchange(vhost, *settings.dead_letter_exchange)) {
+    random_ = random_ * 6364136223846793005u + 1442695040888963407u;
+    for (QueueEntry* target :
+         topology_.route(*exchange, key, more_keys, MessageHeaders(*copy), random_ >> 16)) {
+      if (!closes_cycle(deaths, target->name)) targets.push_back(target);
+    }
+  }
+  MessageExtension& extension = copy->make_extension();
+  extension.deaths = std::move(deaths);
+  extension.visible_keys = override_key || !original.extension() ? 0 : original.extension()->visible_keys;
+  extension.more_keys = std::move(more_keys);
+  moving_.push(letter);
+  publisher_.publish_tracked(copy, targets);
+}
+
+void DeadLetters::answered(const PublishAnswer& answer) {
+  publisher_.answered(answer);
+  for (const Publisher::Settled& settled : std::exchange(publisher_.settled(), {})) {
+    const Letter letter = *moving_.find(settled.sequence);
+    moving_.erase(settled.sequence);
+    finish(letter, !settled.rejected);
+  }
+}
+
+void DeadLetters::finish(const Letter& letter, bool delivered) {
+  if (!delivered && !letter.queue->deleting && at_least_once(*letter.queue)) {
+    retries_.push_back({now_.wall + kRetryMs, letter});
+    return;
+  }
+  letter.queue->moved(letter.position);
+}
+
+WallMs DeadLetters::retry() {
+  WallMs next = kNever;
+  std::erase_if(retries_, [&](const Retry& retry) {
+    if (retry.at <= now_.wall || retry.letter.queue->deleting) {
+      if (retry.letter.queue->deleting) {
+        retry.letter.queue->moved(retry.letter.position);
+      } else {
+        waiting_.push_back(retry.letter);
+      }
+      return true;
+    }
+    next = std::min(next, retry.at);
+    return false;
+  });
+  return next;
+}
+
+}  // namespace polymq::engine

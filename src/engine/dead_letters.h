@@ -1,0 +1,59 @@
+// Moves messages that died in a queue to its dead letter exchange; the original stays until every
+// copy is safe.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/time.h"
+#include "engine/dead_letter.h"
+#include "engine/publisher.h"
+#include "engine/queue.h"
+#include "engine/topology.h"
+
+namespace polymq::engine {
+
+/// Shard: the home of the queues where messages die. A message is first only noted; it moves when
+/// run() is called, so that a chain of full queues is a loop, not a recursion.
+class DeadLetters {
+ public:
+  DeadLetters(Mailer& mailer, Topology& topology, MemoryMeter& meter, const Now& now);
+
+  void add(Queue& queue, Position position, DeathReason reason) {
+    waiting_.push_back({&queue, position, reason});
+  }
+  /// Publishes what was noted. True when there was something.
+  bool run();
+  void answered(const PublishAnswer& answer);
+  /// Tries again what an at-least-once queue could not get rid of; the time of the next try.
+  WallMs retry();
+
+  std::size_t pending() const { return waiting_.size() + moving_.size() + retries_.size(); }
+
+ private:
+  struct Letter {
+    Queue* queue;  // stays while it holds the moving message
+    Position position;
+    DeathReason reason;
+  };
+  struct Retry {
+    WallMs at;
+    Letter letter;
+  };
+  static constexpr std::int64_t kRetryMs = 1000;
+
+  void move(const Letter& letter);
+  void finish(const Letter& letter, bool delivered);
+  bool at_least_once(const Queue& queue) const;
+
+  Topology& topology_;
+  MemoryMeter& meter_;
+  const Now& now_;
+  Publisher publisher_;
+  std::vector<Letter> waiting_;
+  SlidingWindow<Letter> moving_{1};  // numbered as the publisher's sequences
+  std::vector<Retry> retries_;
+  std::uint64_t random_ = 0;
+};
+
+}  // namespace polymq::engine

@@ -1,0 +1,330 @@
+// The message path at a queue's home: publishes, settlements, deliveries, timers and commits.
+#include "engine/home.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace polymq::engine {
+
+Home::Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, const Now& now,
+           MemoryMeter& meter)
+    : mailer_(mailer),
+      topology_(topology),
+      store_(store),
+      now_(now),
+      meter_(meter),
+      dead_letters_(mailer, topology, meter, now) {}
+
+Home::~Home() = default;
+
+Queue* Home::find_queue(QueueId id) {
+  QueueEntry* entry = topology_.queue(id);
+  return entry == nullptr ? nullptr : entry->local.get();
+}
+
+Consumer* Home::find_consumer(ConsumerId id) {
+  const auto it = consumers_.find(id.value);
+  return it == consumers_.end() ? nullptr : it->second.get();
+}
+
+void Home::mark_dirty(Queue& queue) {
+  if (queue.dirty) return;
+  queue.dirty = true;
+  dirty_.push_back(&queue);
+}
+
+// --- topology ---------------------------------------------------------------------------------------
+
+void Home::queue_added(QueueEntry& entry) {
+  entry.local = std::make_unique<Queue>(entry, *this);
+}
+
+void Home::settings_changed(QueueEntry& entry) {
+  entry.local->settings_changed();
+  mark_dirty(*entry.local);
+}
+
+void Home::queue_removed(QueueEntry& entry) {
+  Queue& queue = *entry.local;
+  for (Consumer* member : std::vector<Consumer*>(queue.consumers().members())) {
+    queue.consumers().remove(*member);
+    member->cancelled = true;
+    mailer_.send(member->session.shard(), ConsumerGone{member->session, member->handle});
+  }
+  queue.close();
+  for (Consumer* consumer : std::vector<Consumer*>(queue.attached)) {
+    queue.settle(*consumer, 0, consumer->written, Settle::kAck);
+    if (consumer->leases.empty()) free_consumer(*consumer);
+  }
+  std::erase(dirty_, &queue);
+  std::erase(sweeping_, &queue);
+  dying_.push_back(std::move(entry.local));
+}
+
+// --- publishes ----------------------------------------------------------------------------------------
+
+bool Home::push(const PublishItem& item, std::vector<Stored>& stored) {
+  Queue* queue = find_queue(item.queue);
+  if (queue == nullptr || queue->deleting) {  // routed, and gone since
+    item.message->release(meter_);
+    return false;
+  }
+  const bool store = item.message->persistent() && queue->entry().durable;
+  // The queue may let go of a message that it drops at once; the store reads it first.
+  if (store) item.message->add_reference();
+  const Position before = queue->last_position();
+  const bool rejected = queue->push(item.message) == Queue::Pushed::kRejected;
+  if (store) {
+    const Message& message = *item.message;
+    if (!rejected && queue->last_position() != before && queue->holds(queue->last_position())) {
+      const Position position = queue->last_position();
+      store_.append({.queue = item.queue,
+                     .position = position,
+                     .enqueued = now_.wall,
+                     .dialect = static_cast<std::uint8_t>(message.dialect()),
+                     .priority = message.priority(),
+                     .exchange = message.exchange(),
+                     .routing_key = message.routing_key(),
+                     .properties = message.properties(),
+                     .body = message.body()});
+      queue->mark_stored(position);
+      stored.push_back({item.queue, position});
+    }
+    item.message->release(meter_);
+  }
+  mark_dirty(*queue);
+  return rejected;
+}
+
+void Home::handle(PublishBatch& batch) {
+  PublishAnswer answer{batch.from, batch.number, {}};
+  std::vector<Stored> stored;
+  for (const PublishItem& item : batch.items) {
+    if (push(item, stored)) answer.rejected.push_back(item.sequence);
+  }
+  if (batch.number == 0) return;
+  await({store_.staged(), batch.from.shard(), std::move(answer), {}, std::move(stored)},
+        batch.items);
+}
+
+void Home::await(Awaiting awaiting, const std::vector<PublishItem>& items) {
+  if (awaiting.stored.empty()) {  // nothing of it is in any commit
+    std::visit([&](auto& answer) { mailer_.send(awaiting.to, std::move(answer)); },
+               awaiting.answer);
+    return;
+  }
+  for (const PublishItem& item : items) awaiting.sequences.push_back(item.sequence);
+  awaiting_.push_back(std::move(awaiting));
+}
+
+void Home::commits_ended(const std::vector<storage::CommitEnd>& ended) {
+  for (const storage::CommitEnd end : ended) {
+    ++ended_;
+    for (; !awaiting_.empty() && awaiting_.front().commit == ended_; awaiting_.pop_front()) {
+      Awaiting& awaiting = awaiting_.front();
+      if (end != storage::CommitEnd::kDurable) {
+        for (const Stored& stored : awaiting.stored) {
+          if (Queue* queue = find_queue(stored.queue)) queue->withdraw(stored.position);
+        }
+        if (auto* publish = std::get_if<PublishAnswer>(&awaiting.answer)) {
+          publish->rejected = std::move(awaiting.sequences);
+          std::sort(publish->rejected.begin(), publish->rejected.end());
+        } else {
+          std::get<UnitDone>(awaiting.answer).ok = false;
+        }
+      }
+      std::visit([&](auto& answer) { mailer_.send(awaiting.to, std::move(answer)); },
+                 awaiting.answer);
+    }
+  }
+}
+
+// --- settlement -----------------------------------------------------------------------------------------
+
+void Home::settle(const SettleItem& item) {
+  Consumer* consumer = find_consumer(item.consumer);
+  if (consumer == nullptr) return;  // its queue is gone, or it was released
+  Queue& queue = *consumer->queue;
+  queue.settle(*consumer, item.first, item.last, item.how);
+  if (consumer->cancelled && consumer->leases.empty()) {
+    free_consumer(*consumer);
+  }
+  if (!queue.deleting) mark_dirty(queue);
+}
+
+void Home::handle(SettleBatch& batch) {
+  for (const SettleItem& item : batch.items) settle(item);
+}
+
+void Home::handle(WrittenBatch& batch) {
+  const auto it = links_.find(batch.client.value);
+  if (it == links_.end()) return;
+  Link& link = *it->second;
+  for (const WrittenItem& item : batch.items) {
+    link.unwritten_bytes -= item.bytes;
+    Consumer* consumer = find_consumer(item.consumer);
+    if (consumer == nullptr) continue;
+    consumer->written = std::max(consumer->written, item.last);
+    Queue& queue = *consumer->queue;
+    if (consumer->options.no_ack || queue.deleting) {
+      queue.settle(*consumer, 0, item.last, Settle::kAck);
+      if ((queue.deleting || consumer->cancelled) && consumer->leases.empty()) {
+        free_consumer(*consumer);
+      }
+    }
+  }
+  if (link.waiting.empty() || !link.has_room()) return;
+  for (const ConsumerId id : std::exchange(link.waiting, {})) {
+    Consumer* consumer = find_consumer(id);
+    if (consumer == nullptr || consumer->cancelled) continue;
+    consumer->queue->consumers().wake(*consumer);
+    mark_dirty(*consumer->queue);
+  }
+}
+
+void Home::handle(const CloseClient& close) { links_.erase(close.client.value); }
+
+void Home::handle(const ShareCredit& share) {
+  const auto it = sessions_.find(share.session.value);
+  if (it == sessions_.end()) return;
+  it->second.shared_credit = share.on;
+  for (const ConsumerId id : it->second.consumers) {
+    Consumer& consumer = *find_consumer(id);
+    if (consumer.options.one_shot || consumer.options.no_ack || consumer.cancelled) continue;
+    consumer.shared_credit = share.on;
+    consumer.queue->consumers().wake(consumer);
+    mark_dirty(*consumer.queue);
+  }
+}
+
+void Home::handle(const GrantToken& grant) {
+  Consumer* consumer = find_consumer(grant.consumer);
+  if (consumer == nullptr || consumer->cancelled) return;  // its session takes the grant back itself
+  ++consumer->tokens;
+  granted_.push_back(grant.consumer);
+  consumer->queue->consumers().wake(*consumer);
+  mark_dirty(*consumer->queue);
+}
+
+void Home::want_token(Consumer& consumer) {
+  mailer_.send(consumer.session.shard(), TokenWanted{consumer.session, consumer.id});
+}
+
+// --- units -------------------------------------------------------------------------------------------------
+
+void Home::handle(ShardIndex from, UnitPart& part) {
+  struct Load {
+    std::size_t messages = 0;
+    std::size_t bytes = 0;
+  };
+  boost::unordered_flat_map<QueueId, Load> loads;
+  for (const PublishItem& item : part.publishes) {
+    Load& load = loads[item.queue];
+    ++load.messages;
+    load.bytes += item.message->body().size();
+  }
+  bool ok = true;
+  for (const auto& [id, load] : loads) {
+    Queue* queue = find_queue(id);
+    if (queue != nullptr && queue->would_reject(load.messages, load.bytes)) ok = false;
+  }
+  const UnitId unit = part.unit;
+  units_[unit] = std::move(part);
+  mailer_.send(from, UnitPrepared{unit, ok});
+}
+
+void Home::handle(ShardIndex from, const UnitDecision& decision) {
+  const auto it = units_.find(decision.unit);
+  const UnitPart part = std::move(it->second);
+  units_.erase(it);
+  if (!decision.apply) {
+    for (const PublishItem& item : part.publishes) item.message->release(meter_);
+    return;
+  }
+  std::vector<Stored> stored;
+  store_.begin_unit();
+  for (const PublishItem& item : part.publishes) push(item, stored);
+  for (const SettleItem& item : part.settles) settle(item);
+  store_.end_unit();
+  await({store_.staged(), from, UnitDone{decision.unit, true}, {}, std::move(stored)}, {});
+}
+
+// --- the turn ----------------------------------------------------------------------------------------------
+
+bool Home::work() {
+  bool worked = dead_letters_.run();
+  for (Queue* queue : std::exchange(dirty_, {})) {
+    queue->dirty = false;
+    worked = true;
+    queue->dispatch();
+  }
+  return_tokens();
+  hand_over();
+  return worked;
+}
+
+void Home::hand_over() {
+  for (Link* link : std::exchange(open_links_, {})) {
+    link->open.client = link->client;
+    mailer_.send(link->client.shard(), std::exchange(link->open, {}));
+  }
+}
+
+// A token is never kept: what found nothing to fetch goes back to the session at once.
+void Home::return_tokens() {
+  for (const ConsumerId id : std::exchange(granted_, {})) {
+    Consumer* consumer = find_consumer(id);
+    if (consumer == nullptr || consumer->tokens == 0) continue;
+    mailer_.send(consumer->session.shard(),
+                 TokensReturned{consumer->session, std::exchange(consumer->tokens, 0)});
+  }
+}
+
+void Home::arm_timer(Queue& queue, WallMs at) {
+  if (at >= queue.timer_at || queue.deleting) return;
+  queue.timer_at = at;
+  timers_.push({at, queue.entry().id});
+}
+
+void Home::run_timers() {
+  while (!timers_.empty() && timers_.top().at <= now_.wall) {
+    const Timer timer = timers_.top();
+    timers_.pop();
+    Queue* queue = find_queue(timer.queue);
+    if (queue == nullptr || queue->deleting || queue->timer_at != timer.at) continue;
+    if (queue->expired()) {
+      remove_queue(*queue, 0, mailer_.self());
+      continue;
+    }
+    queue->on_timer();
+    mark_dirty(*queue);
+  }
+  if (const WallMs next = dead_letters_.retry(); next != kNever) retry_at_ = next;
+}
+
+WallMs Home::next_timer() const {
+  return std::min(retry_at_, timers_.empty() ? kNever : timers_.top().at);
+}
+
+bool Home::sweep() {
+  std::erase_if(sweeping_, [](Queue* queue) { return !queue->sweep(); });
+  std::erase_if(dying_, [](const auto& queue) { return !queue->sweep() && queue->drained(); });
+  const bool dying_work = std::any_of(dying_.begin(), dying_.end(),
+                                      [](const auto& queue) { return queue->sweep_pending(); });
+  return !sweeping_.empty() || dying_work;
+}
+
+void Home::dead_letter(Queue& queue, Position position, const Message&, DeathReason reason) {
+  dead_letters_.add(queue, position, reason);
+}
+
+void Home::forget_stored(Queue& queue, Position position) {
+  store_.settle(queue.id(), position);
+}
+
+Home::Leftovers Home::leftovers() const {
+  return {consumers_.size(), sessions_.size(),         links_.size(),
+          dying_.size(),     units_.size(), dead_letters_.pending()};
+}
+
+}  // namespace polymq::engine

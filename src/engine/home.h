@@ -1,0 +1,147 @@
+// A shard in its role of home: its queues, their consumers and the requests about them.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <deque>
+#include <memory>
+#include <queue>
+#include <vector>
+
+#include "engine/dead_letters.h"
+#include "engine/mail.h"
+#include "engine/queue.h"
+#include "storage/message_store.h"
+
+namespace polymq::engine {
+
+/// Shard: its own. Handles all mail that is about queues living here.
+class Home final : public QueueHost {
+ public:
+  Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, const Now& now,
+       MemoryMeter& meter);
+  ~Home() override;
+
+  // --- from the topology replica ---
+  void queue_added(QueueEntry& entry);
+  void queue_removed(QueueEntry& entry);
+  void settings_changed(QueueEntry& entry);
+
+  // --- mail ---
+  void handle(PublishBatch& batch);
+  void handle(SettleBatch& batch);
+  void handle(WrittenBatch& batch);
+  void handle(ShardIndex from, QueueRequest& request);
+  void handle(ShardIndex from, const CloseSession& close);
+  void handle(const CloseClient& close);
+  void handle(const ShareCredit& share);
+  void handle(const GrantToken& grant);
+  void handle(ShardIndex from, UnitPart& part);
+  void handle(ShardIndex from, const UnitDecision& decision);
+  /// Answers for this shard's dead letters.
+  void handle_dead_letter_answer(const PublishAnswer& answer) { dead_letters_.answered(answer); }
+
+  // --- the turn ---
+  /// Dispatches what became possible, moves dead letters, hands over batches. True when mail was sent.
+  bool work();
+  void run_timers();
+  /// Slices of purges and of dying queues; true while there is more.
+  bool sweep();
+  /// The store has ended commits: answers that waited for them go out.
+  void commits_ended(const std::vector<storage::CommitEnd>& ended);
+  /// The wall time of the nearest timer, kNever without one.
+  WallMs next_timer() const;
+
+  /// What exists beyond its declared queues; all zero once everything was deleted and let go.
+  struct Leftovers {
+    std::size_t consumers, sessions, links, dying_queues, units, dead_letters;
+  };
+  Leftovers leftovers() const;
+
+  // --- QueueHost ---
+  const Now& now() const override { return now_; }
+  MemoryMeter& meter() override { return meter_; }
+  void arm_timer(Queue& queue, WallMs at) override;
+  void dead_letter(Queue& queue, Position position, const Message& message,
+                   DeathReason reason) override;
+  void forget_stored(Queue& queue, Position position) override;
+  void want_token(Consumer& consumer) override;
+  void link_opened(Link& link) override { open_links_.push_back(&link); }
+
+ private:
+  struct SessionHere {
+    std::vector<ConsumerId> consumers;
+    bool shared_credit = false;
+  };
+  struct Timer {
+    WallMs at;
+    QueueId queue;
+    bool operator>(const Timer& other) const { return at > other.at; }
+  };
+  struct Stored {
+    QueueId queue;
+    Position position;
+  };
+  /// What is told when a commit has ended.
+  struct Awaiting {
+    storage::CommitNumber commit;
+    ShardIndex to;
+    std::variant<PublishAnswer, UnitDone> answer;
+    std::vector<std::uint64_t> sequences;  // of the batch: all refused if the commit fails
+    std::vector<Stored> stored;
+  };
+
+  Queue* find_queue(QueueId id);
+  Consumer* find_consumer(ConsumerId id);
+  void mark_dirty(Queue& queue);
+  /// Sends the deliveries collected so far. Before any reply, so that none overtakes them.
+  void hand_over();
+  void return_tokens();
+  Link& link_of(ClientId client);
+  Consumer& add_consumer(const QueueRequest& request, Queue& queue, std::uint32_t handle,
+                         const ConsumerOptions& options, bool shared_credit);
+  /// The session's consumer for gets from this queue, made at its first get.
+  Consumer& getter(const QueueRequest& request, Queue& queue, bool no_ack);
+  void free_consumer(Consumer& consumer);
+  /// It left the rotation; the queue may be auto-delete.
+  void consumer_left(Queue& queue);
+  void end_consumer(Consumer& consumer);
+  void settle(const SettleItem& item);
+
+  /// True when the queue refused it.
+  bool push(const PublishItem& item, std::vector<Stored>& stored);
+  ReplyBody inspect(Queue& queue);
+  ReplyBody purge(Queue& queue);
+  ReplyBody consume(const QueueRequest& request, Queue& queue, const Consume& what);
+  ReplyBody cancel(const CancelConsumer& what);
+  ReplyBody get(const QueueRequest& request, Queue& queue, const Get& what);
+  /// Nothing is answered yet when the deletion goes on to control.
+  std::optional<ReplyBody> remove(ShardIndex from, const QueueRequest& request, Queue& queue,
+                                  const DeleteQueue& what);
+  void remove_queue(Queue& queue, RequestId request, ShardIndex origin);
+  void await(Awaiting awaiting, const std::vector<PublishItem>& items);
+
+  Mailer& mailer_;
+  Topology& topology_;
+  storage::MessageStore& store_;
+  const Now& now_;
+  MemoryMeter& meter_;
+  DeadLetters dead_letters_;
+
+  boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Consumer>> consumers_;
+  boost::unordered_flat_map<std::uint64_t, SessionHere> sessions_;
+  boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Link>> links_;
+  boost::unordered_flat_map<std::uint64_t, UnitPart> units_;
+  std::uint64_t next_consumer_ = 1;
+
+  std::vector<Queue*> dirty_;
+  std::vector<Link*> open_links_;         // with deliveries to hand over
+  std::vector<ConsumerId> granted_;       // tokens to give back if they find nothing
+  std::vector<Queue*> sweeping_;
+  std::vector<std::unique_ptr<Queue>> dying_;  // removed, not drained yet
+  std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
+  std::deque<Awaiting> awaiting_;
+  storage::CommitNumber ended_ = 0;
+  WallMs retry_at_ = kNever;  // of dead letters
+};
+
+}  // namespace polymq::engine

@@ -1,0 +1,194 @@
+// Requests about queues at their home: declare again, purge, delete, consume, cancel, get.
+#include <algorithm>
+#include <cassert>
+
+#include "engine/home.h"
+
+namespace polymq::engine {
+
+void Home::handle(ShardIndex from, QueueRequest& request) {
+  ReplyBody body;
+  if (const auto* cancel_what = std::get_if<CancelConsumer>(&request.what)) {
+    body = cancel(*cancel_what);  // of a queue that may be gone
+  } else {
+    Queue* queue = find_queue(request.queue);
+    if (queue == nullptr || queue->deleting) {
+      body = Missing{};
+    } else if (const auto* what = std::get_if<DeleteQueue>(&request.what)) {
+      std::optional<ReplyBody> answer = remove(from, request, *queue, *what);
+      if (!answer) return;
+      body = std::move(*answer);
+    } else if (const auto* consume_what = std::get_if<Consume>(&request.what)) {
+      body = consume(request, *queue, *consume_what);
+    } else if (const auto* get_what = std::get_if<Get>(&request.what)) {
+      body = get(request, *queue, *get_what);
+    } else if (std::holds_alternative<PurgeQueue>(request.what)) {
+      body = purge(*queue);
+    } else {
+      body = inspect(*queue);
+    }
+  }
+  hand_over();
+  mailer_.send(from, Reply{request.request, std::move(body)});
+}
+
+ReplyBody Home::inspect(Queue& queue) {
+  queue.touch();
+  queue.dispatch();
+  mark_dirty(queue);
+  return QueueStatus{queue.ready(), queue.consumers().size()};
+}
+
+ReplyBody Home::purge(Queue& queue) {
+  queue.dispatch();
+  const std::uint64_t dropped = queue.purge();
+  sweeping_.push_back(&queue);
+  mark_dirty(queue);
+  return Removed{dropped};
+}
+
+std::optional<ReplyBody> Home::remove(ShardIndex from, const QueueRequest& request, Queue& queue,
+                                      const DeleteQueue& what) {
+  const std::string name = queue_in_vhost(queue.entry().name, queue.entry().vhost->name);
+  if (what.if_unused && !queue.consumers().empty()) {
+    return EngineError{ErrorKind::kPrecondition, name + " in use"};
+  }
+  queue.dispatch();
+  mark_dirty(queue);
+  if (what.if_empty && queue.ready() != 0) {
+    return EngineError{ErrorKind::kPrecondition, name + " not empty"};
+  }
+  remove_queue(queue, request.request, from);
+  return std::nullopt;
+}
+
+void Home::remove_queue(Queue& queue, RequestId request, ShardIndex origin) {
+  if (queue.deleting) return;
+  const std::uint64_t messages = queue.ready();
+  queue.deleting = true;
+  mailer_.send(kControlShard, RemoveQueue{queue.entry().id, request, origin, messages});
+}
+
+Link& Home::link_of(ClientId client) {
+  std::unique_ptr<Link>& link = links_[client.value];
+  if (!link) {
+    link = std::make_unique<Link>();
+    link->client = client;
+  }
+  return *link;
+}
+
+Consumer& Home::add_consumer(const QueueRequest& request, Queue& queue, std::uint32_t handle,
+                             const ConsumerOptions& options, bool shared_credit) {
+  const ConsumerId id = ConsumerId::make(mailer_.self(), next_consumer_++);
+  auto made = std::make_unique<Consumer>(id, request.session, handle, queue,
+                                         link_of(request.client), options);
+  Consumer& consumer = *made;
+  consumer.shared_credit = shared_credit && !options.no_ack && !options.one_shot;
+  consumers_[id.value] = std::move(made);
+  SessionHere& session = sessions_[request.session.value];
+  session.consumers.push_back(id);
+  session.shared_credit = shared_credit;
+  queue.attached.push_back(&consumer);
+  return consumer;
+}
+
+ReplyBody Home::consume(const QueueRequest& request, Queue& queue, const Consume& what) {
+  const std::string name = queue_in_vhost(queue.entry().name, queue.entry().vhost->name);
+  ConsumerOptions options = what.options;
+  // A quorum queue lets others in beside an exclusive consumer.
+  if (queue.settings().type == QueueType::kQuorum) options.exclusive = false;
+  const bool clash = queue.consumers().has_exclusive() ||
+                     (options.exclusive && (!queue.consumers().empty() ||
+                                            queue.settings().single_active_consumer));
+  if (clash) return EngineError{ErrorKind::kRefused, name + " in exclusive use"};
+  queue.touch();
+  queue.had_consumer = true;
+  Consumer& consumer = add_consumer(request, queue, what.handle, options, what.shared_credit);
+  queue.consumers().add(consumer);
+  mark_dirty(queue);
+  return Consuming{consumer.id};
+}
+
+ReplyBody Home::cancel(const CancelConsumer& what) {
+  if (Consumer* consumer = find_consumer(what.consumer)) end_consumer(*consumer);
+  return Done{};
+}
+
+// The consumer takes part no more; what it holds stays its own until settled.
+void Home::end_consumer(Consumer& consumer) {
+  if (consumer.cancelled) return;
+  consumer.cancelled = true;
+  if (consumer.tokens != 0) {
+    mailer_.send(consumer.session.shard(),
+                 TokensReturned{consumer.session, std::exchange(consumer.tokens, 0)});
+  }
+  Queue& queue = *consumer.queue;
+  if (!consumer.options.one_shot) {
+    queue.consumers().remove(consumer);
+    consumer_left(queue);
+  }
+  if (consumer.leases.empty()) free_consumer(consumer);
+}
+
+void Home::consumer_left(Queue& queue) {
+  if (queue.deleting) return;
+  queue.touch();
+  if (queue.consumers().empty()) {
+    if (queue.entry().auto_delete && queue.had_consumer) {
+      remove_queue(queue, 0, mailer_.self());
+      return;
+    }
+    if (queue.settings().expires_ms) arm_timer(queue, now_.wall + *queue.settings().expires_ms);
+  }
+  mark_dirty(queue);
+}
+
+void Home::free_consumer(Consumer& consumer) {
+  std::erase(consumer.queue->attached, &consumer);
+  if (const auto it = sessions_.find(consumer.session.value); it != sessions_.end()) {
+    std::erase(it->second.consumers, consumer.id);
+    if (it->second.consumers.empty()) sessions_.erase(it);
+  }
+  consumers_.erase(consumer.id.value);
+}
+
+Consumer& Home::getter(const QueueRequest& request, Queue& queue, bool no_ack) {
+  for (Consumer* consumer : queue.attached) {
+    if (consumer->session == request.session && consumer->options.one_shot &&
+        consumer->options.no_ack == no_ack) {
+      return *consumer;
+    }
+  }
+  return add_consumer(request, queue, 0, {.no_ack = no_ack, .one_shot = true}, false);
+}
+
+ReplyBody Home::get(const QueueRequest& request, Queue& queue, const Get& what) {
+  if (queue.consumers().has_exclusive()) {
+    const std::string name = queue_in_vhost(queue.entry().name, queue.entry().vhost->name);
+    return EngineError{ErrorKind::kRefused, name + " in exclusive use"};
+  }
+  queue.dispatch();
+  mark_dirty(queue);
+  Consumer& consumer = getter(request, queue, what.no_ack);
+  const LeaseNumber lease = consumer.leases.end();
+  std::optional<DeliveryItem> item = queue.take(consumer);
+  return Got{item, consumer.id, lease, queue.ready()};
+}
+
+void Home::handle(ShardIndex from, const CloseSession& close) {
+  hand_over();
+  if (const auto it = sessions_.find(close.session.value); it != sessions_.end()) {
+    for (const ConsumerId id : std::vector<ConsumerId>(it->second.consumers)) {
+      Consumer& consumer = *find_consumer(id);
+      Queue& queue = *consumer.queue;
+      queue.release_all(consumer);
+      end_consumer(consumer);
+      if (find_consumer(id) != nullptr) free_consumer(consumer);  // cancelled before
+      if (!queue.deleting) mark_dirty(queue);
+    }
+  }
+  mailer_.send(from, Reply{close.request, Done{}});
+}
+
+}  // namespace polymq::engine

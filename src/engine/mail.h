@@ -1,0 +1,290 @@
+// Everything that shards say to each other. A shard talks to itself the same way, so that one shard
+// and many behave alike; mailboxes are FIFO for each pair of shards.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/consumer.h"
+#include "engine/delivery.h"
+#include "engine/error.h"
+#include "engine/ids.h"
+#include "engine/queue.h"
+#include "engine/topology.h"
+
+namespace polymq::engine {
+
+// --- to a queue's home: the message path, in batches -------------------------------------------
+
+struct PublishItem {
+  QueueId queue;
+  Message* message;  // ownership of one reference goes along
+  std::uint64_t sequence;
+};
+struct PublishBatch {
+  SessionId from;
+  std::uint64_t number = 0;  // 0: no answer wanted
+  std::vector<PublishItem> items;
+};
+struct SettleItem {
+  ConsumerId consumer;
+  LeaseNumber first;
+  LeaseNumber last;
+  Settle how;
+};
+struct SettleBatch {
+  std::vector<SettleItem> items;
+};
+struct WrittenItem {
+  ConsumerId consumer;
+  LeaseNumber last;
+  std::uint64_t bytes;  // footprints of the messages written, as handed over
+};
+struct WrittenBatch {
+  ClientId client;
+  std::vector<WrittenItem> items;
+};
+
+// --- to a queue's home: requests, each answered by one Reply -------------------------------------
+
+/// Counts as use (a declare of an existing queue); nothing changes.
+struct InspectQueue {};
+struct PurgeQueue {};
+struct DeleteQueue {
+  bool if_unused = false;
+  bool if_empty = false;
+};
+struct Consume {
+  std::uint32_t handle;
+  ConsumerOptions options;
+  bool shared_credit;
+};
+struct CancelConsumer {
+  ConsumerId consumer;
+};
+struct Get {
+  bool no_ack;
+};
+struct QueueRequest {
+  RequestId request;
+  SessionId session;
+  ClientId client;
+  QueueId queue;
+  std::variant<InspectQueue, PurgeQueue, DeleteQueue, Consume, CancelConsumer, Get> what;
+};
+/// The session's leases return and its consumers end; what was handed over and not yet reported
+/// written counts as never handed out.
+struct CloseSession {
+  RequestId request;
+  SessionId session;
+};
+/// After all its sessions: the client's window is forgotten.
+struct CloseClient {
+  ClientId client;
+};
+/// Channel-wide prefetch was switched on or off for a session's consumers.
+struct ShareCredit {
+  SessionId session;
+  bool on;
+};
+struct GrantToken {
+  ConsumerId consumer;
+};
+
+// --- units: transactions over several homes ------------------------------------------------------
+
+/// A home keeps its part and says whether it could apply it.
+struct UnitPart {
+  UnitId unit;
+  std::vector<PublishItem> publishes;
+  std::vector<SettleItem> settles;
+};
+struct UnitDecision {
+  UnitId unit;
+  bool apply;
+};
+
+// --- to control ------------------------------------------------------------------------------------
+
+struct DeclareExchange {
+  VhostId vhost;
+  std::string name;
+  std::string type;
+  bool durable;
+  bool auto_delete;
+  bool internal;
+  Fields arguments;
+};
+struct DeleteExchange {
+  VhostId vhost;
+  std::string name;
+  bool if_unused;
+};
+struct DeclareQueue {
+  VhostId vhost;
+  std::string name;
+  bool durable;
+  bool auto_delete;
+  ClientId owner;  // set: exclusive
+  Fields arguments;
+  std::shared_ptr<const QueueSettings> settings;
+  /// An incarnation that its home said is gone: wait for its removal.
+  QueueId gone = 0;
+};
+struct ChangeBinding {
+  VhostId vhost;
+  std::string source;
+  std::string destination;
+  bool to_exchange;
+  std::string key;
+  Fields arguments;
+  ClientId client;  // who asks: exclusive queues are their owner's only
+  bool add;
+};
+struct AddVhost {
+  std::string name;
+  std::string default_queue_type;
+  VhostLimits limits;
+};
+struct RemoveVhost {
+  std::string name;
+};
+struct SetPolicies {
+  std::string vhost;
+  std::shared_ptr<const PolicySet> policies;
+};
+struct ControlRequest {
+  RequestId request;
+  std::variant<DeclareExchange, DeleteExchange, DeclareQueue, ChangeBinding, AddVhost, RemoveVhost,
+               SetPolicies>
+      what;
+};
+/// A home has decided that a queue goes. `request` of shard `origin` is answered with `messages` once
+/// all shards know; 0 when nobody asked.
+struct RemoveQueue {
+  QueueId queue;
+  RequestId request;
+  ShardIndex origin;
+  std::uint64_t messages;
+};
+struct RoundApplied {
+  std::uint64_t round;
+};
+struct MemoryReport {
+  std::int64_t message_bytes;
+};
+
+// --- from control to every shard -------------------------------------------------------------------
+
+struct Round {
+  std::uint64_t number;
+  std::shared_ptr<const std::vector<Delta>> deltas;
+};
+struct Alarm {
+  bool on;
+};
+
+// --- to a session's shard ---------------------------------------------------------------------------
+
+/// Batch `number` is done: stored where it had to be, but for the refused sequences.
+struct PublishAnswer {
+  SessionId to;
+  std::uint64_t number;
+  std::vector<std::uint64_t> rejected;
+};
+/// A reply straight to the session that asked, past all queues. Dropped when it is gone.
+struct DirectMessage {
+  SessionId to;
+  std::uint64_t nonce;  // proves that the sender was given the address
+  Message* message;
+};
+/// Is that session still waiting for replies? Answered with QueueStatus or Missing.
+struct InspectDirect {
+  RequestId request;
+  SessionId to;
+  std::uint64_t nonce;
+};
+struct ConsumerGone {
+  SessionId session;
+  std::uint32_t handle;
+};
+struct TokenWanted {
+  SessionId session;
+  ConsumerId consumer;
+};
+struct TokensReturned {
+  SessionId session;
+  std::uint32_t count;
+};
+struct UnitPrepared {
+  UnitId unit;
+  bool ok;
+};
+struct UnitDone {
+  UnitId unit;
+  bool ok;
+};
+
+struct Done {};
+/// The queue is deleting or gone: ask control.
+struct Missing {};
+struct QueueStatus {
+  std::uint64_t messages;
+  std::uint64_t consumers;
+};
+struct Removed {
+  std::uint64_t messages;
+};
+struct Consuming {
+  ConsumerId consumer;
+};
+struct Got {
+  std::optional<DeliveryItem> item;
+  ConsumerId consumer;
+  LeaseNumber lease;
+  std::uint64_t ready;  // what is left
+};
+struct QueueDeclared {
+  QueueId queue;
+  bool created;
+};
+using ReplyBody = std::variant<Done, Missing, QueueStatus, Removed, Consuming, Got, QueueDeclared,
+                               EngineError>;
+struct Reply {
+  RequestId request;
+  ReplyBody body;
+};
+
+using Mail = std::variant<PublishBatch, SettleBatch, WrittenBatch, DeliveryBatch, PublishAnswer,
+                          QueueRequest, Reply, CloseSession, CloseClient, ShareCredit, GrantToken,
+                          TokenWanted, TokensReturned, UnitPart, UnitDecision, UnitPrepared, UnitDone,
+                          ControlRequest, RemoveQueue, Round, RoundApplied, MemoryReport, Alarm,
+                          ConsumerGone, DirectMessage, InspectDirect>;
+
+/// Mail with the sender's topology version: a receiver that is behind keeps it until it has caught up.
+struct Envelope {
+  std::uint64_t round = 0;
+  Mail mail;
+};
+
+/// Carries mail between shards, FIFO for each pair; never refuses.
+class Outbox {
+ public:
+  virtual ~Outbox() = default;
+  virtual void send(ShardIndex to, Envelope envelope) = 0;
+};
+
+/// How a part of a shard sends: to other shards, or to its own shard's queue of mail.
+class Mailer {
+ public:
+  virtual ~Mailer() = default;
+  virtual void send(ShardIndex to, Mail mail) = 0;
+  virtual ShardIndex self() const = 0;
+  virtual ShardIndex shard_count() const = 0;
+};
+
+}  // namespace polymq::engine

@@ -1,0 +1,97 @@
+// Batches by home, and the answers they owe.
+#include "engine/publisher.h"
+
+#include <algorithm>
+
+namespace polymq::engine {
+
+Publisher::Open& Publisher::open_for(ShardIndex home) {
+  for (Open& open : open_) {
+    if (open.home == home) return open;
+  }
+  open_.push_back({home, {}, {}});
+  return open_.back();
+}
+
+// Gives the message to its queues: the first home gets the message itself, others a copy of their
+// own. Returns how many homes there are.
+std::uint16_t Publisher::spread(Message* message, std::span<QueueEntry* const> queues,
+                                std::uint64_t sequence) {
+  if (queues.size() == 1) {
+    Open& open = open_for(queues[0]->home);
+    open.batch.items.push_back({queues[0]->id, message, sequence});
+    if (sequence != 0) owe(open, sequence);
+    return 1;
+  }
+  std::uint16_t homes = 0;
+  const ShardIndex first_home = queues[0]->home;
+  for (ShardIndex home = 0; home < mailer_.shard_count(); ++home) {
+    const auto here = [&](const QueueEntry* entry) { return entry->home == home; };
+    const auto count = std::count_if(queues.begin(), queues.end(), here);
+    if (count == 0) continue;
+    Message* own = home == first_home ? message : message->clone(meter_);
+    own->set_references(static_cast<std::uint32_t>(count));
+    Open& open = open_for(home);
+    for (const QueueEntry* entry : queues) {
+      if (here(entry)) open.batch.items.push_back({entry->id, own, sequence});
+    }
+    if (sequence != 0) owe(open, sequence);
+    ++homes;
+  }
+  return homes;
+}
+
+void Publisher::owe(Open& open, std::uint64_t sequence) {
+  if (!open.tracked.empty() && open.tracked.back().last + 1 == sequence) {
+    open.tracked.back().last = sequence;
+  } else {
+    open.tracked.push_back({sequence, sequence});
+  }
+}
+
+void Publisher::publish(Message* message, std::span<QueueEntry* const> queues) {
+  if (queues.empty()) {
+    message->release(meter_);
+    return;
+  }
+  spread(message, queues, 0);
+}
+
+std::uint64_t Publisher::publish_tracked(Message* message, std::span<QueueEntry* const> queues) {
+  const std::uint64_t sequence = pending_.end();
+  if (queues.empty()) {
+    message->release(meter_);
+    pending_.push({});
+    settle(sequence);
+    return sequence;
+  }
+  pending_.push({spread(message, queues, sequence), false});
+  return sequence;
+}
+
+void Publisher::flush() {
+  for (Open& open : open_) {
+    if (open.batch.items.empty()) continue;
+    open.batch.from = id_;
+    if (!open.tracked.empty()) open.batch.number = batches_.push(std::exchange(open.tracked, {}));
+    mailer_.send(open.home, std::exchange(open.batch, {}));
+  }
+}
+
+void Publisher::answered(const PublishAnswer& answer) {
+  std::vector<Range>* ranges = batches_.find(answer.number);
+  for (const std::uint64_t sequence : answer.rejected) pending_.find(sequence)->rejected = true;
+  for (const Range& range : *ranges) {
+    for (std::uint64_t sequence = range.first; sequence <= range.last; ++sequence) {
+      if (--pending_.find(sequence)->answers == 0) settle(sequence);
+    }
+  }
+  batches_.erase(answer.number);
+}
+
+void Publisher::settle(std::uint64_t sequence) {
+  settled_.push_back({sequence, pending_.find(sequence)->rejected});
+  pending_.erase(sequence);
+}
+
+}  // namespace polymq::engine

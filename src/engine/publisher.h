@@ -1,0 +1,69 @@
+// Sends messages to the homes of their queues in batches and keeps track of the answers.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/sliding_window.h"
+#include "engine/mail.h"
+
+namespace polymq::engine {
+
+/// Shard: its session's. Used by channels (publisher confirms) and by the dead letter mover.
+class Publisher {
+ public:
+  Publisher(SessionId id, Mailer& mailer, MemoryMeter& meter)
+      : id_(id), mailer_(mailer), meter_(meter) {}
+
+  /// Publishes without wanting to know what became of it.
+  void publish(Message* message, std::span<QueueEntry* const> queues);
+  /// Publishes under the next sequence number (from 1), which settled() will name once all of
+  /// `queues` have answered; at once when there are none (the message is freed then).
+  std::uint64_t publish_tracked(Message* message, std::span<QueueEntry* const> queues);
+  /// Hands over what publish() collected. Before any wait, and at the end of a read.
+  void flush();
+
+  void answered(const PublishAnswer& answer);
+
+  struct Settled {
+    std::uint64_t sequence;
+    bool rejected;
+  };
+  /// What has been settled since the last call, in order of settling.
+  std::vector<Settled>& settled() { return settled_; }
+  /// The lowest sequence not settled yet; next_sequence() when there is none.
+  std::uint64_t lowest_pending() const { return pending_.front(); }
+  std::uint64_t next_sequence() const { return pending_.end(); }
+  std::uint64_t pending() const { return pending_.size(); }
+
+ private:
+  struct Owed {
+    std::uint16_t answers = 0;
+    bool rejected = false;
+  };
+  struct Range {
+    std::uint64_t first;
+    std::uint64_t last;
+  };
+  struct Open {
+    ShardIndex home;
+    PublishBatch batch;
+    std::vector<Range> tracked;  // the sequences whose answers this batch owes
+  };
+  Open& open_for(ShardIndex home);
+  std::uint16_t spread(Message* message, std::span<QueueEntry* const> queues,
+                       std::uint64_t sequence);
+  void owe(Open& open, std::uint64_t sequence);
+  void settle(std::uint64_t sequence);
+
+  const SessionId id_;
+  Mailer& mailer_;
+  MemoryMeter& meter_;
+  std::vector<Open> open_;  // few: one per home in use
+  SlidingWindow<Owed> pending_{1};
+  SlidingWindow<std::vector<Range>> batches_{1};
+  std::vector<Settled> settled_;
+};
+
+}  // namespace polymq::engine

@@ -1,0 +1,258 @@
+// Messages in, out and back: pushing, limits, expiry and hand-out.
+#include "engine/queue.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "engine/topology.h"
+
+namespace polymq::engine {
+namespace {
+
+constexpr std::uint8_t kQuorumLevels = 32;
+constexpr std::uint8_t kQuorumDefaultPriority = 4;
+constexpr std::uint16_t kSaturated = UINT16_MAX;
+
+std::size_t levels_of(const QueueSettings& settings) {
+  if (settings.type == QueueType::kQuorum) return kQuorumLevels;
+  return settings.max_priority.value_or(0) + std::size_t{1};
+}
+
+void count_one(std::uint16_t& counter) {
+  if (counter != kSaturated) ++counter;
+}
+
+}  // namespace
+
+Queue::Queue(QueueEntry& entry, QueueHost& host)
+    : entry_(entry),
+      id_(entry.id),
+      host_(host),
+      settings_(entry.effective),
+      ready_(levels_of(*entry.effective)),
+      last_use_(host.now().wall) {
+  settings_changed();
+}
+
+Queue::~Queue() { assert(slots_.empty()); }
+
+void Queue::settings_changed() {
+  settings_ = entry_.effective;
+  consumers_.set_single_active(settings().single_active_consumer,
+                               settings().type == QueueType::kQuorum);
+  if (settings().deduplication && !seen_) {
+    seen_ = std::make_unique<DeduplicationWindow>(DeduplicationLimits{
+        static_cast<std::size_t>(settings().deduplication_entries.value_or(
+            QueueSettings::kDefaultDeduplicationEntries)),
+        settings().deduplication_ttl_ms});
+  }
+  enforce_length();
+  arm_for_head();
+  if (settings().expires_ms) host_.arm_timer(*this, last_use_ + *settings().expires_ms);
+}
+
+std::uint8_t Queue::priority_of(const Message& message) const {
+  if (message.priority() != kNoPriority) return message.priority();
+  return settings().type == QueueType::kQuorum ? kQuorumDefaultPriority : 0;
+}
+
+WallMs Queue::deadline(const Slot& slot) const {
+  const TimeToLive queue_ttl{settings().ttl_ms.value_or(-1)};
+  return TimeToLive::least(queue_ttl, slot.message->ttl()).deadline(slot.enqueued);
+}
+
+bool Queue::over_length(std::uint64_t messages, std::uint64_t bytes) const {
+  return (settings().max_length && messages > static_cast<std::uint64_t>(*settings().max_length)) ||
+         (settings().max_length_bytes &&
+          bytes > static_cast<std::uint64_t>(*settings().max_length_bytes));
+}
+
+bool Queue::would_reject(std::size_t messages, std::size_t bytes) {
+  if (settings().effective_overflow() == Overflow::kDropHead) return false;
+  dispatch();
+  return over_length(ready_count_ + messages, ready_bytes_ + bytes);
+}
+
+Queue::Pushed Queue::push(Message* message) {
+  ++counters_.publish;
+  const std::size_t size = message->body().size();
+  const bool limited = settings().max_length || settings().max_length_bytes;
+  if (seen_) {
+    Value id;
+    if (MessageHeaders(*message).header("x-deduplication-header", id) &&
+        seen_->insert(DeduplicationKey::of("", to_text(id)), host_.now().wall) ==
+            DeduplicationWindow::Seen::kDuplicate) {
+      message->release(host_.meter());
+      return Pushed::kTaken;  // a duplicate is dropped, and its publisher told that all is well
+    }
+  }
+  const bool full = limited && would_reject(1, size);
+  if (full && settings().effective_overflow() == Overflow::kRejectPublish) {
+    message->release(host_.meter());
+    return Pushed::kRejected;
+  }
+  const Position position = slots_.push(Slot{.message = message, .enqueued = host_.now().wall});
+  ++ready_count_;
+  ready_bytes_ += size;
+  if (full) {  // reject-publish-dlx: refused, and dead-lettered all the same
+    drop_or_dead_letter(position, *slots_.find(position), DeathReason::kMaxLength);
+    return Pushed::kRejected;
+  }
+  const TimeToLive own = message->ttl();
+  if (own.set()) ++with_ttl_;
+  const bool first = ready_.empty();
+  ready_.push(position, priority_of(*message));
+  if (limited && over_length(ready_count_, ready_bytes_)) {
+    dispatch();
+    enforce_length();
+  }
+  if (own.set() || settings().ttl_ms) {
+    if (own.ms == 0 || settings().ttl_ms == 0) {
+      dispatch();
+      Position at;
+      head(at, false);
+    } else if (first || levels_of(settings()) > 1) {
+      arm_for_head();
+    }
+  }
+  return Pushed::kTaken;
+}
+
+void Queue::enforce_length() {
+  if (settings().effective_overflow() != Overflow::kDropHead) return;
+  for (std::size_t slice = kMostPerSlice; over_length(ready_count_, ready_bytes_); --slice) {
+    if (slice == 0) {
+      host_.arm_timer(*this, host_.now().wall);
+      return;
+    }
+    Position position;
+    Slot* slot = head(position, false);
+    if (slot == nullptr) return;
+    ready_.pop();
+    drop_or_dead_letter(position, *slot, DeathReason::kMaxLength);
+  }
+}
+
+// `strictly`: a message whose time is up just now may still be handed out (time to live 0).
+Queue::Slot* Queue::head(Position& position, bool strictly) {
+  const bool may_expire = with_ttl_ != 0 || settings().ttl_ms.has_value();
+  std::size_t slice = kMostPerSlice;
+  while (!ready_.empty()) {
+    position = ready_.front();
+    Slot* slot = slots_.find(position);
+    if (slot == nullptr || slot->state != State::kReady) {
+      ready_.pop();
+      continue;
+    }
+    if (may_expire) {
+      const WallMs due = deadline(*slot);
+      if (due < host_.now().wall || (!strictly && due == host_.now().wall)) {
+        if (--slice == 0) {
+          host_.arm_timer(*this, host_.now().wall);
+          return nullptr;
+        }
+        ready_.pop();
+        drop_or_dead_letter(position, *slot, DeathReason::kExpired);
+        continue;
+      }
+    }
+    return slot;
+  }
+  return nullptr;
+}
+
+void Queue::dispatch() {
+  while (!ready_.empty()) {
+    Consumer* consumer = consumers_.next();
+    if (consumer == nullptr) break;
+    Position position;
+    Slot* slot = head(position, true);
+    if (slot == nullptr) break;
+    ready_.pop();
+    hand_out(position, *slot, *consumer);
+    consumers_.served(*consumer);
+  }
+  if (ready_.empty()) return;
+  for (Consumer* starved : consumers_.take_starved()) host_.want_token(*starved);
+}
+
+DeliveryItem Queue::lend(Position position, Slot& slot, Consumer& consumer) {
+  left_ready(slot);
+  slot.state = State::kLeased;
+  ++leased_count_;
+  consumer.leases.push(position);
+  const DeliveryItem item{slot.message, slot.acquired, slot.failed, slot.acquired != 0};
+  if (item.redelivered) ++counters_.redeliver;
+  count_one(slot.acquired);
+  consumer.link->unwritten_bytes += slot.message->footprint();
+  if (consumer.shared_credit && consumer.tokens != 0) --consumer.tokens;
+  return item;
+}
+
+void Queue::hand_out(Position position, Slot& slot, Consumer& consumer) {
+  const LeaseNumber lease = consumer.leases.end();
+  DeliveryBatch& batch = consumer.link->open;
+  if (batch.items.empty()) host_.link_opened(*consumer.link);
+  batch.items.push_back(lend(position, slot, consumer));
+  ++(consumer.options.no_ack ? counters_.deliver_no_ack : counters_.deliver);
+  if (!batch.runs.empty() && batch.runs.back().consumer == consumer.id) {
+    ++batch.runs.back().count;
+  } else {
+    batch.runs.push_back({consumer.session, consumer.handle, consumer.id, lease, 1});
+  }
+}
+
+std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
+  touch();
+  Position position;
+  Slot* slot = head(position, false);
+  if (slot == nullptr) {
+    ++counters_.get_empty;
+    return std::nullopt;
+  }
+  ready_.pop();
+  ++(consumer.options.no_ack ? counters_.get_no_ack : counters_.get);
+  return lend(position, *slot, consumer);
+}
+
+void Queue::arm_for_head() {
+  if (with_ttl_ == 0 && !settings().ttl_ms) return;
+  if (ready_.empty()) return;
+  if (const Slot* slot = slots_.find(ready_.front())) {
+    const WallMs due = deadline(*slot);
+    if (due != kNever) host_.arm_timer(*this, due);
+  }
+}
+
+void Queue::on_timer() {
+  timer_at = kNever;
+  const WallMs now = host_.now().wall;
+  if (waiting_) {
+    std::vector<Position> due;
+    const auto later = [](const Waiting& a, const Waiting& b) { return a.due > b.due; };
+    while (!waiting_->empty() && waiting_->front().due <= now) {
+      due.push_back(waiting_->front().position);
+      std::pop_heap(waiting_->begin(), waiting_->end(), later);
+      waiting_->pop_back();
+    }
+    for (const Position position : due) slots_.find(position)->state = State::kLeased;
+    give_back(due);
+    if (!waiting_->empty()) host_.arm_timer(*this, waiting_->front().due);
+  }
+  Position position;
+  head(position, false);
+  enforce_length();
+  arm_for_head();
+  if (settings().expires_ms && consumers_.empty()) {
+    host_.arm_timer(*this, last_use_ + *settings().expires_ms);
+  }
+}
+
+void Queue::touch() { last_use_ = host_.now().wall; }
+
+bool Queue::expired() const {
+  return settings().expires_ms && consumers_.empty() &&
+         last_use_ + *settings().expires_ms <= host_.now().wall;
+}
+
+}  // namespace polymq::engine

@@ -1,0 +1,201 @@
+// A queue: messages in order, lent to consumers and settled. Protocol-agnostic and deterministic:
+// time, storage and dead lettering are its host's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/sliding_window.h"
+#include "base/time.h"
+#include "engine/consumer.h"
+#include "engine/deduplication_window.h"
+#include "engine/message.h"
+#include "engine/queue_arguments.h"
+#include "engine/ready_index.h"
+
+namespace polymq::engine {
+
+class Queue;
+struct QueueEntry;
+
+/// How a lease ends.
+enum class Settle : std::uint8_t {
+  kAck,        // done
+  kRequeue,    // back to its position; counts as handed out, not as failed
+  kFail,       // back to its position, and one failure more
+  kDiscard,    // refused for good: dead letter or drop
+  kUnwritten,  // never reached the consumer: back as if it had not been handed out
+};
+
+/// What management shows as message_stats; kept per batch where it can be.
+struct QueueCounters {
+  std::uint64_t publish = 0;
+  std::uint64_t deliver = 0;
+  std::uint64_t deliver_no_ack = 0;
+  std::uint64_t get = 0;
+  std::uint64_t get_no_ack = 0;
+  std::uint64_t get_empty = 0;
+  std::uint64_t ack = 0;
+  std::uint64_t redeliver = 0;
+};
+
+/// What a queue asks of its home. None of these is called for a plain message.
+class QueueHost {
+ public:
+  virtual ~QueueHost() = default;
+  virtual const Now& now() const = 0;
+  virtual MemoryMeter& meter() = 0;
+  /// Call queue.on_timer() at `at` or soon after; an earlier call is harmless.
+  virtual void arm_timer(Queue& queue, WallMs at) = 0;
+  /// Publish a copy of the message of `position` to the dead letter exchange; the queue keeps it
+  /// (as moving) until moved() is called.
+  virtual void dead_letter(Queue& queue, Position position, const Message& message,
+                           DeathReason reason) = 0;
+  /// A stored message is gone for good.
+  virtual void forget_stored(Queue& queue, Position position) = 0;
+  /// `consumer` has nothing to do with its channel-wide prefetch exhausted: its session may grant.
+  virtual void want_token(Consumer& consumer) = 0;
+  /// The first delivery of a batch was put into `link`.
+  virtual void link_opened(Link& link) = 0;
+};
+
+/// Shard: its home. Positions start at 1.
+/// Invariants:
+///  1. every slot is in exactly one state; ready ones (and only those, but for swept or removed
+///     leftovers that are skipped when they surface) are in ready_;
+///  2. ready_count_ and ready_bytes_ count the slots in state kReady that no purge covers;
+///  3. a leased slot is named by exactly one lease of one consumer.
+class Queue {
+ public:
+  enum class Pushed : std::uint8_t { kTaken, kRejected };
+  static constexpr std::size_t kMostPerSlice = 2000;
+
+  Queue(QueueEntry& entry, QueueHost& host);
+  ~Queue();
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+
+  /// Until the queue is removed from the topology.
+  QueueEntry& entry() const { return entry_; }
+  const QueueSettings& settings() const { return *settings_; }
+  /// Reads the entry's effective settings again.
+  void settings_changed();
+
+  // --- messages in ---
+  /// Takes over one reference of `message`. Behaves as if consumers with credit came first, then
+  /// time to live 0, then the length limit.
+  Pushed push(Message* message);
+  /// Would push() refuse? (Before a transaction's publishes are applied.)
+  bool would_reject(std::size_t messages, std::size_t bytes);
+  /// The position given by the last push().
+  Position last_position() const { return slots_.end() - 1; }
+  bool holds(Position position) const { return slots_.find(position) != nullptr; }
+  /// The store was given the message of that position.
+  void mark_stored(Position position) { slots_.find(position)->stored = true; }
+
+  // --- messages out ---
+  /// Hands ready messages to consumers as long as both are there, appending to links' batches.
+  void dispatch();
+  /// Lends the next ready message to `consumer` (a get); nullopt when there is none.
+  std::optional<DeliveryItem> take(Consumer& consumer);
+
+  // --- settlement ---
+  /// Ends the leases `first`..`last` of `consumer` that are still out. Returns how many there were.
+  std::uint64_t settle(Consumer& consumer, LeaseNumber first, LeaseNumber last, Settle how);
+  /// All leases of a consumer whose session ended: written ones come back marked, others unmarked.
+  void release_all(Consumer& consumer);
+  /// The message of a position that is moving to the dead letter exchange.
+  const Message* moving_message(Position position) { return slots_.find(position)->message; }
+  /// A dead letter's copy is safe (or needs none): the original goes.
+  void moved(Position position);
+  /// The store lost a message that had been staged: it goes, if nobody has seen it yet.
+  void withdraw(Position position);
+
+  // --- management ---
+  /// Drops all ready messages and says how many; memory is freed in slices by sweep().
+  std::uint64_t purge();
+  void on_timer();
+  /// Does a slice of pending work; true while there is more.
+  bool sweep();
+  /// The queue goes: consumers are detached, ready messages dropped. What is out and unwritten stays
+  /// until its clients have let go; then drained() is true.
+  void close();
+  bool drained() const { return slots_.empty(); }
+  bool sweep_pending() const { return sweep_at_ < purged_below_; }
+  QueueId id() const { return id_; }
+
+  std::uint64_t ready() const { return ready_count_; }
+  std::uint64_t ready_bytes() const { return ready_bytes_; }
+  std::uint64_t unacked() const { return leased_count_; }
+  ConsumerSet& consumers() { return consumers_; }
+  const ConsumerSet& consumers() const { return consumers_; }
+  QueueCounters& counters() { return counters_; }
+  /// Use in the sense of x-expires: consumers, gets and declares.
+  void touch();
+  /// x-expires has passed without use.
+  bool expired() const;
+
+  /// Everyone who may hold leases of it, in the rotation or not. Kept by the home.
+  std::vector<Consumer*> attached;
+  bool deleting = false;      // decided by the home: not found any more
+  bool had_consumer = false;  // auto-delete needs one first
+  bool dirty = false;         // in the home's list of queues to dispatch
+  WallMs timer_at = kNever;
+
+ private:
+  enum class State : std::uint8_t { kReady, kLeased, kMoving, kWaiting };
+  struct Slot {
+    Message* message = nullptr;
+    WallMs enqueued = 0;
+    std::uint16_t acquired = 0;
+    std::uint16_t failed = 0;
+    State state = State::kReady;
+    bool after_purge = false;  // became ready again behind a purge that covers its position
+    bool stored = false;
+  };
+  struct Waiting {
+    WallMs due;
+    Position position;
+  };
+
+  WallMs deadline(const Slot& slot) const;
+  std::uint8_t priority_of(const Message& message) const;
+  bool purged(Position position, const Slot& slot) const {
+    return position < purged_below_ && slot.state == State::kReady && !slot.after_purge;
+  }
+  /// The ready message at the head, expired ones removed; null when there is none.
+  Slot* head(Position& position, bool strictly);
+  DeliveryItem lend(Position position, Slot& slot, Consumer& consumer);
+  void hand_out(Position position, Slot& slot, Consumer& consumer);
+  void drop_or_dead_letter(Position position, Slot& slot, DeathReason reason);
+  void enforce_length();
+  bool over_length(std::uint64_t messages, std::uint64_t bytes) const;
+  void give_back(std::vector<Position>& positions);
+  /// What becomes of one message whose lease ended as `how`; positions that return are appended.
+  void end_lease(Position position, Slot& slot, Settle how, std::vector<Position>& returned);
+  void left_ready(const Slot& slot);
+  void erase(Position position, Slot& slot);
+  void arm_for_head();
+
+  QueueEntry& entry_;
+  const QueueId id_;
+  QueueHost& host_;
+  std::shared_ptr<const QueueSettings> settings_;
+  SlidingWindow<Slot> slots_{1};
+  ReadyIndex ready_;
+  ConsumerSet consumers_;
+  std::unique_ptr<std::vector<Waiting>> waiting_;  // a heap by due time, made when first used
+  std::unique_ptr<DeduplicationWindow> seen_;
+  std::uint64_t ready_count_ = 0;
+  std::uint64_t ready_bytes_ = 0;
+  std::uint64_t leased_count_ = 0;
+  std::uint64_t with_ttl_ = 0;  // messages with a time to live of their own
+  Position purged_below_ = 0;   // ready slots below it are dropped; sweep() frees them
+  Position sweep_at_ = 0;
+  WallMs last_use_ = 0;
+  QueueCounters counters_;
+};
+
+}  // namespace polymq::engine

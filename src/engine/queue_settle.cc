@@ -1,0 +1,192 @@
+// Messages back: ends of leases, requeueing, purging and closing a queue.
+#include <algorithm>
+#include <cassert>
+
+#include "engine/queue.h"
+#include "engine/topology.h"
+
+namespace polymq::engine {
+namespace {
+
+// How long a returned message waits before it is handed out again: grows with every hand-out.
+std::int64_t retry_delay_ms(const QueueSettings& settings, Settle how, std::uint16_t acquired) {
+  if (how == Settle::kUnwritten) return 0;
+  const bool failed = how == Settle::kFail;
+  const DelayedRetry rule = settings.delayed_retry.value_or(DelayedRetry::kDisabled);
+  const bool waits = rule == DelayedRetry::kAll || (failed && rule == DelayedRetry::kFailed) ||
+                     (!failed && rule == DelayedRetry::kReturned);
+  if (!waits) return 0;
+  const std::int64_t delay = settings.delayed_retry_min_ms.value_or(0) * acquired;
+  return std::min(delay, settings.delayed_retry_max_ms.value_or(delay));
+}
+
+}  // namespace
+
+void Queue::left_ready(const Slot& slot) {
+  --ready_count_;
+  ready_bytes_ -= slot.message->body().size();
+}
+
+void Queue::erase(Position position, Slot& slot) {
+  if (slot.message->ttl().set()) --with_ttl_;
+  if (slot.stored) host_.forget_stored(*this, position);
+  slot.message->release(host_.meter());
+  slots_.erase(position);
+}
+
+void Queue::drop_or_dead_letter(Position position, Slot& slot, DeathReason reason) {
+  if (slot.state == State::kReady) left_ready(slot);
+  if (!settings().dead_letter_exchange || deleting) {
+    erase(position, slot);
+    return;
+  }
+  slot.state = State::kMoving;
+  host_.dead_letter(*this, position, *slot.message, reason);
+}
+
+void Queue::moved(Position position) {
+  if (Slot* slot = slots_.find(position)) erase(position, *slot);
+}
+
+void Queue::withdraw(Position position) {
+  Slot* slot = slots_.find(position);
+  if (slot == nullptr || slot->state != State::kReady || slot->acquired != 0) return;
+  if (!purged(position, *slot)) left_ready(*slot);
+  slot->stored = false;
+  erase(position, *slot);
+}
+
+std::uint64_t Queue::settle(Consumer& consumer, LeaseNumber first, LeaseNumber last, Settle how) {
+  std::uint64_t settled = 0;
+  std::vector<Position> returned;
+  for (LeaseNumber n = consumer.leases.next(first); n <= last && n < consumer.leases.end();
+       n = consumer.leases.next(n + 1)) {
+    const Position position = *consumer.leases.find(n);
+    consumer.leases.erase(n);
+    end_lease(position, *slots_.find(position), how, returned);
+    ++settled;
+  }
+  give_back(returned);
+  if (how == Settle::kAck && !consumer.options.no_ack) counters_.ack += settled;
+  consumers_.wake(consumer);
+  return settled;
+}
+
+void Queue::release_all(Consumer& consumer) {
+  const Settle written = consumer.options.no_ack                  ? Settle::kAck
+                         : settings().type == QueueType::kQuorum ? Settle::kFail
+                                                                 : Settle::kRequeue;
+  std::vector<Position> returned;
+  for (LeaseNumber n = consumer.leases.front(); n < consumer.leases.end();
+       n = consumer.leases.next(n + 1)) {
+    const Position position = *consumer.leases.find(n);
+    consumer.leases.erase(n);
+    const Settle how = n <= consumer.written ? written : Settle::kUnwritten;
+    end_lease(position, *slots_.find(position), how, returned);
+  }
+  give_back(returned);
+}
+
+void Queue::end_lease(Position position, Slot& slot, Settle how, std::vector<Position>& returned) {
+  --leased_count_;
+  if (how == Settle::kAck || deleting) {
+    erase(position, slot);
+    return;
+  }
+  if (how == Settle::kDiscard) {
+    drop_or_dead_letter(position, slot, DeathReason::kRejected);
+    return;
+  }
+  if (how == Settle::kUnwritten) {
+    --slot.acquired;
+  } else if (how == Settle::kFail && slot.failed != UINT16_MAX) {
+    ++slot.failed;
+  }
+  if (const auto limit = settings().effective_delivery_limit(); limit && slot.failed > *limit) {
+    drop_or_dead_letter(position, slot, DeathReason::kDeliveryLimit);
+    return;
+  }
+  if (const std::int64_t delay = retry_delay_ms(settings(), how, slot.acquired); delay > 0) {
+    slot.state = State::kWaiting;
+    if (!waiting_) waiting_ = std::make_unique<std::vector<Waiting>>();
+    waiting_->push_back({host_.now().wall + delay, position});
+    std::push_heap(waiting_->begin(), waiting_->end(),
+                   [](const Waiting& a, const Waiting& b) { return a.due > b.due; });
+    host_.arm_timer(*this, waiting_->front().due);
+    return;
+  }
+  returned.push_back(position);
+}
+
+void Queue::give_back(std::vector<Position>& positions) {
+  if (positions.empty()) return;
+  for (const Position position : positions) {
+    Slot& slot = *slots_.find(position);
+    slot.state = State::kReady;
+    slot.after_purge = position < purged_below_;
+    ++ready_count_;
+    ready_bytes_ += slot.message->body().size();
+  }
+  if (ready_.levels() == 1) {
+    if (!std::is_sorted(positions.begin(), positions.end())) {
+      std::sort(positions.begin(), positions.end());
+    }
+    ready_.give_back(std::move(positions), 0);
+  } else {
+    // One run per priority, each still in order of position.
+    std::sort(positions.begin(), positions.end(), [this](Position a, Position b) {
+      return std::pair(priority_of(*slots_.find(a)->message), a) <
+             std::pair(priority_of(*slots_.find(b)->message), b);
+    });
+    for (auto from = positions.begin(); from != positions.end();) {
+      const std::uint8_t level = priority_of(*slots_.find(*from)->message);
+      const auto to = std::find_if(from, positions.end(), [&](Position position) {
+        return priority_of(*slots_.find(position)->message) != level;
+      });
+      ready_.give_back({from, to}, level);
+      from = to;
+    }
+  }
+  arm_for_head();
+  enforce_length();
+}
+
+std::uint64_t Queue::purge() {
+  const std::uint64_t dropped = ready_count_;
+  ready_ = ReadyIndex(ready_.levels());
+  ready_count_ = 0;
+  ready_bytes_ = 0;
+  // Slots of an earlier purge that came back since are ready, and therefore dropped by this one.
+  for (Position p = slots_.front(); p < purged_below_ && p < slots_.end(); p = slots_.next(p + 1)) {
+    slots_.find(p)->after_purge = false;
+  }
+  purged_below_ = slots_.end();
+  sweep_at_ = slots_.front();
+  return dropped;
+}
+
+bool Queue::sweep() {
+  std::size_t slice = kMostPerSlice;
+  Position position = slots_.next(sweep_at_);
+  for (; position < purged_below_ && slice > 0; --slice) {
+    Slot& slot = *slots_.find(position);
+    if (purged(position, slot)) erase(position, slot);
+    position = slots_.next(position + 1);
+  }
+  sweep_at_ = position;
+  if (position < purged_below_) return true;
+  return false;
+}
+
+void Queue::close() {
+  deleting = true;
+  purge();
+  if (waiting_) {
+    for (const Waiting& waiting : *waiting_) {
+      erase(waiting.position, *slots_.find(waiting.position));
+    }
+    waiting_.reset();
+  }
+}
+
+}  // namespace polymq::engine

@@ -1,0 +1,140 @@
+// Cross-checks and derived values of a loaded configuration.
+#include "server/config/check.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/suggest.h"
+#include "server/config/policy_keys.h"
+
+namespace polymq::server::config {
+namespace {
+
+Origin origin_of(const Loaded& loaded, std::string_view path) {
+  const auto found = loaded.origins.find(path);
+  return found == loaded.origins.end() ? Origin{} : found->second;
+}
+
+/// Null for an element that is incomplete, which was reported already.
+const Origin* table_origin(const Loaded& loaded, std::string_view table, std::size_t index) {
+  const auto found = loaded.table_origins.find(std::string(table) + "." + std::to_string(index));
+  return found == loaded.table_origins.end() ? nullptr : &found->second;
+}
+
+void derive_names(Config::Server& server) {
+  if (server.node_name.empty()) {
+    std::array<char, 256> host{};
+    const bool known = ::gethostname(host.data(), host.size() - 1) == 0 && host[0] != '\0';
+    server.node_name = "polymq@" + std::string(known ? host.data() : "localhost");
+    server.node_name.resize(std::min<std::size_t>(server.node_name.size(), 255));
+  }
+  if (server.cluster_name.empty()) server.cluster_name = server.node_name;
+}
+
+/// The texts were checked when they were assigned, so that parsing them cannot fail here.
+void derive_amqp(Config::Amqp& amqp) {
+  for (const std::string& text : amqp.listeners) {
+    if (auto endpoint = parse_endpoint(text)) amqp.endpoints.push_back(*endpoint);
+  }
+  if (amqp.listeners.empty() && amqp.port != 0) {
+    if (auto address = parse_address(amqp.bind)) {
+      amqp.endpoints.push_back({.address = *address, .port = amqp.port, .is_unix = false});
+    }
+  }
+  for (const std::string& text : amqp.proxy_protocol_from) {
+    if (auto network = parse_network(text)) amqp.proxy_networks.push_back(*network);
+  }
+  amqp.initial_frame_max = std::min(amqp.initial_frame_max, amqp.frame_max);
+}
+
+void derive_levels(Config::Log& log) {
+  using Areas = Config::Log::Areas;
+  constexpr std::array<std::string Areas::*, log::kAreaNames.size()> kAreas{
+      &Areas::server, &Areas::connection, &Areas::auth,
+      &Areas::queue,  &Areas::policy,     &Areas::storage};
+  for (std::size_t i = 0; i < kAreas.size(); ++i) {
+    const std::string& own = log.areas.*kAreas[i];
+    log.levels[i] = log::parse_level(own.empty() ? log.level : own).value_or(log::Level::kInfo);
+  }
+}
+
+void check_parts(Loaded& loaded) {
+  const std::array<std::pair<std::string_view, const Config::Part*>, 4> parts{
+      {{"management", &loaded.config.management},
+       {"metrics", &loaded.config.metrics},
+       {"sqs", &loaded.config.sqs},
+       {"pubsub", &loaded.config.pubsub}}};
+  for (const auto& [name, part] : parts) {
+    const std::string path = std::string(name) + ".port";
+    const Origin origin = origin_of(loaded, path);
+    if (part->port == 0 || origin.source == Source::kDefault) continue;
+    loaded.config.unavailable.push_back(std::string(name) + " is not available in this version; " +
+                                        path + " (" + to_text(origin) + ") has no effect");
+  }
+}
+
+void check_vhosts(const Loaded& loaded, std::vector<Problem>& problems) {
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < loaded.config.vhosts.size(); ++i) {
+    const std::string& name = loaded.config.vhosts[i].name;
+    const Origin* origin = table_origin(loaded, "vhosts", i);
+    if (origin != nullptr && !names.insert(name).second) {
+      problems.push_back({*origin, "vhosts.name", "'" + name + "' is there twice"});
+    }
+  }
+}
+
+void check_policies(const Loaded& loaded, bool is_operator, std::vector<Problem>& problems) {
+  const std::string table = is_operator ? "operator_policies" : "policies";
+  const auto& policies = is_operator ? loaded.config.operator_policies : loaded.config.policies;
+  std::vector<std::string_view> vhosts{"/"};
+  for (const Config::Vhost& vhost : loaded.config.vhosts) vhosts.push_back(vhost.name);
+  std::set<std::pair<std::string, std::string>> names;
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    const Config::Policy& policy = policies[i];
+    const Origin* origin = table_origin(loaded, table, i);
+    if (origin == nullptr) continue;
+    if (std::find(vhosts.begin(), vhosts.end(), policy.vhost) == vhosts.end()) {
+      problems.push_back(
+          {*origin, table + ".vhost",
+           "there is no vhost '" + policy.vhost + "'" + did_you_mean(policy.vhost, vhosts)});
+    }
+    if (!names.emplace(policy.vhost, policy.name).second) {
+      problems.push_back({*origin, table + ".name",
+                          "'" + policy.name + "' is there twice in vhost '" + policy.vhost + "'"});
+    }
+    if (auto checked = check_definition(policy.definition, is_operator); !checked) {
+      problems.push_back({*origin, table + ".definition", checked.error().text});
+    }
+  }
+}
+
+}  // namespace
+
+void check(Loaded& loaded, std::vector<Problem>& problems) {
+  Config& config = loaded.config;
+  derive_names(config.server);
+  derive_amqp(config.amqp);
+  derive_levels(config.log);
+  check_parts(loaded);
+  if (!config.server.data_dir.empty() && !config.server.in_memory) {
+    problems.push_back({origin_of(loaded, "server.data_dir"), "server.data_dir",
+                        "this version cannot store messages on disk; remove the data folder, or "
+                        "start with --in-memory to keep everything in memory"});
+  }
+  if (config.amqp.heartbeat.count() % 1000 != 0) {
+    problems.push_back({origin_of(loaded, "amqp.heartbeat"), "amqp.heartbeat",
+                        "must be a whole number of seconds"});
+  }
+  check_vhosts(loaded, problems);
+  check_policies(loaded, false, problems);
+  check_policies(loaded, true, problems);
+}
+
+}  // namespace polymq::server::config

@@ -1,0 +1,128 @@
+// The server's configuration as the rest of the server reads it: plain values, checked.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "engine/fields.h"
+#include "server/config/endpoint.h"
+#include "server/config/network.h"
+
+namespace polymq::server {
+
+/// A limit on memory: a share of what the machine (or its container) has, or a number of bytes.
+struct Watermark {
+  double fraction = 0;      // in (0, 1]; 0 when `bytes` counts
+  std::uint64_t bytes = 0;  // 0 when `fraction` counts
+  bool operator==(const Watermark&) const = default;
+};
+
+/// Members are named as the keys of the configuration file, whose meaning, unit and default are
+/// declared in keys.cc and described in docs/configuration.md. A default-constructed Config holds
+/// no defaults: get one from load().
+struct Config {
+  struct Server {
+    std::uint32_t shards = 0;  // 0 = one per core
+    std::string node_name;     // filled in by load() when not set
+    std::string data_dir;
+    bool in_memory = false;
+    std::chrono::milliseconds shutdown_timeout{};
+    std::uint64_t max_connections = 0;  // 0 = unlimited
+    std::string product;
+    std::string compatibility_version;
+    std::string cluster_name;  // filled in by load() when not set
+  } server;
+
+  struct Amqp {
+    std::string bind;
+    std::uint16_t port = 0;
+    std::vector<std::string> listeners;
+    std::chrono::milliseconds handshake_timeout{};
+    std::chrono::milliseconds heartbeat{};  // whole seconds
+    std::uint64_t frame_max = 0;
+    std::uint16_t channel_max = 0;
+    std::uint64_t initial_frame_max = 0;  // never more than frame_max
+    std::uint64_t max_message_size = 0;
+    std::uint64_t max_header_size = 0;
+    bool tcp_nodelay = false;
+    std::uint32_t backlog = 0;
+    bool keepalive = false;
+    std::vector<std::string> proxy_protocol_from;
+    std::uint32_t max_consumers_per_channel = 0;   // 0 = unlimited
+    std::chrono::milliseconds consumer_timeout{};  // 0 = none
+    std::uint64_t output_buffer_limit = 0;
+    std::uint16_t default_consumer_prefetch = 0;  // 0 = unlimited
+
+    /// From `listeners`, or from `bind` and `port`; empty when the port is 0.
+    std::vector<Endpoint> endpoints;
+    /// From `proxy_protocol_from`: peers whose PROXY header is believed, and demanded.
+    std::vector<Network> proxy_networks;
+  } amqp;
+
+  struct Auth {
+    std::string users_file;  // empty: guest/guest only
+    std::vector<std::string> mechanisms;
+    std::string anonymous_user;  // empty: ANONYMOUS is not offered
+    std::vector<std::string> loopback_users;
+  } auth;
+
+  struct Limits {
+    Watermark memory_high_watermark;
+    /// For vhosts that do not say otherwise; -1 = unlimited, 0 = none allowed.
+    std::int64_t vhost_max_connections = -1;
+    std::int64_t vhost_max_queues = -1;
+  } limits;
+
+  struct Queues {
+    std::string default_queue_type;    // "classic" or "quorum"
+    std::int64_t delivery_limit = -1;  // of quorum queues; -1 = unlimited
+    bool permit_transient_nonexclusive = false;
+  } queues;
+
+  struct Log {
+    std::string level;
+    std::string format;  // "text" or "json"
+    std::string file;    // empty: standard error
+    struct Areas {       // empty: `level`
+      std::string server, connection, auth, queue, policy, storage;
+    } areas;
+
+    /// From `level` and `areas`, by log::Area.
+    std::array<log::Level, log::kAreaNames.size()> levels{};
+  } log;
+
+  struct Part {
+    std::uint16_t port = 0;  // 0 = off
+  } management, metrics, sqs, pubsub;
+
+  struct Vhost {
+    std::string name;
+    std::string default_queue_type;               // empty: queues.default_queue_type
+    std::optional<std::int64_t> max_connections;  // nothing: limits.vhost_max_connections
+    std::optional<std::int64_t> max_queues;       // nothing: limits.vhost_max_queues
+  };
+  /// The vhost "/" exists in any case.
+  std::vector<Vhost> vhosts;
+
+  struct Policy {
+    std::string vhost;
+    std::string name;
+    std::string pattern;
+    std::string apply_to;
+    std::int64_t priority = 0;
+    engine::Fields definition;  // RabbitMQ's policy keys; known and of the right type
+  };
+  std::vector<Policy> policies;
+  std::vector<Policy> operator_policies;
+
+  /// Parts that were asked for explicitly and that this version does not have, each as a sentence
+  /// for the log.
+  std::vector<std::string> unavailable;
+};
+
+}  // namespace polymq::server

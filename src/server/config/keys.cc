@@ -1,0 +1,527 @@
+// Every configuration key, declared once.
+#include <array>
+
+#include "base/name_pattern.h"
+#include "server/config/key.h"
+
+namespace polymq::server::config {
+namespace {
+
+constexpr std::int64_t kSecond = 1000;
+constexpr std::int64_t kDay = 24 * 3600 * kSecond;
+constexpr std::int64_t kKiB = 1024;
+constexpr std::int64_t kMiB = 1024 * kKiB;
+constexpr std::int64_t kMaxPort = 65535;
+constexpr std::int64_t kManyConnections = 1'000'000'000;
+
+constexpr std::array<std::string_view, 3> kMechanisms{"PLAIN", "AMQPLAIN", "RABBIT-CR-DEMO"};
+constexpr std::array<std::string_view, 2> kQueueTypes{"classic", "quorum"};
+constexpr std::array<std::string_view, 3> kVhostQueueTypes{"", "classic", "quorum"};
+constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
+constexpr std::array<std::string_view, 6> kAreaLevels{"",        "debug", "info",
+                                                      "warning", "error", "off"};
+constexpr std::array<std::string_view, 5> kApplyTo{"all", "queues", "exchanges", "classic_queues",
+                                                   "quorum_queues"};
+
+Result<void> check_address(std::string_view text) {
+  return parse_address(text).map([](const auto&) {});
+}
+Result<void> check_endpoint(std::string_view text) {
+  return parse_endpoint(text).map([](const auto&) {});
+}
+Result<void> check_network(std::string_view text) {
+  return parse_network(text).map([](const auto&) {});
+}
+Result<void> check_pattern(std::string_view text) {
+  return NamePattern::compile(text).map([](const auto&) {});
+}
+Result<void> check_name(std::string_view text) {
+  if (text.empty()) return fail("must not be empty");
+  if (text.size() > 255) return fail("is longer than 255 octets");
+  return {};
+}
+/// What ends up in a short text on the wire or in the log.
+Result<void> check_line(std::string_view text) {
+  if (text.size() > 255) return fail("is longer than 255 octets");
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20) return fail("contains a control character");
+  }
+  return {};
+}
+
+using C = Config;
+
+constexpr Key kKeys[] = {
+    {.path = "server.shards",
+     .type = Type::kInteger,
+     .slot = at<&C::server, &C::Server::shards>,
+     .initial = "0",
+     .help = "Threads that serve connections and queues. 0: one per core.",
+     .max = 256,
+     .option = "--shards"},
+    {.path = "server.node_name",
+     .type = Type::kString,
+     .slot = at<&C::server, &C::Server::node_name>,
+     .initial = "",
+     .help = "Name of this node in management and logs. Empty: polymq@ and the host's name.",
+     .check = check_line},
+    {.path = "server.data_dir",
+     .type = Type::kString,
+     .slot = at<&C::server, &C::Server::data_dir>,
+     .initial = "",
+     .help = "Folder for durable data. This version keeps everything in memory and refuses to "
+             "start with a data folder unless in_memory is set too.",
+     .option = "--data-dir"},
+    {.path = "server.in_memory",
+     .type = Type::kBool,
+     .slot = at<&C::server, &C::Server::in_memory>,
+     .initial = "false",
+     .help = "Keep nothing on disk, even if a data folder is configured.",
+     .option = "--in-memory"},
+    {.path = "server.shutdown_timeout",
+     .type = Type::kDuration,
+     .slot = at<&C::server, &C::Server::shutdown_timeout>,
+     .initial = "10s",
+     .help = "How long a stop waits for clients to close and for what is in flight.",
+     .max = kDay},
+    {.path = "server.max_connections",
+     .type = Type::kInteger,
+     .slot = at<&C::server, &C::Server::max_connections>,
+     .initial = "0",
+     .help = "Most connections of clients at a time. 0: unlimited.",
+     .max = kManyConnections},
+    {.path = "server.product",
+     .type = Type::kString,
+     .slot = at<&C::server, &C::Server::product>,
+     .initial = "PolyMQ",
+     .help = "Product name that AMQP clients are told.",
+     .check = check_line},
+    {.path = "server.compatibility_version",
+     .type = Type::kString,
+     .slot = at<&C::server, &C::Server::compatibility_version>,
+     .initial = "4.2.0",
+     .help = "Version of RabbitMQ that AMQP clients are told. Some of them decide by it what they "
+             "may use.",
+     .check = check_line},
+    {.path = "server.cluster_name",
+     .type = Type::kString,
+     .slot = at<&C::server, &C::Server::cluster_name>,
+     .initial = "",
+     .help = "Cluster name that AMQP clients are told. Empty: the node's name.",
+     .check = check_line},
+
+    {.path = "amqp.bind",
+     .type = Type::kString,
+     .slot = at<&C::amqp, &C::Amqp::bind>,
+     .initial = "",
+     .help = "IP address to listen on. Empty or *: all addresses, IPv4 and IPv6.",
+     .check = check_address,
+     .option = "--bind"},
+    {.path = "amqp.port",
+     .type = Type::kInteger,
+     .slot = at<&C::amqp, &C::Amqp::port>,
+     .initial = "5672",
+     .help = "TCP port for AMQP 0-9-1. 0: no AMQP.",
+     .max = kMaxPort,
+     .option = "--amqp-port"},
+    {.path = "amqp.listeners",
+     .type = Type::kStrings,
+     .slot = at<&C::amqp, &C::Amqp::listeners>,
+     .initial = "",
+     .help = "Endpoints to listen on instead of bind and port: 127.0.0.1:5672, [::1]:5672, *:5672 "
+             "or unix:/run/polymq.sock.",
+     .check = check_endpoint},
+    {.path = "amqp.handshake_timeout",
+     .type = Type::kDuration,
+     .slot = at<&C::amqp, &C::Amqp::handshake_timeout>,
+     .initial = "10s",
+     .help = "Time for a client to get from connecting to an open connection.",
+     .min = 100,
+     .max = kDay},
+    {.path = "amqp.heartbeat",
+     .type = Type::kDuration,
+     .slot = at<&C::amqp, &C::Amqp::heartbeat>,
+     .initial = "60s",
+     .help = "Heartbeat interval that the server proposes, in whole seconds. 0: none proposed.",
+     .max = 65535 * kSecond},
+    {.path = "amqp.frame_max",
+     .type = Type::kSize,
+     .slot = at<&C::amqp, &C::Amqp::frame_max>,
+     .initial = "128KiB",
+     .help = "Largest frame that the server proposes.",
+     .min = 4 * kKiB,
+     .max = 64 * kMiB},
+    {.path = "amqp.channel_max",
+     .type = Type::kInteger,
+     .slot = at<&C::amqp, &C::Amqp::channel_max>,
+     .initial = "2047",
+     .help = "Most channels per connection that the server proposes.",
+     .min = 1,
+     .max = 65535},
+    {.path = "amqp.initial_frame_max",
+     .type = Type::kSize,
+     .slot = at<&C::amqp, &C::Amqp::initial_frame_max>,
+     .initial = "8KiB",
+     .help = "Largest frame before login. Never more than frame_max.",
+     .min = 4 * kKiB,
+     .max = 64 * kMiB},
+    {.path = "amqp.max_message_size",
+     .type = Type::kSize,
+     .slot = at<&C::amqp, &C::Amqp::max_message_size>,
+     .initial = "128MiB",
+     .help = "Largest message body that may be published.",
+     .min = 1,
+     .max = 512 * kMiB},
+    {.path = "amqp.max_header_size",
+     .type = Type::kSize,
+     .slot = at<&C::amqp, &C::Amqp::max_header_size>,
+     .initial = "128KiB",
+     .help = "Largest set of message properties and headers that may be published. They must fit "
+             "into one frame, too.",
+     .min = kKiB,
+     .max = 64 * kMiB},
+    {.path = "amqp.tcp_nodelay",
+     .type = Type::kBool,
+     .slot = at<&C::amqp, &C::Amqp::tcp_nodelay>,
+     .initial = "true",
+     .help = "Send small packets at once (TCP_NODELAY)."},
+    {.path = "amqp.backlog",
+     .type = Type::kInteger,
+     .slot = at<&C::amqp, &C::Amqp::backlog>,
+     .initial = "4096",
+     .help = "Connections that may wait to be accepted. The kernel's somaxconn limits it.",
+     .min = 1,
+     .max = 65535},
+    {.path = "amqp.keepalive",
+     .type = Type::kBool,
+     .slot = at<&C::amqp, &C::Amqp::keepalive>,
+     .initial = "true",
+     .help = "Ask the kernel to find out dead peers (SO_KEEPALIVE)."},
+    {.path = "amqp.proxy_protocol_from",
+     .type = Type::kStrings,
+     .slot = at<&C::amqp, &C::Amqp::proxy_protocol_from>,
+     .initial = "",
+     .help = "Address ranges of load balancers, such as 10.0.0.0/8, that begin each connection "
+             "with a PROXY header (version 1 or 2), which tells the client's address. Empty: off.",
+     .check = check_network},
+    {.path = "amqp.max_consumers_per_channel",
+     .type = Type::kInteger,
+     .slot = at<&C::amqp, &C::Amqp::max_consumers_per_channel>,
+     .initial = "0",
+     .help = "Most consumers on one channel. 0: unlimited.",
+     .max = kManyConnections},
+    {.path = "amqp.consumer_timeout",
+     .type = Type::kDuration,
+     .slot = at<&C::amqp, &C::Amqp::consumer_timeout>,
+     .initial = "0",
+     .help = "A consumer that leaves a delivery unacknowledged for this long is canceled. Queue "
+             "arguments and policies come first. 0: never.",
+     .max = 3650 * kDay},
+    {.path = "amqp.output_buffer_limit",
+     .type = Type::kSize,
+     .slot = at<&C::amqp, &C::Amqp::output_buffer_limit>,
+     .initial = "1MiB",
+     .help = "Bytes that may wait to be sent to one client before it gets no more deliveries.",
+     .min = 64 * kKiB,
+     .max = 1024 * kMiB},
+    {.path = "amqp.default_consumer_prefetch",
+     .type = Type::kInteger,
+     .slot = at<&C::amqp, &C::Amqp::default_consumer_prefetch>,
+     .initial = "0",
+     .help = "Prefetch of consumers that do not set one with basic.qos. 0: unlimited.",
+     .max = 65535},
+
+    {.path = "auth.users_file",
+     .type = Type::kString,
+     .slot = at<&C::auth, &C::Auth::users_file>,
+     .initial = "",
+     .help = "TOML file with users and their permissions, read again on SIGHUP. Empty: the user "
+             "guest with password guest may do everything.",
+     .reloads = true},
+    {.path = "auth.mechanisms",
+     .type = Type::kStrings,
+     .slot = at<&C::auth, &C::Auth::mechanisms>,
+     .initial = "PLAIN,AMQPLAIN",
+     .help = "SASL mechanisms that AMQP clients are offered.",
+     .choices = kMechanisms,
+     .reloads = true},
+    {.path = "auth.anonymous_user",
+     .type = Type::kString,
+     .slot = at<&C::auth, &C::Auth::anonymous_user>,
+     .initial = "",
+     .help = "User whose rights clients of the mechanism ANONYMOUS get. Empty: it is not offered.",
+     .reloads = true},
+    {.path = "auth.loopback_users",
+     .type = Type::kStrings,
+     .slot = at<&C::auth, &C::Auth::loopback_users>,
+     .initial = "guest",
+     .help = "Users that may connect from this machine only.",
+     .reloads = true},
+
+    {.path = "limits.memory_high_watermark",
+     .type = Type::kWatermark,
+     .slot = at<&C::limits, &C::Limits::memory_high_watermark>,
+     .initial = "0.6",
+     .help = "Memory use at which publishers are blocked until it falls: a fraction of the "
+             "machine's or container's memory, or a size.",
+     .min = 16 * kMiB},
+    {.path = "limits.vhost_max_connections",
+     .type = Type::kInteger,
+     .slot = at<&C::limits, &C::Limits::vhost_max_connections>,
+     .initial = "-1",
+     .help = "Most connections to each vhost that does not say otherwise. -1: unlimited.",
+     .min = -1,
+     .max = kManyConnections},
+    {.path = "limits.vhost_max_queues",
+     .type = Type::kInteger,
+     .slot = at<&C::limits, &C::Limits::vhost_max_queues>,
+     .initial = "-1",
+     .help = "Most queues in each vhost that does not say otherwise. -1: unlimited.",
+     .min = -1,
+     .max = kManyConnections},
+
+    {.path = "queues.default_queue_type",
+     .type = Type::kString,
+     .slot = at<&C::queues, &C::Queues::default_queue_type>,
+     .initial = "classic",
+     .help = "Type of queues that are declared without x-queue-type.",
+     .choices = kQueueTypes},
+    {.path = "queues.delivery_limit",
+     .type = Type::kInteger,
+     .slot = at<&C::queues, &C::Queues::delivery_limit>,
+     .initial = "20",
+     .help = "Failed deliveries after which a quorum queue drops or dead-letters a message, unless "
+             "an argument or policy says otherwise. -1: never.",
+     .min = -1,
+     .max = kManyConnections},
+    {.path = "queues.permit_transient_nonexclusive",
+     .type = Type::kBool,
+     .slot = at<&C::queues, &C::Queues::permit_transient_nonexclusive>,
+     .initial = "true",
+     .help = "Allow queues that are neither durable nor exclusive, which RabbitMQ 4.3 forbids."},
+
+    {.path = "log.level",
+     .type = Type::kString,
+     .slot = at<&C::log, &C::Log::level>,
+     .initial = "info",
+     .help = "Least important level that is logged.",
+     .choices = log::kLevelNames,
+     .option = "--log-level",
+     .reloads = true},
+    {.path = "log.format",
+     .type = Type::kString,
+     .slot = at<&C::log, &C::Log::format>,
+     .initial = "text",
+     .help = "Lines for people, or one JSON object a line.",
+     .choices = kLogFormats,
+     .reloads = true},
+    {.path = "log.file",
+     .type = Type::kString,
+     .slot = at<&C::log, &C::Log::file>,
+     .initial = "",
+     .help = "File to log to, opened again on SIGHUP. Empty: standard error.",
+     .reloads = true},
+    {.path = "log.areas.server",
+     .type = Type::kString,
+     .slot = at<&C::log, &C::Log::areas, &C::Log::Areas::server>,
+     .initial = "",
+     .help = "Level for start, stop, listeners and limits. Empty: log.level.",
+     .choices = kAreaLevels,
+     .reloads = true},
+    {.path = "log.areas.connection",
+     .type = Type::kString,
+     .slot = at<&C::log, &C::Log::areas, &C::Log::Areas::connection>,
+     .initial = "",
+     .help = "Level for connections and protocol errors. Empty: log.level.",
+     .choices = kAreaLevels,
+     .reloads = true},
+    {.path = "log.areas.auth",
+     .type = Type::kString,
+     .slot = at<&C::log, &C::Log::areas, &C::Log::Areas::auth>,
+     .initial = "",
+     .help = "Level for logins and refused access. Empty: log.level.",
+     .choices = kAreaLevels,
+     .reloads = true},
+    {.path = "log.areas.queue",
+     .type = Type::kString,
+     .slot = at<&C::log, &C::Log::areas, &C::Log::Areas::queue>,
+     .initial = "",
+     .help = "Level for queues and exchanges. Empty: log.level.",
+     .choices = kAreaLevels,
+     .reloads = true},
+    {.path = "log.areas.policy",
+     .type = Type::kString,
+     .slot = at<&C::log, &C::Log::areas, &C::Log::Areas::policy>,
+     .initial = "",
+     .help = "Level for policies. Empty: log.level.",
+     .choices = kAreaLevels,
+     .reloads = true},
+    {.path = "log.areas.storage",
+     .type = Type::kString,
+     .slot = at<&C::log, &C::Log::areas, &C::Log::Areas::storage>,
+     .initial = "",
+     .help = "Level for storage. Empty: log.level.",
+     .choices = kAreaLevels,
+     .reloads = true},
+
+    {.path = "management.port",
+     .type = Type::kInteger,
+     .slot = at<&C::management, &C::Part::port>,
+     .initial = "15672",
+     .help = "TCP port of the management HTTP API. 0: off. Not available in this version.",
+     .max = kMaxPort,
+     .option = "--management-port"},
+    {.path = "metrics.port",
+     .type = Type::kInteger,
+     .slot = at<&C::metrics, &C::Part::port>,
+     .initial = "15692",
+     .help = "TCP port of the metrics for Prometheus. 0: off. Not available in this version.",
+     .max = kMaxPort,
+     .option = "--metrics-port"},
+    {.path = "sqs.port",
+     .type = Type::kInteger,
+     .slot = at<&C::sqs, &C::Part::port>,
+     .initial = "9324",
+     .help = "TCP port for clients of Amazon SQS. 0: off. Not available in this version.",
+     .max = kMaxPort,
+     .option = "--sqs-port"},
+    {.path = "pubsub.port",
+     .type = Type::kInteger,
+     .slot = at<&C::pubsub, &C::Part::port>,
+     .initial = "8085",
+     .help = "TCP port for clients of Google Cloud Pub/Sub. 0: off. Not available in this version.",
+     .max = kMaxPort,
+     .option = "--pubsub-port"},
+};
+
+constexpr Key kVhostKeys[] = {
+    {.path = "name",
+     .type = Type::kString,
+     .slot = at<&C::Vhost::name>,
+     .initial = "",
+     .help = "Name of the vhost.",
+     .check = check_name,
+     .required = true},
+    {.path = "default_queue_type",
+     .type = Type::kString,
+     .slot = at<&C::Vhost::default_queue_type>,
+     .initial = "",
+     .help = "Type of queues that are declared without x-queue-type. Empty: as in [queues].",
+     .choices = kVhostQueueTypes},
+    {.path = "max_connections",
+     .type = Type::kInteger,
+     .slot = at<&C::Vhost::max_connections>,
+     .initial = "",
+     .help = "Most connections. -1: unlimited, 0: none. Not set: as in [limits].",
+     .min = -1,
+     .max = kManyConnections},
+    {.path = "max_queues",
+     .type = Type::kInteger,
+     .slot = at<&C::Vhost::max_queues>,
+     .initial = "",
+     .help = "Most queues. -1: unlimited, 0: none. Not set: as in [limits].",
+     .min = -1,
+     .max = kManyConnections},
+};
+
+constexpr Key kPolicyKeys[] = {
+    {.path = "vhost",
+     .type = Type::kString,
+     .slot = at<&C::Policy::vhost>,
+     .initial = "/",
+     .help = "The vhost that the policy belongs to.",
+     .check = check_name},
+    {.path = "name",
+     .type = Type::kString,
+     .slot = at<&C::Policy::name>,
+     .initial = "",
+     .help = "Name of the policy, unique in its vhost.",
+     .check = check_name,
+     .required = true},
+    {.path = "pattern",
+     .type = Type::kString,
+     .slot = at<&C::Policy::pattern>,
+     .initial = "",
+     .help = "Regular expression, searched for anywhere in the names of queues and exchanges.",
+     .check = check_pattern,
+     .required = true},
+    {.path = "apply_to",
+     .type = Type::kString,
+     .slot = at<&C::Policy::apply_to>,
+     .initial = "all",
+     .help = "What the policy applies to.",
+     .choices = kApplyTo},
+    {.path = "priority",
+     .type = Type::kInteger,
+     .slot = at<&C::Policy::priority>,
+     .initial = "0",
+     .help = "Of the policies that match a name, the highest priority counts.",
+     .min = -kManyConnections,
+     .max = kManyConnections},
+    {.path = "definition",
+     .type = Type::kDefinition,
+     .slot = at<&C::Policy::definition>,
+     .initial = "",
+     .help = "RabbitMQ's policy keys, such as {message-ttl = 60000}.",
+     .required = true},
+};
+
+template <auto Member>
+constexpr ArrayTable array_table(std::string_view path, std::span<const Key> keys,
+                                 std::string_view help) {
+  return {.path = path,
+          .keys = keys,
+          .help = help,
+          .append = [](Config& config) -> void* { return &(config.*Member).emplace_back(); },
+          .size = [](const Config& config) { return (config.*Member).size(); },
+          .element = [](const Config& config, std::size_t index) -> const void* {
+            return &(config.*Member)[index];
+          }};
+}
+
+constexpr std::array kArrayTables{
+    array_table<&C::vhosts>("vhosts", kVhostKeys,
+                            "Vhosts beside `/`, which always exists and may be listed to set its "
+                            "limits."),
+    array_table<&C::policies>("policies", kPolicyKeys,
+                              "Settings for all queues and exchanges whose names match."),
+    array_table<&C::operator_policies>(
+        "operator_policies", kPolicyKeys,
+        "As policies, but limits that policies and clients cannot exceed."),
+};
+
+constexpr std::array kSections{
+    Section{"server", "The process as a whole."},
+    Section{"amqp", "Listeners and limits of AMQP 0-9-1."},
+    Section{"auth", "Who may connect."},
+    Section{"limits", "Limits on memory, and limits of vhosts."},
+    Section{"queues", "What queues get that do not say otherwise."},
+    Section{"log", "What is logged, where and how."},
+    Section{"management", "RabbitMQ's management HTTP API."},
+    Section{"metrics", "Metrics for Prometheus."},
+    Section{"sqs", "Amazon SQS."},
+    Section{"pubsub", "Google Cloud Pub/Sub."},
+};
+
+}  // namespace
+
+std::span<const Key> keys() { return kKeys; }
+std::span<const ArrayTable> array_tables() { return kArrayTables; }
+std::span<const Section> sections() { return kSections; }
+
+const Key* find_key(std::string_view path) {
+  for (const Key& key : kKeys) {
+    if (key.path == path) return &key;
+  }
+  return nullptr;
+}
+
+std::string environment_name(const Key& key) {
+  std::string name = "POLYMQ_";
+  for (const char c : key.path) {
+    name += c == '.' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return name;
+}
+
+}  // namespace polymq::server::config
