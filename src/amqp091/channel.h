@@ -57,9 +57,9 @@ class Channel final : public engine::SessionEvents {
   enum class Mode : std::uint8_t { kPlain, kConfirm, kTransaction };
 
   struct ConsumerInfo {
-    std::string tag;
-    std::string queue;
-    engine::ConsumerId id;
+    std::string tag = {};
+    std::string queue = {};
+    engine::ConsumerId id = {};
     bool no_ack = false;
     bool counts_shown = false;  // quorum queues: x-delivery-count and x-acquired-count
     bool active = true;         // false: cancelled, or gone

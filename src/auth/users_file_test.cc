@@ -55,8 +55,8 @@ TEST(UsersFile, AnEmptyFileHasNoUsers) {
 }
 
 TEST(UsersFile, MistakesNameTheirLine) {
-  EXPECT_EQ(problem("[[users]]\nname = \"a\"\npasword = \"x\"\n"),
-            "users.toml:3: pasword: unknown key; did you mean 'password'?");
+  EXPECT_EQ(problem("[[users]]\nname = \"a\"\npass_word = \"x\"\n"),
+            "users.toml:3: pass_word: unknown key; did you mean 'password'?");
   EXPECT_EQ(problem("[[user]]\nname = \"a\"\n"),
             "users.toml:1: user: unknown key; did you mean 'users'?");
   EXPECT_EQ(problem("[[users]]\npassword = \"x\"\n"), "users.toml:1: needs 'name'");

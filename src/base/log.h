@@ -12,7 +12,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
 #include "base/log_text.h"
@@ -70,7 +69,7 @@ class Line {
     return *this;
   }
   template <class T>
-    requires std::is_arithmetic_v<T>
+    requires std::integral<T>
   Line& with(std::string_view key, T value) {
     if (!active_) return *this;
     if constexpr (std::same_as<T, bool>) {

@@ -136,14 +136,14 @@ struct DeclareQueue {
   QueueId gone = 0;
 };
 struct ChangeBinding {
-  VhostId vhost;
-  std::string source;
-  std::string destination;
-  bool to_exchange;
-  std::string key;
-  Fields arguments;
-  ClientId client;  // who asks: exclusive queues are their owner's only
-  bool add;
+  VhostId vhost = 0;
+  std::string source = {};
+  std::string destination = {};
+  bool to_exchange = false;
+  std::string key = {};
+  Fields arguments = {};
+  ClientId client = {};  // who asks: exclusive queues are their owner's only
+  bool add = true;
 };
 struct AddVhost {
   std::string name;

@@ -33,9 +33,9 @@ inline constexpr std::uint8_t kNoPriority = 255;
 
 /// What a message is made of. Views need to live only during Message::create.
 struct MessageParts {
-  std::string_view exchange;      // at most 255 bytes
-  std::string_view routing_key;   // at most 255 bytes
-  std::string_view properties;    // encoded in `dialect`
+  std::string_view exchange = {};      // at most 255 bytes
+  std::string_view routing_key = {};   // at most 255 bytes
+  std::string_view properties = {};    // encoded in `dialect`
   std::size_t body_size = 0;
   Dialect dialect = Dialect::kAmqp091;
   std::uint8_t priority = kNoPriority;

@@ -109,6 +109,17 @@ EngineError Session::no_queue(const std::string& name) const {
   return {ErrorKind::kNotFound, "no " + queue_in_vhost(name, client_.vhost_)};
 }
 
+QueueDeclaration Session::declaration(const QueueDeclare& what) const {
+  const Vhost* vhost = client_.shard_.topology().vhost(client_.vhost_);
+  return {.name = what.name,
+          .vhost = client_.vhost_,
+          .durable = what.durable,
+          .exclusive = what.exclusive,
+          .auto_delete = what.auto_delete,
+          .arguments = what.arguments,
+          .default_type = vhost == nullptr ? std::string_view() : vhost->default_queue_type};
+}
+
 EngineResult<void> Session::check_access(const QueueEntry& entry) const {
   if (entry.exclusive() && entry.owner != client_.id_) {
     return refuse(ErrorKind::kLocked, locked_queue(entry.name, client_.vhost_));
@@ -173,9 +184,9 @@ void Session::declare_queue(QueueDeclare what, Completion<QueueState> done) {
     same = refuse(ErrorKind::kLocked, locked_queue(what.name, client_.vhost_));
   }
   if (same) {
-    same = check_queue_equivalence(what.name, client_.vhost_, entry->declared->type,
-                                   {entry->durable, entry->auto_delete, *entry->arguments},
-                                   {what.durable, what.auto_delete, what.arguments});
+    same = check_queue_equivalence(
+        {entry->declared->type, entry->durable, entry->auto_delete, *entry->arguments},
+        declaration(what));
   }
   if (!same) return done(tl::make_unexpected(same.error()));
   ask_queue(
@@ -191,20 +202,14 @@ void Session::declare_queue(QueueDeclare what, Completion<QueueState> done) {
 void Session::create_queue(QueueDeclare what, QueueId gone, Completion<QueueState> done) {
   Vhost* vhost = client_.vhost();
   if (vhost == nullptr) return done(tl::make_unexpected(no_queue(what.name)));
-  const auto settings = parse_queue_arguments({.name = what.name,
-                                               .vhost = client_.vhost_,
-                                               .durable = what.durable,
-                                               .exclusive = what.exclusive,
-                                               .auto_delete = what.auto_delete,
-                                               .arguments = what.arguments,
-                                               .default_type = vhost->default_queue_type});
+  const auto settings = parse_queue_arguments(declaration(what));
   if (!settings) return done(tl::make_unexpected(settings.error()));
   DeclareQueue declare{.vhost = vhost->id,
                        .name = what.name,
                        .durable = what.durable,
                        .auto_delete = what.auto_delete,
                        .owner = what.exclusive ? client_.id_ : ClientId{},
-                       .arguments = what.arguments,
+                       .arguments = stored_arguments(what.arguments, settings->type),
                        .settings = std::make_shared<const QueueSettings>(*settings),
                        .gone = gone};
   flush();

@@ -184,6 +184,7 @@ class Session {
                  std::function<void(QueueId gone)> missing);
   void ask_control(decltype(ControlRequest::what) what, ReplyHandler done);
   void create_queue(QueueDeclare what, QueueId gone, Completion<QueueState> done);
+  QueueDeclaration declaration(const QueueDeclare& what) const;
   EngineResult<void> check_access(const QueueEntry& entry) const;
   EngineError no_queue(const std::string& name) const;
   void token_wanted(ConsumerId consumer);

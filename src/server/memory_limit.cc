@@ -45,7 +45,9 @@ std::uint64_t machine_memory(const std::string& root) {
 std::uint64_t group_limit(const std::string& mount, std::string group, const std::string& file) {
   std::uint64_t limit = kNoLimit;
   while (true) {
-    limit = std::min(limit, number(read(mount + group + "/" + file)).value_or(kNoLimit));
+    std::string path = mount;
+    path.append(group).append("/").append(file);
+    limit = std::min(limit, number(read(path)).value_or(kNoLimit));
     if (group.empty()) return limit;
     group.resize(group.rfind('/') == std::string::npos ? 0 : group.rfind('/'));
   }

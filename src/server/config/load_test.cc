@@ -155,8 +155,8 @@ TEST(Configuration, AnUnknownKeyNamesItsLineAndTheNearestName) {
             "p.toml:2: server.heartbeat: unknown key; did you mean 'amqp.heartbeat'?");
   EXPECT_EQ(problems("[ampq]\nport = 1\n"), "p.toml:2: ampq: unknown table; did you mean 'amqp'?");
   EXPECT_EQ(problems("[tls]\ncertificate = \"x\"\n"), "p.toml:2: tls: unknown table");
-  EXPECT_EQ(problems("[log.areas]\nconection = \"info\"\n"),
-            "p.toml:2: log.areas.conection: unknown key; did you mean 'log.areas.connection'?");
+  EXPECT_EQ(problems("[log.areas]\nconnections = \"info\"\n"),
+            "p.toml:2: log.areas.connections: unknown key; did you mean 'log.areas.connection'?");
   EXPECT_EQ(problems("[[vhost]]\nname = \"a\"\n"),
             "p.toml:1: vhost: unknown table; did you mean 'vhosts'?");
   EXPECT_EQ(problems("[[vhosts]]\nname = \"a\"\nmax_quues = 1\n"),
