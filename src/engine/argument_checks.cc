@@ -57,8 +57,8 @@ Refusal check_choice(const Value& value, std::initializer_list<std::string_view>
 
 tl::unexpected<EngineError> invalid_argument(std::string_view name, std::string_view of,
                                              const Refusal& refusal) {
-  return refuse(ErrorKind::kPrecondition, "invalid arg '" + std::string(name) + "' for " +
-                                              std::string(of) + ": " + refusal);
+  return refuse(ErrorKind::kPrecondition,
+                "invalid arg '" + std::string(name) + "' for " + std::string(of) + ": " + refusal);
 }
 
 EngineResult<std::optional<std::string>> exchange_name_argument(const Fields& arguments,
@@ -67,9 +67,9 @@ EngineResult<std::optional<std::string>> exchange_name_argument(const Fields& ar
   const Value* value = find(arguments, name);
   if (value == nullptr) return std::nullopt;
   if (value->as_string() != nullptr) return *value->as_string();
-  return refuse(ErrorKind::kPrecondition,
-                "invalid type '" + std::string(type_name(value->type())) + "' for arg '" +
-                    std::string(name) + "' in " + std::string(of));
+  return refuse(ErrorKind::kPrecondition, "invalid type '" + std::string(type_name(value->type())) +
+                                              "' for arg '" + std::string(name) + "' in " +
+                                              std::string(of));
 }
 
 }  // namespace polymq::engine

@@ -47,10 +47,14 @@ DeathEntry entry_of(Death death) {
 
 std::string_view to_text(DeathReason reason) {
   switch (reason) {
-    case DeathReason::kRejected: return "rejected";
-    case DeathReason::kExpired: return "expired";
-    case DeathReason::kMaxLength: return "maxlen";
-    case DeathReason::kDeliveryLimit: return "delivery_limit";
+    case DeathReason::kRejected:
+      return "rejected";
+    case DeathReason::kExpired:
+      return "expired";
+    case DeathReason::kMaxLength:
+      return "maxlen";
+    case DeathReason::kDeliveryLimit:
+      return "delivery_limit";
   }
   return {};
 }

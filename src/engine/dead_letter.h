@@ -23,7 +23,7 @@ std::string_view to_text(DeathReason reason);
 struct DeathEntry {
   std::string queue;
   DeathReason reason = DeathReason::kRejected;
-  bool first = false;      // the message's very first death was one of these
+  bool first = false;  // the message's very first death was one of these
   std::uint64_t count = 1;
   // As it was before the first death of this entry:
   std::int64_t time_s = 0;  // seconds since 1970
@@ -47,7 +47,8 @@ struct Death {
 void record_death(std::vector<DeathEntry>& record, Death death);
 
 /// What the dead-lettered message's properties differ in: x-death, x-first-death-*, x-last-death-*
-/// replace what was there, the expiration goes; so does CC when the queue overrides the routing key.
+/// replace what was there, the expiration goes; so does CC when the queue overrides the routing
+/// key.
 PropertyChanges death_changes(std::span<const DeathEntry> record, bool routing_key_overridden);
 
 /// Must a message with this record (its newest death included) not enter `target`? It must not if

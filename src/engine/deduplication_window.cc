@@ -1,7 +1,6 @@
 // The deduplication window: entries by hash, and the order in which to forget them.
 #include "engine/deduplication_window.h"
 
-
 #include "engine/hash.h"
 
 namespace polymq::engine {

@@ -20,8 +20,8 @@ struct DeduplicationKey {
 };
 
 struct DeduplicationLimits {
-  std::size_t entries;                  // at least 1
-  std::optional<std::int64_t> ttl_ms;   // nullopt: only the number of entries limits
+  std::size_t entries;                 // at least 1
+  std::optional<std::int64_t> ttl_ms;  // nullopt: only the number of entries limits
 };
 
 /// Shard: one per queue or exchange. No clock: time is handed in. O(1) amortized.

@@ -66,10 +66,9 @@ EngineResult<void> check_queue_equivalence(const QueueShape& current,
     return same;
   }
   for (const std::string_view name : known_queue_arguments(current.type)) {
-    auto same = name == kTypeArgument
-                    ? compare_type(current, received, of)
-                    : compare_argument(name, of, find(current.arguments, name),
-                                       find(received.arguments, name));
+    auto same = name == kTypeArgument ? compare_type(current, received, of)
+                                      : compare_argument(name, of, find(current.arguments, name),
+                                                         find(received.arguments, name));
     if (!same) return same;
   }
   return {};

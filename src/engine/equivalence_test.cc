@@ -13,9 +13,9 @@ Value text(std::string value) { return Value::string(std::move(value)); }
 std::string queue_refusal(const Fields& current, const Fields& received,
                           QueueType type = QueueType::kClassic) {
   const Fields stored = stored_arguments(current, type);
-  const auto same = check_queue_equivalence(
-      {type, true, false, stored},
-      {.name = "q", .vhost = "/", .durable = true, .arguments = received});
+  const auto same =
+      check_queue_equivalence({type, true, false, stored},
+                              {.name = "q", .vhost = "/", .durable = true, .arguments = received});
   return same ? "" : same.error().text;
 }
 
@@ -86,12 +86,9 @@ TEST(QueueEquivalence, ClassicEqualsNoTypeButQuorumDoesNot) {
 TEST(QueueEquivalence, NoTypeIsTheDefaultType) {
   const Fields none;
   const Fields stored = stored_arguments({}, QueueType::kQuorum);
-  EXPECT_TRUE(check_queue_equivalence({QueueType::kQuorum, true, false, stored},
-                                      {.name = "q",
-                                       .vhost = "/",
-                                       .durable = true,
-                                       .arguments = none,
-                                       .default_type = "quorum"}));
+  EXPECT_TRUE(check_queue_equivalence(
+      {QueueType::kQuorum, true, false, stored},
+      {.name = "q", .vhost = "/", .durable = true, .arguments = none, .default_type = "quorum"}));
 }
 
 std::string exchange_refusal(const ExchangeShape& current, const ExchangeShape& received) {

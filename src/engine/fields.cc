@@ -13,22 +13,14 @@ struct TypeRow {
   std::string_view name;
 };
 constexpr std::array kTypes{
-    TypeRow{FieldType::kVoid, "void"},
-    TypeRow{FieldType::kBool, "bool"},
-    TypeRow{FieldType::kInt8, "byte"},
-    TypeRow{FieldType::kUint8, "unsignedbyte"},
-    TypeRow{FieldType::kInt16, "short"},
-    TypeRow{FieldType::kUint16, "unsignedshort"},
-    TypeRow{FieldType::kInt32, "signedint"},
-    TypeRow{FieldType::kUint32, "unsignedint"},
-    TypeRow{FieldType::kInt64, "long"},
-    TypeRow{FieldType::kFloat, "float"},
-    TypeRow{FieldType::kDouble, "double"},
-    TypeRow{FieldType::kDecimal, "decimal"},
-    TypeRow{FieldType::kString, "longstr"},
-    TypeRow{FieldType::kBinary, "binary"},
-    TypeRow{FieldType::kTimestamp, "timestamp"},
-    TypeRow{FieldType::kArray, "array"},
+    TypeRow{FieldType::kVoid, "void"},           TypeRow{FieldType::kBool, "bool"},
+    TypeRow{FieldType::kInt8, "byte"},           TypeRow{FieldType::kUint8, "unsignedbyte"},
+    TypeRow{FieldType::kInt16, "short"},         TypeRow{FieldType::kUint16, "unsignedshort"},
+    TypeRow{FieldType::kInt32, "signedint"},     TypeRow{FieldType::kUint32, "unsignedint"},
+    TypeRow{FieldType::kInt64, "long"},          TypeRow{FieldType::kFloat, "float"},
+    TypeRow{FieldType::kDouble, "double"},       TypeRow{FieldType::kDecimal, "decimal"},
+    TypeRow{FieldType::kString, "longstr"},      TypeRow{FieldType::kBinary, "binary"},
+    TypeRow{FieldType::kTimestamp, "timestamp"}, TypeRow{FieldType::kArray, "array"},
     TypeRow{FieldType::kTable, "table"},
 };
 
@@ -60,9 +52,7 @@ std::string list_text(const Items& items, Print print) {
 
 }  // namespace
 
-std::string_view type_name(FieldType type) {
-  return kTypes[static_cast<std::size_t>(type)].name;
-}
+std::string_view type_name(FieldType type) { return kTypes[static_cast<std::size_t>(type)].name; }
 
 bool Value::operator==(const Value& other) const {
   return type_ == other.type_ && payload_ == other.payload_;
@@ -96,8 +86,9 @@ std::string to_text(const Value& value) {
   if (const auto* real = std::get_if<double>(&payload)) return real_text(*real);
   if (const auto* number = std::get_if<std::int64_t>(&payload)) {
     // Timestamps are unsigned on the wire.
-    return value.type() == FieldType::kTimestamp ? std::to_string(static_cast<std::uint64_t>(*number))
-                                                 : std::to_string(*number);
+    return value.type() == FieldType::kTimestamp
+               ? std::to_string(static_cast<std::uint64_t>(*number))
+               : std::to_string(*number);
   }
   if (const auto* decimal = std::get_if<Decimal>(&payload)) {
     return "{" + std::to_string(decimal->scale) + "," + std::to_string(decimal->digits) + "}";

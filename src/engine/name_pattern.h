@@ -9,7 +9,8 @@
 
 namespace polymq::engine {
 
-/// Matches anywhere in a name unless anchored. Copies share what was compiled; any thread may match.
+/// Matches anywhere in a name unless anchored. Copies share what was compiled; any thread may
+/// match.
 class NamePattern {
  public:
   /// Perl's syntax. What can be is matched in linear time; look-around and back references need an

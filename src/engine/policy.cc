@@ -25,12 +25,18 @@ constexpr std::array kTargets{
 
 bool target_covers(PolicyTarget target, EntityKind kind) {
   switch (target) {
-    case PolicyTarget::kAll: return true;
-    case PolicyTarget::kQueues: return kind != EntityKind::kExchange;
-    case PolicyTarget::kExchanges: return kind == EntityKind::kExchange;
-    case PolicyTarget::kClassicQueues: return kind == EntityKind::kClassicQueue;
-    case PolicyTarget::kQuorumQueues: return kind == EntityKind::kQuorumQueue;
-    case PolicyTarget::kStreams: return false;
+    case PolicyTarget::kAll:
+      return true;
+    case PolicyTarget::kQueues:
+      return kind != EntityKind::kExchange;
+    case PolicyTarget::kExchanges:
+      return kind == EntityKind::kExchange;
+    case PolicyTarget::kClassicQueues:
+      return kind == EntityKind::kClassicQueue;
+    case PolicyTarget::kQuorumQueues:
+      return kind == EntityKind::kQuorumQueue;
+    case PolicyTarget::kStreams:
+      return false;
   }
   return false;
 }
@@ -66,8 +72,7 @@ Result<void> check_definition(PolicyAuthor author, const Fields& definition) {
   if (auto names = check_names(author, definition); !names) return names;
   for (const Field& field : definition) {
     if (find(definition, field.name) != &field.value) {
-      return fail("[" + term_text(std::string_view(field.name)) +
-                  "] duplicate keys not allowed");
+      return fail("[" + term_text(std::string_view(field.name)) + "] duplicate keys not allowed");
     }
     const PolicyKey& key = *find_policy_key(field.name);
     if (!key.valid(field.value)) {
@@ -139,8 +144,12 @@ Result<Policy> make_policy(PolicyAuthor author, PolicyRequest request) {
     return tl::make_unexpected(valid.error());
   }
   const std::uint8_t kinds = kinds_of(request.definition);
-  return Policy{std::string(request.vhost), std::string(request.name), std::move(*pattern),
-                *target,                    request.priority,          std::move(request.definition),
+  return Policy{std::string(request.vhost),
+                std::string(request.name),
+                std::move(*pattern),
+                *target,
+                request.priority,
+                std::move(request.definition),
                 kinds};
 }
 

@@ -17,7 +17,12 @@ namespace polymq::engine {
 
 /// What a policy may be for.
 enum class PolicyTarget : std::uint8_t {
-  kAll, kQueues, kExchanges, kClassicQueues, kQuorumQueues, kStreams,
+  kAll,
+  kQueues,
+  kExchanges,
+  kClassicQueues,
+  kQuorumQueues,
+  kStreams,
 };
 /// "all", "queues", "exchanges", "classic_queues", "quorum_queues", "streams".
 std::string_view to_text(PolicyTarget target);
@@ -72,7 +77,8 @@ class PolicySet {
   PolicySet() = default;
   PolicySet(std::vector<Policy> users, std::vector<Policy> operators);
 
-  /// The one that applies to this entity: highest priority, among equals the first by name; or null.
+  /// The one that applies to this entity: highest priority, among equals the first by name; or
+  /// null.
   const Policy* user_policy(std::string_view entity, EntityKind kind) const;
   const Policy* operator_policy(std::string_view entity, EntityKind kind) const;
 

@@ -34,9 +34,7 @@ bool one_of(const Value& value, std::initializer_list<std::string_view> words) {
 }
 bool overflow(const Value& value) { return text(value) && overflow_of(*value.as_string()); }
 bool strategy(const Value& value) { return one_of(value, {"at-most-once", "at-least-once"}); }
-bool retry_type(const Value& value) {
-  return text(value) && delayed_retry_of(*value.as_string());
-}
+bool retry_type(const Value& value) { return text(value) && delayed_retry_of(*value.as_string()); }
 bool queue_mode(const Value& value) { return one_of(value, {"default", "lazy"}); }
 bool queue_version(const Value& value) {
   return value.is_integer() && (*value.as_integer() == 1 || *value.as_integer() == 2);
@@ -102,8 +100,7 @@ constexpr std::array kKeys{
               text_if_unset<&QueueSettings::dead_letter_routing_key>},
     PolicyKey{"dead-letter-strategy", kNotClassic, false, strategy, "dead letter strategy",
               apply_strategy},
-    PolicyKey{"delivery-limit", kNotClassic, true, integer, "delivery limit",
-              least_delivery_limit},
+    PolicyKey{"delivery-limit", kNotClassic, true, integer, "delivery limit", least_delivery_limit},
     PolicyKey{"consumer-timeout", kAny, false, natural, "consumer timeout",
               least<&QueueSettings::consumer_timeout_ms>},
     PolicyKey{"consumer-disconnected-timeout", kNotClassic, false, natural,

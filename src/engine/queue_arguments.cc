@@ -114,8 +114,8 @@ Refusal check_locator(const Value& value, const Fields&) {
 }
 
 Refusal check_retry_type(const Value& value, const Fields& arguments) {
-  Refusal refusal = check_choice(value, {"disabled", "all", "failed", "returned"},
-                                 "invalid_delayed_retry_type");
+  Refusal refusal =
+      check_choice(value, {"disabled", "all", "failed", "returned"}, "invalid_delayed_retry_type");
   if (!refusal.empty() || *value.as_string() == "disabled") return refusal;
   return find(arguments, kRetryMin) == nullptr ? "delayed_retry_type_but_no_min_defined" : "";
 }
@@ -237,9 +237,9 @@ EngineResult<void> check_foreign(const QueueDeclaration& declaration, QueueType 
   for (const Field& argument : declaration.arguments) {
     const ArgumentRow* row = find_row(argument.name);
     if (row == nullptr || (row->types & bit_of(type)) != 0) continue;
-    return refuse(ErrorKind::kPrecondition,
-                  "invalid arg '" + argument.name + "' for " + subject(declaration) +
-                      " of queue type " + std::string(module_name(type)));
+    return refuse(ErrorKind::kPrecondition, "invalid arg '" + argument.name + "' for " +
+                                                subject(declaration) + " of queue type " +
+                                                std::string(module_name(type)));
   }
   return {};
 }
@@ -256,9 +256,12 @@ std::string_view module_name(QueueType type) {
 
 std::string_view to_text(Overflow overflow) {
   switch (overflow) {
-    case Overflow::kDropHead: return "drop-head";
-    case Overflow::kRejectPublish: return "reject-publish";
-    case Overflow::kRejectPublishDlx: return "reject-publish-dlx";
+    case Overflow::kDropHead:
+      return "drop-head";
+    case Overflow::kRejectPublish:
+      return "reject-publish";
+    case Overflow::kRejectPublishDlx:
+      return "reject-publish-dlx";
   }
   return {};
 }

@@ -90,7 +90,8 @@ EngineResult<QueueSettings> parse_queue_arguments(const QueueDeclaration& declar
 /// What a server-made name starts with: "amq.gen", or what x-name-prefix says.
 EngineResult<std::string> server_name_prefix(const Fields& arguments);
 
-/// The arguments as they are kept and shown: x-queue-type is always among them, x-name-prefix never.
+/// The arguments as they are kept and shown: x-queue-type is always among them, x-name-prefix
+/// never.
 Fields stored_arguments(const Fields& arguments, QueueType type);
 
 /// The arguments that mean something to a queue of `type`: those compared on another declaration.

@@ -76,13 +76,12 @@ TEST(QueueArguments, EachArgumentIsReadIntoItsSetting) {
 }
 
 TEST(QueueArguments, EachQuorumArgumentIsReadIntoItsSetting) {
-  const QueueSettings settings =
-      parsed(quorum({{"x-delivery-limit", number(-1)},
-                     {"x-dead-letter-strategy", text("at-least-once")},
-                     {"x-consumer-disconnected-timeout", number(1)},
-                     {"x-delayed-retry-type", text("failed")},
-                     {"x-delayed-retry-min", number(2)},
-                     {"x-delayed-retry-max", number(3)}}));
+  const QueueSettings settings = parsed(quorum({{"x-delivery-limit", number(-1)},
+                                                {"x-dead-letter-strategy", text("at-least-once")},
+                                                {"x-consumer-disconnected-timeout", number(1)},
+                                                {"x-delayed-retry-type", text("failed")},
+                                                {"x-delayed-retry-min", number(2)},
+                                                {"x-delayed-retry-max", number(3)}}));
   QueueSettings expected;
   expected.type = QueueType::kQuorum;
   expected.delivery_limit = -1;
@@ -175,8 +174,7 @@ TEST(QueueArguments, ObsoleteArgumentsAreCheckedAndOtherwiseWithoutEffect) {
 
 TEST(QueueArguments, AQuorumQueueIsDurableSharedAndLasting) {
   const Fields arguments = quorum();
-  QueueDeclaration declaration{
-      .name = "q", .vhost = "/", .durable = true, .arguments = arguments};
+  QueueDeclaration declaration{.name = "q", .vhost = "/", .durable = true, .arguments = arguments};
   EXPECT_EQ(parse_queue_arguments(declaration)->type, QueueType::kQuorum);
   declaration.durable = false;
   EXPECT_EQ(parse_queue_arguments(declaration).error().text,

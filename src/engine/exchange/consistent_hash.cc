@@ -32,7 +32,9 @@ std::optional<std::int64_t> parse_weight(std::string_view key) {
 
 std::uint64_t points_for(std::uint64_t weight, std::uint64_t total_weight) {
   std::uint64_t points = weight * kPointsPerWeight;
-  for (std::uint64_t all = total_weight * kPointsPerWeight; all > kMostPoints; all /= 2) points /= 2;
+  for (std::uint64_t all = total_weight * kPointsPerWeight; all > kMostPoints; all /= 2) {
+    points /= 2;
+  }
   return std::max<std::uint64_t>(points, 1);
 }
 

@@ -25,8 +25,8 @@ constexpr std::array kModes{
 };
 
 const Mode* find_mode(std::string_view name) {
-  const auto* it =
-      std::find_if(kModes.begin(), kModes.end(), [&](const Mode& mode) { return mode.name == name; });
+  const auto* it = std::find_if(kModes.begin(), kModes.end(),
+                                [&](const Mode& mode) { return mode.name == name; });
   return it == kModes.end() ? nullptr : it;
 }
 
@@ -100,16 +100,15 @@ HeadersMatcher::Compiled HeadersMatcher::compile(const Identity& identity) {
   Compiled compiled{identity.destination, mode.any, {}, &identity};
   for (const Field& argument : identity.arguments) {
     if (!is_condition(argument.name, mode)) continue;
-    compiled.conditions.push_back({use_name(argument.name),
-                                   argument.value.type() == FieldType::kVoid, argument.value});
+    compiled.conditions.push_back(
+        {use_name(argument.name), argument.value.type() == FieldType::kVoid, argument.value});
   }
   return compiled;
 }
 
 void HeadersMatcher::add(Destination destination, std::string_view key, const Fields& arguments) {
   const auto place = static_cast<std::uint32_t>(bindings_.size());
-  const auto it =
-      places_.emplace(Identity{destination, std::string(key), arguments}, place).first;
+  const auto it = places_.emplace(Identity{destination, std::string(key), arguments}, place).first;
   bindings_.push_back(compile(it->first));
 }
 

@@ -25,7 +25,8 @@ class RandomMatcher : public Matcher {
   DestinationSlots slots_;
 };
 
-/// x-local-random: draws among the queues of this node, so that an exchange bound to it gets nothing.
+/// x-local-random: draws among the queues of this node, so that an exchange bound to it gets
+/// nothing.
 class LocalRandomMatcher final : public RandomMatcher {
  public:
   void add(Destination destination, std::string_view key, const Fields& arguments) override {

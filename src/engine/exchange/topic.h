@@ -41,9 +41,7 @@ class TopicMatcher final : public Matcher {
     std::uint32_t literals = 0;  // children by a literal word
     bool stays = false;          // it stands for `#`
     DestinationSet bound;
-    bool unused() const {
-      return star == kNone && hash == kNone && literals == 0 && bound.empty();
-    }
+    bool unused() const { return star == kNone && hash == kNone && literals == 0 && bound.empty(); }
   };
 
   struct EdgeView {
@@ -73,7 +71,8 @@ class TopicMatcher final : public Matcher {
   NodeIndex make_child(NodeIndex from, std::string_view word);
   void cut_child(NodeIndex from, std::string_view word);
   NodeIndex allocate();
-  /// Adds `node`, and what `#` children reach with no word at all, to the nodes reached in this step.
+  /// Adds `node`, and what `#` children reach with no word at all, to the nodes reached in this
+  /// step.
   void reach(NodeIndex node, std::vector<NodeIndex>& reached) const;
   void step(std::string_view word) const;
 

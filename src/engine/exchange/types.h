@@ -37,8 +37,9 @@ bool known_type(std::string_view type);
 StatefulKind stateful_kind(std::string_view type);
 
 /// A matcher for an exchange declared with `arguments`. The error's text is the explanation for the
-/// client (a failed precondition): `unknown exchange type 'x'`, or what is wrong with the arguments.
-/// x-recent-history matches like fanout, x-delayed-message like the type its x-delayed-type names.
+/// client (a failed precondition): `unknown exchange type 'x'`, or what is wrong with the
+/// arguments. x-recent-history matches like fanout, x-delayed-message like the type its
+/// x-delayed-type names.
 Result<std::unique_ptr<Matcher>> make_matcher(std::string_view type, const Fields& arguments);
 
 /// How many messages an x-recent-history exchange keeps; `arguments` passed make_matcher().
