@@ -33,7 +33,7 @@ bench: ## Micro benchmarks (ARGS="--benchmark_filter=...")
 	@scripts/install-packages build
 	@scripts/bench $(ARGS)
 
-bench-peers: build ## The same load on Debian's RabbitMQ in turns; docs/performance.md (ARGS="--repeats 5")
+bench-peers: build ## The same load on Debian's RabbitMQ in turns (ARGS="--repeats 5")
 	@scripts/install-packages peers
 	@bench/peers/run $(ARGS)
 
