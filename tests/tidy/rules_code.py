@@ -59,19 +59,33 @@ def pragma_once(tree):
 
 
 def _built_names(tree):
-    """Matches the path of every .cc that a CMakeLists.txt names; ${...} stands for a word."""
-    patterns = []
+    """[(pattern of a path, words)]: every .cc that a CMakeLists.txt names.
+
+    ${...} in a name stands for any word of that CMakeLists.txt.
+    """
+    names = []
     for path in tree.paths:
         if posixpath.basename(path) != "CMakeLists.txt":
             continue
         folder = posixpath.dirname(path)
-        for word in re.findall(r"[^\s()\"]+\.cc\b", re.sub(r"#.*", "", tree.text(path))):
+        text = re.sub(r"#.*", "", tree.text(path))
+        words = set(re.findall(r"\w+", text))
+        for word in re.findall(r"[^\s()\"]+\.cc\b", text):
             word = word.replace("${CMAKE_CURRENT_SOURCE_DIR}/", "")
             word = word.replace("${CMAKE_SOURCE_DIR}/", "/").replace("${PROJECT_SOURCE_DIR}/", "/")
             full = word[1:] if word.startswith("/") else posixpath.normpath(f"{folder}/{word}")
             pieces = re.split(r"\$\{\w+\}", full)
-            patterns.append(r"\w+".join(re.escape(piece) for piece in pieces))
-    return re.compile("|".join(patterns) or "$^")
+            pattern = r"(\w+)".join(re.escape(piece) for piece in pieces)
+            names.append((re.compile(pattern), words))
+    return names
+
+
+def _is_built(path, names):
+    for pattern, words in names:
+        match = pattern.fullmatch(path)
+        if match and words.issuperset(match.groups()):
+            return True
+    return False
 
 
 def unreferenced(tree):
@@ -85,7 +99,7 @@ def unreferenced(tree):
                 included.setdefault(posixpath.basename(match[1]), []).append((path, match[1]))
     for path in tree.of("c++"):
         if path.endswith(".cc"):
-            if not built.fullmatch(path):
+            if not _is_built(path, built):
                 yield Problem(path, 1, "no CMakeLists.txt builds this file")
         elif not any(f"/{path}".endswith(f"/{target}") and user != path
                      for user, target in included.get(posixpath.basename(path), [])):

@@ -109,8 +109,11 @@ class TidyTest(unittest.TestCase):
 
     def test_a_source_may_be_named_by_a_variable(self):
         self.assert_reports(
-            {"tests/fuzz/CMakeLists.txt": "# Fuzz targets.\nadd_executable(${n} ${n}_fuzz.cc)\n",
-             "tests/fuzz/frame_fuzz.cc": "// Feeds frames to the parser.\n"})
+            {"tests/fuzz/CMakeLists.txt":
+                "# Fuzz targets.\nadd_executable(${n} ${n}_fuzz.cc)\nfuzz_target(frame)\n",
+             "tests/fuzz/frame_fuzz.cc": "// Feeds frames to the parser.\n",
+             "tests/fuzz/table_fuzz.cc": "// Feeds tables to the parser.\n"},
+            "tests/fuzz/table_fuzz.cc:1: no CMakeLists.txt builds")
 
     def test_notes_to_self_are_refused(self):
         self.assert_reports({"docs/README.md": CLEAN["docs/README.md"] + "TO" + "DO: more\n"},
