@@ -17,7 +17,8 @@ COMMENT = {
     "php": ("//", "/*", "#"), "fish": ("#",), "zsh": ("#",),
 }
 TABS_BELONG = {"make", "go"}
-WIDE = {None, "markdown"}
+# Laid out as the communities of those languages do it; the client suites are written in them.
+WIDE = {None, "markdown", "go", "js", "java", "ruby", "php"}
 BLOCK_NOT_FUNCTION = re.compile(
     r"\s*(namespace|class|struct|enum|union|extern|using|typedef|\}|#|//|public:|private:)")
 
