@@ -1,4 +1,4 @@
-"""Runs `polymq perf` against a server and reads what it measured, with the processor time of both."""
+"""Runs `polymq perf` against a server; reads what it measured and the processor time of both."""
 import json
 import os
 import resource
