@@ -9,7 +9,7 @@ _polymq() {
   local command=() part choices
   for part in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $part in
-      server | config | perf | version | init | show | check | relay) command+=("$part") ;;
+      server | config | perf | version | init | show | check | reference | relay) command+=("$part") ;;
     esac
   done
   COMPREPLY=()
@@ -20,7 +20,7 @@ _polymq() {
     *)
       case "${command[*]}" in
         "") choices="server config perf version $(_polymq_options server)" ;;
-        config) choices="init show check" ;;
+        config) choices="init show check reference" ;;
         perf) choices="relay $(_polymq_options perf)" ;;
         *) choices=$(_polymq_options "${command[@]}") ;;
       esac ;;

@@ -2,7 +2,7 @@
 
 function __polymq_command --description "Commands given so far"
     for part in (commandline -opc)[2..-1]
-        if contains -- $part server config perf version init show check relay
+        if contains -- $part server config perf version init show check reference relay
             echo $part
         end
     end
@@ -27,6 +27,7 @@ complete -c polymq -n '__polymq_at' -a version -d 'Print the version'
 complete -c polymq -n '__polymq_at config' -a init -d 'Print every key with its default'
 complete -c polymq -n '__polymq_at config' -a show -d 'Print what would be used'
 complete -c polymq -n '__polymq_at config' -a check -d 'Check a configuration'
+complete -c polymq -n '__polymq_at config' -a reference -d 'Print the reference of all keys'
 complete -c polymq -n '__polymq_at perf' -a relay -d 'Forward frames without a broker'
 complete -c polymq -n 'string match -q -- "-*" (commandline -ct)' -a '(__polymq_options)'
 complete -c polymq -l config -rF

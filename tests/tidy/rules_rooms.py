@@ -79,7 +79,7 @@ def cycles(tree):
 
 
 def charters(tree):
-    """Every room has a README.md whose first paragraph is its charter."""
+    """Every room has a README.md: an opening paragraph, its charter, and where to start."""
     for room in folders(tree):
         path = f"src/{room}/README.md"
         if path not in tree.paths:
@@ -87,9 +87,11 @@ def charters(tree):
             continue
         paragraphs = [text for text in re.split(r"\n\s*\n", tree.text(path).strip())
                       if not text.startswith("#")]
-        count = len(paragraphs[0].splitlines()) if paragraphs else 0
-        if not 3 <= count <= 6:
-            yield Problem(path, 1, f"the charter has {count} lines; three to six are asked for")
+        opening = len(paragraphs[0].splitlines()) if paragraphs else 0
+        whole = sum(len(text.splitlines()) for text in paragraphs)
+        if whole < 3 or opening > 6:
+            yield Problem(path, 1, f"a charter of {opening} lines in a page of {whole}; the charter "
+                                   "has at most six, the page at least three")
 
 
 RULES = [directions, cycles, charters]
