@@ -9,7 +9,8 @@ _polymq() {
   local command=() part choices
   for part in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $part in
-      server | config | perf | version | init | show | check | reference | relay) command+=("$part") ;;
+      server | config | init | show | check | reference | perf | relay | version)
+        command+=("$part") ;;
     esac
   done
   COMPREPLY=()

@@ -7,13 +7,8 @@ import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-JUNIT = """echo '<?xml version="1.0"?>
-<testsuite name="x"
-\ttests="7"
-\tfailures="{failures}"
-\tdisabled="1"
-\tskipped="2"
-\thostname="">' > "$PHASE_JUNIT" """
+JUNIT = """printf '%s\\n\\t' '<?xml version="1.0"?>' '<testsuite name="x"' 'tests="7"' \\
+'failures="{failures}"' 'disabled="1"' 'skipped="2"' 'hostname="">' > "$PHASE_JUNIT" """
 
 
 class PhasesTest(unittest.TestCase):

@@ -84,7 +84,8 @@ class TidyTest(unittest.TestCase):
 
     def test_a_room_has_a_charter(self):
         self.assert_reports({"src/base/README.md": None}, "src/base:1: the room has no README.md")
-        self.assert_reports({"src/base/README.md": "# Room\n\nShort.\n"}, "a charter of 1 lines in a page of 1")
+        self.assert_reports({"src/base/README.md": "# Room\n\nShort.\n"},
+                            "a charter of 1 lines in a page of 1")
         long = "# Room\n\n" + "It does this.\n" * 7
         self.assert_reports({"src/base/README.md": long}, "a charter of 7 lines")
 
