@@ -1,6 +1,5 @@
-"""What is measured with a small client of our own: start, declares, connections, memory."""
+"""Memory by connection and queue, measured with a small client that does nothing else."""
 import socket
-import statistics
 import struct
 import threading
 import time
@@ -61,21 +60,8 @@ def connect(port):
     return link
 
 
-def connection_rate(server, seconds):
-    """Connections opened and closed in the protocol's order, one after another, a second."""
-    count, started = 0, time.monotonic()
-    while time.monotonic() - started < seconds:
-        with connect(server.port) as link:
-            exchange_bytes(link, [CLOSE])
-        count += 1
-    return count / (time.monotonic() - started)
-
-
-def declare_rate(server, count=QUEUES):
-    """Queues declared a second when the client does not wait for each answer.
-
-    Returns the rate and the bytes of memory that each of them costs.
-    """
+def queue_memory(server, count=QUEUES):
+    """Bytes of the server's memory for a declared queue that nobody uses."""
     before = settled_memory(server)
     names = [f"bench.declare.{number:08d}" for number in range(count)]
     requests = b"".join(method(1, "queue.declare", queue=name, arguments={}) for name in names)
@@ -83,10 +69,8 @@ def declare_rate(server, count=QUEUES):
     with wire.Client(server.port, timeout=300) as client:
         client.open(channels=(1,))
         sender = threading.Thread(target=client.socket.sendall, args=(requests,), daemon=True)
-        started = time.monotonic()
         sender.start()
         answers = client.receive_bytes(answer_bytes)
-        elapsed = time.monotonic() - started
         sender.join()
         if answers.count(ids("queue.declare-ok")) != count:
             raise wire.WireError("a declare was refused")
@@ -95,7 +79,7 @@ def declare_rate(server, count=QUEUES):
             client.send(1, "queue.delete", queue=name, nowait=True)
         client.call(1, "queue.declare", queue="bench.last", exclusive=True, arguments={})
         client.close()
-    return count / elapsed, each
+    return each
 
 
 def connection_memory(server, count=CONNECTIONS):
@@ -107,21 +91,3 @@ def connection_memory(server, count=CONNECTIONS):
         exchange_bytes(link, [CLOSE])
         link.close()
     return each
-
-
-def setup_rate(server, seconds):
-    """Temporary queues declared, bound and consumed from, one after another, a second."""
-    times = []
-    with wire.Client(server.port, timeout=30) as client:
-        client.open(channels=(1,))
-        ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
-            started = time.monotonic()
-            queue = client.call(1, "queue.declare", exclusive=True, arguments={}).fields["queue"]
-            client.call(1, "queue.bind", queue=queue, exchange="amq.topic",
-                        routing_key=f"reply.{queue}", arguments={})
-            client.call(1, "basic.consume", queue=queue, consumer_tag=queue, no_ack=True,
-                        arguments={})
-            times.append(time.monotonic() - started)
-        client.close()
-    return 1 / statistics.mean(times)

@@ -34,11 +34,13 @@ def start_seconds(server, _):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def rpc(options):
+def rate(arguments):
+    """What a workload of `polymq perf` gets done in a second."""
     def measure(server, seconds):
-        report = loads.perf(["rpc", "--uri", server.uri(), "--clients", "10",
-                             "--time", str(seconds), *options], limit_seconds=seconds + 60)
-        return report["received"]["rate"]
+        timed = ["--time", f"{seconds:g}"] if arguments.startswith("rpc") else []
+        phase = loads.perf([*arguments.split(), *timed, "--uri", server.uri()],
+                           limit_seconds=seconds + 120)["phases"][0]
+        return phase["received_per_second"] or phase["sent_per_second"]
     return measure
 
 
@@ -46,20 +48,22 @@ def setup_under_load(server, seconds):
     """While another client publishes and consumes 5000 messages a second."""
     with servers.background(["perf", "--uri", server.uri(), "--rate", "5000", "--size", "128",
                              "--autoack", "--time", str(seconds + 5)]):
-        return direct.setup_rate(server, seconds)
+        return rate("declares --count 2000 --exclusive --bind --consume")(server, seconds)
 
 
 FIGURES = {
-    "rpc": Figure("request and reply, 10 clients, temporary reply queues", "/s", rpc([]),
-                  ratio=5),
+    "rpc": Figure("request and reply, 10 clients, a reply queue each", "/s",
+                  rate("rpc --clients 10"), ratio=5),
+    "rpc-queues": Figure("request and reply, 10 clients, a new reply queue each time", "/s",
+                         rate("rpc --clients 10 --queue-per-request"), ratio=5),
     "rpc-direct": Figure("request and reply, 10 clients, direct reply-to", "/s",
-                         rpc(["--direct-reply-to"]), ratio=5),
+                         rate("rpc --clients 10 --direct-reply-to"), ratio=5),
     "setup": Figure("temporary queues declared, bound, consumed from; one after another, under "
                     "load", "/s", setup_under_load, ratio=5),
     "declares": Figure("queues declared, pipelined", "/s",
-                       lambda server, _: direct.declare_rate(server)[0], ratio=100),
+                       rate("declares --count 5000 --pipelined 1000 --exclusive"), ratio=100),
     "connections": Figure("connections opened and closed, one after another", "/s",
-                          direct.connection_rate, ratio=20),
+                          rate("connections --count 2000"), ratio=20),
     "start": Figure("start to first handshake", "s", start_seconds, higher=False, bound=0.05),
     "idle-memory": Figure("memory of an idle server", "B",
                           lambda server, _: direct.settled_memory(server), higher=False,
@@ -68,6 +72,6 @@ FIGURES = {
                                 lambda server, _: direct.connection_memory(server),
                                 higher=False, bound=6e3, fresh=True),
     "queue-memory": Figure("memory of an empty queue", "B",
-                           lambda server, _: direct.declare_rate(server)[1], higher=False,
+                           lambda server, _: direct.queue_memory(server), higher=False,
                            bound=1.5e3, fresh=True),
 }

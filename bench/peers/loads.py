@@ -1,7 +1,6 @@
 """Runs `polymq perf` against a server; reads what it measured and the processor time of both."""
 import json
 import os
-import resource
 import statistics
 import subprocess
 from dataclasses import asdict, dataclass, fields
@@ -23,7 +22,7 @@ class Result:
     p50_us: float = 0
     p99_us: float = 0
     p999_us: float = 0
-    memory_bytes: float = 0  # by message, in a fill
+    memory_bytes: float = 0  # grown by message; means something in a fill only
     load_average: float = 0  # of the machine in the minute before
 
 
@@ -33,14 +32,9 @@ def median(results):
                      for field in fields(Result)})
 
 
-def _child_seconds():
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def perf(arguments, limit_seconds):
-    """Runs polymq perf with its JSON output; returns the object it printed last."""
-    command = [servers.binary(), "perf", "--json", *arguments]
+    """Runs polymq perf and returns the object that it prints."""
+    command = [servers.binary(), "perf", *arguments, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=limit_seconds,
                           stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
@@ -49,28 +43,30 @@ def perf(arguments, limit_seconds):
     return json.loads(done.stdout)
 
 
-def run(load, server, seconds):
-    """One run of a load against a server."""
-    arguments = ["--uri", server.uri(), *load.options.split()]
-    if load.timed:
-        arguments += ["--time", str(seconds)]
-    memory, load_average = server.memory_bytes(), os.getloadavg()[0]
-    server_cpu, client_cpu = server.cpu_seconds(), _child_seconds()
-    report = perf(arguments, limit_seconds=seconds + 300)
-    server_cpu = server.cpu_seconds() - server_cpu
-    client_cpu = _child_seconds() - client_cpu
-    messages = report["received"]["messages"] or report["sent"]["messages"]
+def _result(phase):
+    received = phase["received"] >= phase["sent"]
+    server, latency = phase["server"], phase["latency"]
+    messages = max(phase["received"], phase["sent"])
     if messages == 0:
-        raise LoadError(f"{load.name} on {server.label}: not one message")
-    result = Result(rate=(report["received"]["rate"] or report["sent"]["rate"]),
-                    server_us=1e6 * server_cpu / messages, client_us=1e6 * client_cpu / messages,
-                    load_average=load_average)
-    latency = report.get("latency_us") or {}
-    for name in ("p50", "p99", "p999"):
-        setattr(result, f"{name}_us", latency.get(name, 0))
-    if load.keeps_queue:
-        result.memory_bytes = (server.memory_bytes() - memory) / messages
-    return result
+        raise LoadError(f"not one message: {json.dumps(phase)}")
+    return Result(
+        rate=phase["received_per_second" if received else "sent_per_second"],
+        server_us=server["cpu_seconds_per_million"],
+        client_us=phase["client_cpu_seconds_per_million"],
+        p50_us=latency["p50_us"], p99_us=latency["p99_us"], p999_us=latency["p999_us"],
+        memory_bytes=(server["resident_bytes_after"] - server["resident_bytes_before"]) / messages,
+        load_average=os.getloadavg()[0])
+
+
+def run(load, server, seconds):
+    """One run of a load against a server: {row's name: Result}, one for each phase."""
+    arguments = [*load.arguments.split(), "--uri", server.uri(), "--server-pid", str(server.pid)]
+    if load.timed:
+        arguments += ["--time", f"{seconds:g}"]
+    phases = perf(arguments, limit_seconds=seconds + 300)["phases"]
+    if len(phases) != len(load.rows):
+        raise LoadError(f"{load.arguments}: {len(phases)} phases instead of {len(load.rows)}")
+    return {row.name: _result(phase) for row, phase in zip(load.rows, phases)}
 
 
 def as_data(results):

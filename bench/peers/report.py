@@ -41,12 +41,12 @@ def verdict(reached, asked, text):
 def load_rows(results, labels):
     """One row a load: every server's rate and CPU, then ratios of the best against the first."""
     reference, others = labels[0], labels[1:]
-    for load in workloads.LOADS:
-        if load.name not in results:
+    for asked in workloads.ROWS:
+        if asked.name not in results:
             continue
-        medians = {label: median(results[load.name][label]) for label in labels}
+        medians = {label: median(results[asked.name][label]) for label in labels}
         base = medians[reference]
-        row = [load.title]
+        row = [asked.title]
         for label in labels:
             one = medians[label]
             mark = " †" if one.client_us > one.server_us else ""
@@ -55,9 +55,9 @@ def load_rows(results, labels):
         rates = [medians[label].rate / base.rate for label in others]
         cpus = [base.server_us / max(medians[label].server_us, 1e-9) for label in others]
         row.append(" / ".join(times(ratio) for ratio in rates))
-        row.append(verdict(max(rates), load.rate, times))
+        row.append(verdict(max(rates), asked.rate, times))
         row.append(" / ".join(fraction(ratio) for ratio in cpus))
-        row.append(verdict(max(cpus), load.cpu, fraction))
+        row.append(verdict(max(cpus), asked.cpu, fraction))
         yield row
 
 
@@ -71,9 +71,10 @@ def loads_section(results, labels):
 
 
 def latency_section(results, labels):
-    if workloads.LATENCY.name not in results:
+    latency, = workloads.LATENCY.rows
+    if latency.name not in results:
         return []
-    runs = results[workloads.LATENCY.name]
+    runs = results[latency.name]
     medians = {label: median(runs[label]) for label in [*labels, "relay"]}
     rows = []
     for label, one in medians.items():
@@ -86,8 +87,8 @@ def latency_section(results, labels):
             above = getattr(medians[label], f"{name}_us") - getattr(medians["relay"], f"{name}_us")
             row.append(f"{above:+.0f} (asked: +{asked}) {'✓' if above <= asked else '✗'}")
         cpu = medians[labels[0]].server_us / max(medians[label].server_us, 1e-9)
-        rows.append([*row, verdict(cpu, workloads.LATENCY.cpu, fraction)])
-    head = [workloads.LATENCY.title, "p50, µs", "p99, µs", "p99.9, µs", "CPU, µs a message"]
+        rows.append([*row, verdict(cpu, latency.cpu, fraction)])
+    head = [latency.title, "p50, µs", "p99, µs", "p99.9, µs", "CPU, µs a message"]
     return ["### Latency", "", table(head, rows), ""]
 
 

@@ -2,51 +2,48 @@
 from dataclasses import dataclass
 
 QUEUES = 10
-FILL_MESSAGES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table. Asked for: `rate` times RabbitMQ's rate, one `cpu`-th of its time."""
+
+    name: str
+    title: str
+    rate: float
+    cpu: float
 
 
 @dataclass(frozen=True)
 class Load:
-    """One run of `polymq perf` with the targets that its row of the table has.
+    """One run of `polymq perf`; it measures as many phases as there are rows."""
 
-    `rate` and `cpu` are ratios to RabbitMQ: at least so many times the rate, at most one
-    `cpu`-th of the processor time by message. `seconds` is 0 if the options bound it.
-    """
+    arguments: str
+    rows: tuple
+    timed: bool = True  # else the arguments say when it ends
+    fresh: bool = False  # on servers that have done nothing yet, because memory is measured
 
-    name: str
-    title: str
-    options: str
-    rate: float = 0
-    cpu: float = 0
-    timed: bool = True
-    keeps_queue: bool = False  # the next load goes on with what this one left in its queue
-
-
-MANY = f"--queue-pattern bench-%d --queue-pattern-from 1 --queue-pattern-to {QUEUES}"
 
 LOADS = [
-    Load("small", "transient, auto-ack, 1→1→1 (16 B)",
-         "--producers 1 --consumers 1 --size 16 --autoack", rate=20, cpu=40),
-    Load("kilobyte", "transient, auto-ack, 1→1→1 (1 KiB)",
-         "--producers 1 --consumers 1 --size 1024 --autoack", rate=10, cpu=15),
-    Load("ack", "manual ack, prefetch 1000, ack every 100 (128 B)",
-         "--producers 1 --consumers 1 --size 128 --qos 1000 --multi-ack-every 100",
-         rate=15, cpu=30),
-    Load("fanout", f"fan-out to {QUEUES} queues, deliveries (128 B)",
-         f"--producers 1 --consumers {QUEUES} --size 128 --autoack --type fanout "
-         f"--exchange bench {MANY}", rate=15, cpu=40),
-    Load("many", f"{QUEUES} publishers, queues and consumers (128 B)",
-         f"--producers {QUEUES} --consumers {QUEUES} --size 128 --autoack {MANY}",
-         rate=12, cpu=25),
-    Load("fill", "fill 1 M with no consumer (128 B)",
-         f"--producers 1 --consumers 0 --size 128 --pmessages {FILL_MESSAGES} "
-         "--queue bench-fill --auto-delete false", rate=30, cpu=60, timed=False, keeps_queue=True),
-    Load("drain", "drain them, auto-ack",
-         f"--producers 0 --consumers 1 --cmessages {FILL_MESSAGES} --autoack "
-         "--queue bench-fill --auto-delete false", rate=25, cpu=60, timed=False),
+    Load("--producers 1 --consumers 1 --size 16 --autoack",
+         (Row("small", "transient, auto-ack, 1→1→1 (16 B)", rate=20, cpu=40),)),
+    Load("--producers 1 --consumers 1 --size 1024 --autoack",
+         (Row("kilobyte", "transient, auto-ack, 1→1→1 (1 KiB)", rate=10, cpu=15),)),
+    Load("--producers 1 --consumers 1 --size 128 --qos 1000 --multi-ack-every 100",
+         (Row("ack", "manual ack, prefetch 1000, ack every 100 (128 B)", rate=15, cpu=30),)),
+    Load(f"fanout --queues {QUEUES} --size 128 --autoack",
+         (Row("fanout", f"fan-out to {QUEUES} queues, deliveries (128 B)", rate=15, cpu=40),)),
+    Load(f"--producers {QUEUES} --consumers {QUEUES} --size 128 --autoack "
+         f"--queue-pattern bench-%d --queue-pattern-to {QUEUES} --auto-delete",
+         (Row("many", f"{QUEUES} publishers, queues, consumers (128 B)", rate=12, cpu=25),)),
+    Load("fill-drain --messages 1000000 --size 128 --autoack",
+         (Row("fill", "fill 1 M with no consumer (128 B)", rate=30, cpu=60),
+          Row("drain", "then drain", rate=25, cpu=60)), timed=False, fresh=True),
 ]
 
-LATENCY = Load("latency", "5000 a second (128 B)",
-               "--producers 1 --consumers 1 --size 128 --autoack --rate 5000", cpu=10)
+LATENCY = Load("--producers 1 --consumers 1 --size 128 --autoack --rate 5000",
+               (Row("latency", "5000 a second (128 B)", rate=0, cpu=10),))
 # Asked for above the bare relay, in microseconds.
 LATENCY_ABOVE_RELAY_US = {"p50": 30, "p99": 100, "p999": 500}
+
+ROWS = [row for load in LOADS for row in load.rows]
