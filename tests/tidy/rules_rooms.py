@@ -90,8 +90,8 @@ def charters(tree):
         opening = len(paragraphs[0].splitlines()) if paragraphs else 0
         whole = sum(len(text.splitlines()) for text in paragraphs)
         if whole < 3 or opening > 6:
-            yield Problem(path, 1, f"a charter of {opening} lines in a page of {whole}: six at most "
-                                   "for the charter, three at least for the page")
+            yield Problem(path, 1, f"a charter of {opening} lines in a page of {whole}; it has at "
+                                   "most six, the page at least three")
 
 
 RULES = [directions, cycles, charters]
