@@ -9,7 +9,7 @@ _polymq() {
   local command=() part choices
   for part in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $part in
-      server | config | init | show | check | reference | perf | relay | version)
+      server | config | init | show | check | reference | hash-password | perf | relay | version)
         command+=("$part") ;;
     esac
   done
@@ -20,7 +20,7 @@ _polymq() {
     --log-level) choices="debug info warning error off" ;;
     *)
       case "${command[*]}" in
-        "") choices="server config perf version $(_polymq_options server)" ;;
+        "") choices="server config hash-password perf version $(_polymq_options server)" ;;
         config) choices="init show check reference" ;;
         perf) choices="relay $(_polymq_options perf)" ;;
         *) choices=$(_polymq_options "${command[@]}") ;;

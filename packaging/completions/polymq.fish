@@ -2,7 +2,8 @@
 
 function __polymq_command --description "Commands given so far"
     for part in (commandline -opc)[2..-1]
-        if contains -- $part server config perf version init show check reference relay
+        if contains -- $part server config init show check reference hash-password perf relay \
+                version
             echo $part
         end
     end
@@ -22,6 +23,7 @@ end
 complete -c polymq -f
 complete -c polymq -n '__polymq_at' -a server -d 'Run the broker'
 complete -c polymq -n '__polymq_at' -a config -d 'Print, show or check configuration'
+complete -c polymq -n '__polymq_at' -a hash-password -d 'Hash a password for a users file'
 complete -c polymq -n '__polymq_at' -a perf -d 'Load a server and measure it'
 complete -c polymq -n '__polymq_at' -a version -d 'Print the version'
 complete -c polymq -n '__polymq_at config' -a init -d 'Print every key with its default'
