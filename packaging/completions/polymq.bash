@@ -1,7 +1,7 @@
 # Completion of polymq for bash. Options come from the program's own --help, so they are never old.
 
 _polymq_options() {  # COMMAND...: the long options of that command
-  polymq "$@" --help 2>/dev/null | sed -nE 's/^ +(-[[:alnum:]],)?(--[a-z][a-z0-9-]*).*/\2/p'
+  polymq "$@" --help 2>/dev/null | sed -nE 's/^ +(-.,)?(--[a-z][a-z0-9-]*).*/\2/p'
 }
 
 _polymq() {
@@ -9,7 +9,8 @@ _polymq() {
   local command=() part choices
   for part in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $part in
-      server | config | init | show | check | reference | hash-password | perf | relay | version)
+      server | config | init | show | check | reference | hash-password | perf | version | \
+        run | fanout | fill-drain | rpc | declares | connections | idle | relay)
         command+=("$part") ;;
     esac
   done
@@ -22,7 +23,10 @@ _polymq() {
       case "${command[*]}" in
         "") choices="server config hash-password perf version $(_polymq_options server)" ;;
         config) choices="init show check reference" ;;
-        perf) choices="relay $(_polymq_options perf)" ;;
+        perf)
+          choices="run fanout fill-drain rpc declares connections idle relay"
+          choices+=" $(_polymq_options perf)" ;;
+        "perf "*) choices="$(_polymq_options "${command[@]}") $(_polymq_options perf)" ;;
         *) choices=$(_polymq_options "${command[@]}") ;;
       esac ;;
   esac

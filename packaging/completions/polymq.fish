@@ -2,8 +2,8 @@
 
 function __polymq_command --description "Commands given so far"
     for part in (commandline -opc)[2..-1]
-        if contains -- $part server config init show check reference hash-password perf relay \
-                version
+        if contains -- $part server config init show check reference hash-password perf version \
+                run fanout fill-drain rpc declares connections idle relay
             echo $part
         end
     end
@@ -13,7 +13,7 @@ function __polymq_options --description "Options of the command given so far"
     set -l command (__polymq_command)
     test -n "$command"; or set command server
     polymq $command --help 2>/dev/null |
-        string replace -rf '^ +(?:-\w,)?(--[a-z][a-z0-9-]*)(?: \S+)*(?: {2,}(.*))?$' '$1\t$2'
+        string replace -rf '^ +(?:-.,)?(--[a-z][a-z0-9-]*)(?: \S+)*(?: {2,}(.*))?$' '$1\t$2'
 end
 
 function __polymq_at --description "Whether the commands so far are exactly these"
@@ -30,7 +30,14 @@ complete -c polymq -n '__polymq_at config' -a init -d 'Print every key with its 
 complete -c polymq -n '__polymq_at config' -a show -d 'Print what would be used'
 complete -c polymq -n '__polymq_at config' -a check -d 'Check a configuration'
 complete -c polymq -n '__polymq_at config' -a reference -d 'Print the reference of all keys'
-complete -c polymq -n '__polymq_at perf' -a relay -d 'Forward frames without a broker'
+complete -c polymq -n '__polymq_at perf' -a run -d 'Producers and consumers at the same time'
+complete -c polymq -n '__polymq_at perf' -a fanout -d 'One fanout exchange, a consumer a queue'
+complete -c polymq -n '__polymq_at perf' -a fill-drain -d 'Fill a queue, then drain it'
+complete -c polymq -n '__polymq_at perf' -a rpc -d 'Request and reply'
+complete -c polymq -n '__polymq_at perf' -a declares -d 'Declare queues on one connection'
+complete -c polymq -n '__polymq_at perf' -a connections -d 'Open and close connections'
+complete -c polymq -n '__polymq_at perf' -a idle -d 'Hold idle connections or queues'
+complete -c polymq -n '__polymq_at perf' -a relay -d 'Pass messages on without a broker'
 complete -c polymq -n 'string match -q -- "-*" (commandline -ct)' -a '(__polymq_options)'
 complete -c polymq -l config -rF
 complete -c polymq -l data-dir -xa '(__fish_complete_directories)'
