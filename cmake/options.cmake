@@ -11,7 +11,8 @@ target_link_libraries(polymq_options INTERFACE Threads::Threads)
 target_link_options(polymq_options INTERFACE -fuse-ld=lld)
 
 if(POLYMQ_SANITIZE)
-  target_compile_options(polymq_options INTERFACE -fsanitize=${POLYMQ_SANITIZE} -fno-sanitize-recover=all)
+  target_compile_options(polymq_options INTERFACE
+    -fsanitize=${POLYMQ_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(polymq_options INTERFACE -fsanitize=${POLYMQ_SANITIZE})
 endif()
 if(POLYMQ_FUZZ)

@@ -2,7 +2,7 @@
 #
 #   polymq_room(engine
 #     SOURCES  queue.cc router.cc        # its own files
-#     MAY_USE  base storage              # the rooms below it; nothing else can be included or linked
+#     MAY_USE  base storage              # the rooms below it; nothing else can be included
 #     LIBS     re2::re2                  # libraries from outside
 #     TESTS    queue_test.cc)            # GoogleTest files beside the code
 #
@@ -12,7 +12,7 @@
 function(polymq_room NAME)
   cmake_parse_arguments(ROOM "" "" "SOURCES;MAY_USE;LIBS;TESTS;TEST_LIBS" ${ARGN})
 
-  # With src/ as everyone's include root a forbidden header would compile; a root per room prevents it.
+  # With src/ as everyone's include root a forbidden header would compile: hence a root per room.
   set(root ${CMAKE_BINARY_DIR}/rooms/${NAME})
   file(MAKE_DIRECTORY ${root})
   if(NOT EXISTS ${root}/${NAME})

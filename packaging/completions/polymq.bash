@@ -1,0 +1,36 @@
+# Completion of polymq for bash. Options come from the program's own --help, so they are never old.
+
+_polymq_options() {  # COMMAND...: the long options of that command
+  polymq "$@" --help 2>/dev/null | sed -nE 's/^ +(-.,)?(--[a-z][a-z0-9-]*).*/\2/p'
+}
+
+_polymq() {
+  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local command=() part choices
+  for part in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case $part in
+      server | config | init | show | check | reference | hash-password | perf | version | \
+        run | fanout | fill-drain | rpc | declares | connections | idle | relay)
+        command+=("$part") ;;
+    esac
+  done
+  COMPREPLY=()
+  case $previous in
+    --config | --json-file) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+    --data-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
+    --log-level) choices="debug info warning error off" ;;
+    *)
+      case "${command[*]}" in
+        "") choices="server config hash-password perf version $(_polymq_options server)" ;;
+        config) choices="init show check reference" ;;
+        perf)
+          choices="run fanout fill-drain rpc declares connections idle relay"
+          choices+=" $(_polymq_options perf)" ;;
+        "perf "*) choices="$(_polymq_options "${command[@]}") $(_polymq_options perf)" ;;
+        *) choices=$(_polymq_options "${command[@]}") ;;
+      esac ;;
+  esac
+  mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
+}
+
+complete -o filenames -F _polymq polymq
