@@ -113,7 +113,8 @@ public final class ConsumingTest extends Scenario {
 
   @Test public void anExclusiveConsumerKeepsOthersOut() throws Exception {
     String queue = queue("exclusive");
-    String tag = channel.basicConsume(queue, false, "", false, true, NO_ARGUMENTS, new Inbox(channel));
+    String tag =
+        channel.basicConsume(queue, false, "", false, true, NO_ARGUMENTS, new Inbox(channel));
     expectRefusal(403, "queue '" + queue + "' in vhost '/' in exclusive use",
         () -> consume(connection.createChannel(), queue, true));
     channel.basicCancel(tag);

@@ -121,8 +121,10 @@ public final class PublishingTest extends Scenario {
     CompletableFuture<Return> returned = new CompletableFuture<>();
     CompletableFuture<Long> confirmed = new CompletableFuture<>();
     channel.addReturnListener(message -> { events.add("return"); returned.complete(message); });
-    channel.addConfirmListener((tag, multiple) -> { events.add("confirm"); confirmed.complete(tag); },
-        (tag, multiple) -> {});
+    channel.addConfirmListener((tag, multiple) -> {
+      events.add("confirm");
+      confirmed.complete(tag);
+    }, (tag, multiple) -> {});
     channel.confirmSelect();
     String key = name("nowhere");
     channel.basicPublish("amq.topic", key, true, null, bytes("back"));

@@ -33,7 +33,8 @@ public final class RoutingTest extends Scenario {
     String star = bound(exchange, "*.orange.*");
     String hash = bound(exchange, "lazy.#");
     String everything = bound(exchange, "#");
-    for (String key : List.of("quick.orange.rabbit", "lazy.orange.elephant", "lazy", "orange", "")) {
+    for (String key
+        : List.of("quick.orange.rabbit", "lazy.orange.elephant", "lazy", "orange", "")) {
       publish(exchange, key, key);
     }
     expectBodies(star, "quick.orange.rabbit", "lazy.orange.elephant");

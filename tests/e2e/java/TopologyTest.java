@@ -58,7 +58,8 @@ public final class TopologyTest extends Scenario {
 
   @Test public void reservedNamesAreRefused() throws Exception {
     expectRefusal(403, "ACCESS_REFUSED - queue name 'amq.mine' contains reserved prefix 'amq.*'",
-        () -> connection.createChannel().queueDeclare("amq.mine", true, false, false, NO_ARGUMENTS));
+        () -> connection.createChannel()
+            .queueDeclare("amq.mine", true, false, false, NO_ARGUMENTS));
     expectRefusal(403, "exchange name 'amq.mine' contains reserved prefix 'amq.*'",
         () -> connection.createChannel().exchangeDeclare("amq.mine", "direct"));
     expectRefusal(403, "operation not permitted on the default exchange",
@@ -84,7 +85,8 @@ public final class TopologyTest extends Scenario {
     for (int flags = 0; flags < 8; flags++) {
       String name = name("kind");
       for (int again = 0; again < 2; again++) {
-        channel.queueDeclare(name, (flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0, NO_ARGUMENTS);
+        channel.queueDeclare(name, (flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0,
+            NO_ARGUMENTS);
       }
       assertEquals(name, channel.queueDeclarePassive(name).getQueue());
       channel.queueDelete(name);
