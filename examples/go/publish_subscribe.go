@@ -53,11 +53,11 @@ func subscribe(channel *amqp.Channel, patterns []string) {
 }
 
 func publish(channel *amqp.Channel, key, text string) {
+	confirms := channel.NotifyPublish(make(chan amqp.Confirmation, 1))
 	check(channel.Confirm(false))
-	confirmation, err := channel.PublishWithDeferredConfirmWithContext(context.Background(),
-		exchange, key, false, false, amqp.Publishing{Body: []byte(text)})
-	check(err)
-	if !confirmation.Wait() {
+	check(channel.PublishWithContext(context.Background(), exchange, key, false, false,
+		amqp.Publishing{Body: []byte(text)}))
+	if !(<-confirms).Ack {
 		log.Fatalf("the broker refused %q", key)
 	}
 	fmt.Println("published:", key)

@@ -37,12 +37,20 @@ func main() {
 	channel, err := connection.Channel()
 	check(err)
 	declare(channel)
+	confirms := channel.NotifyPublish(make(chan amqp.Confirmation, 1))
 	check(channel.Confirm(false))
+	publish := func(queue string, body []byte) {
+		check(channel.PublishWithContext(context.Background(), "", queue, false, false,
+			amqp.Publishing{DeliveryMode: amqp.Persistent, Body: body}))
+		if !(<-confirms).Ack {
+			log.Fatalf("the broker refused %q", body)
+		}
+	}
 	if os.Args[1] == "work" {
-		work(channel)
+		work(channel, publish)
 	} else {
 		for _, task := range os.Args[2:] {
-			publish(channel, queue, []byte(task))
+			publish(queue, []byte(task))
 			fmt.Println("sent:", task)
 		}
 	}
@@ -74,7 +82,7 @@ func failures(task amqp.Delivery) (count int64) {
 	return count
 }
 
-func work(channel *amqp.Channel) {
+func work(channel *amqp.Channel, publish func(queue string, body []byte)) {
 	check(channel.Qos(1, 0, false))
 	tasks, err := channel.Consume(queue, "", false, false, false, false, nil)
 	check(err)
@@ -89,18 +97,9 @@ func work(channel *amqp.Channel) {
 			check(task.Reject(false))
 		default:
 			fmt.Printf("giving up: %s\n", task.Body)
-			publish(channel, failed, task.Body)
+			publish(failed, task.Body)
 			check(task.Ack(false))
 		}
-	}
-}
-
-func publish(channel *amqp.Channel, queue string, body []byte) {
-	confirmation, err := channel.PublishWithDeferredConfirmWithContext(context.Background(),
-		"", queue, false, false, amqp.Publishing{DeliveryMode: amqp.Persistent, Body: body})
-	check(err)
-	if !confirmation.Wait() {
-		log.Fatalf("the broker refused %q", body)
 	}
 }
 

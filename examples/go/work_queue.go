@@ -49,12 +49,12 @@ func work(channel *amqp.Channel) {
 }
 
 func send(channel *amqp.Channel, tasks []string) {
+	confirms := channel.NotifyPublish(make(chan amqp.Confirmation, 1))
 	check(channel.Confirm(false))
 	for _, task := range tasks {
-		confirmation, err := channel.PublishWithDeferredConfirmWithContext(context.Background(),
-			"", queue, false, false, amqp.Publishing{DeliveryMode: amqp.Persistent, Body: []byte(task)})
-		check(err)
-		if !confirmation.Wait() {
+		check(channel.PublishWithContext(context.Background(), "", queue, false, false,
+			amqp.Publishing{DeliveryMode: amqp.Persistent, Body: []byte(task)}))
+		if !(<-confirms).Ack {
 			log.Fatalf("the broker refused %q", task)
 		}
 		fmt.Println("sent:", task)

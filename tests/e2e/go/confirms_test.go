@@ -22,16 +22,15 @@ func (s *scenario) confirmChannel(conn *amqp.Connection) *amqp.Channel {
 }
 
 // publishConfirmed publishes and tells whether the broker took the message.
-func (s *scenario) publishConfirmed(ch *amqp.Channel, queue, body string) bool {
+// The tests listen for confirms and leave PublishWithDeferredConfirm alone: this version of the
+// client sends the message before it notes the confirmation, and misses an answer that is faster.
+func (s *scenario) publishConfirmed(ch *amqp.Channel, confirms <-chan amqp.Confirmation, queue, body string) bool {
 	s.t.Helper()
-	pending, err := ch.PublishWithDeferredConfirmWithContext(context.Background(), "", queue, false, false,
-		amqp.Publishing{Body: []byte(body), DeliveryMode: amqp.Persistent})
-	s.must(err)
-	answer := make(chan bool, 1)
-	go func() { answer <- pending.Wait() }()
+	s.must(ch.PublishWithContext(context.Background(), "", queue, false, false,
+		amqp.Publishing{Body: []byte(body), DeliveryMode: amqp.Persistent}))
 	select {
-	case taken := <-answer:
-		return taken
+	case answer := <-confirms:
+		return answer.Ack
 	case <-time.After(patience):
 		s.t.Fatalf("no confirm for %q", body)
 	}
@@ -71,10 +70,11 @@ func TestARejectingQueueNacks(t *testing.T) {
 	s := newScenario(t)
 	queue := s.queue("full", amqp.Table{"x-max-length": int32(1), "x-overflow": "reject-publish"})
 	ch := s.confirmChannel(s.conn)
-	if !s.publishConfirmed(ch, queue, "fits") {
+	confirms := ch.NotifyPublish(make(chan amqp.Confirmation, 1))
+	if !s.publishConfirmed(ch, confirms, queue, "fits") {
 		t.Fatal("the first message was refused")
 	}
-	if s.publishConfirmed(ch, queue, "does not") {
+	if s.publishConfirmed(ch, confirms, queue, "does not") {
 		t.Fatal("the second message was taken")
 	}
 	s.expectBodies(queue, "fits")
@@ -167,33 +167,43 @@ func (p *stubbornPublisher) session(total int, afterPublish func(int)) int {
 	if err != nil || ch.Confirm(false) != nil {
 		return total
 	}
-	pending := map[int]*amqp.DeferredConfirmation{}
+	confirms := ch.NotifyPublish(make(chan amqp.Confirmation, len(p.unsettled)))
+	pending := map[uint64]int{}
 	for i := range p.unsettled {
-		confirmation, err := ch.PublishWithDeferredConfirmWithContext(context.Background(), "", p.queue,
-			false, false, amqp.Publishing{Body: []byte(fmt.Sprint(i)), DeliveryMode: amqp.Persistent})
-		if err != nil {
+		tag := ch.GetNextPublishSeqNo()
+		if ch.PublishWithContext(context.Background(), "", p.queue, false, false,
+			amqp.Publishing{Body: []byte(fmt.Sprint(i)), DeliveryMode: amqp.Persistent}) != nil {
 			break
 		}
-		pending[i] = confirmation
+		pending[tag] = i
 		total++
 		afterPublish(total)
-		if len(pending) >= 50 {
-			p.settle(pending)
+		if len(pending) >= 50 && !p.settle(confirms, pending) {
+			return total
 		}
 	}
-	p.settle(pending)
+	p.settle(confirms, pending)
 	return total
 }
 
-// settle waits for confirms; a connection that is cut answers false to all that are open.
-func (p *stubbornPublisher) settle(pending map[int]*amqp.DeferredConfirmation) {
-	for i, confirmation := range pending {
-		if confirmation.Wait() {
-			p.confirmed[i] = true
-			delete(p.unsettled, i)
+// settle waits for the confirms of all that is pending; false when the connection broke first.
+func (p *stubbornPublisher) settle(confirms <-chan amqp.Confirmation, pending map[uint64]int) bool {
+	for len(pending) > 0 {
+		select {
+		case answer, open := <-confirms:
+			if !open {
+				return false
+			}
+			if answer.Ack {
+				p.confirmed[pending[answer.DeliveryTag]] = true
+				delete(p.unsettled, pending[answer.DeliveryTag])
+			}
+			delete(pending, answer.DeliveryTag)
+		case <-time.After(patience):
+			p.s.t.Fatalf("%d confirms are missing", len(pending))
 		}
-		delete(pending, i)
 	}
+	return true
 }
 
 func TestNothingConfirmedIsMissingAfterReconnects(t *testing.T) {
