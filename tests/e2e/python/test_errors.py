@@ -184,10 +184,10 @@ PUBLISH_ERRORS = [
      "'guest'"),
     ({"routing_key": "{q}"}, {"headers": {"CC": "not-an-array"}}, 406,
      "PRECONDITION_FAILED - invalid message: {{unacceptable_type_in_header,"
-     + expect(rabbitmq='<<"CC">>', polymq='"CC"') + ",longstr}}"),
+     '"CC",longstr}}'),
     ({"routing_key": "{q}"}, {"headers": {"BCC": 5}}, 406,
      "PRECONDITION_FAILED - invalid message: {{unacceptable_type_in_header,"
-     + expect(rabbitmq='<<"BCC">>', polymq='"BCC"') + ",signedint}}"),
+     '"BCC",signedint}}'),
     ({"routing_key": "{q}"}, {"reply_to": "amq.rabbitmq.reply-to"}, 406,
      "PRECONDITION_FAILED - fast reply consumer does not exist"),
 ]
@@ -228,7 +228,7 @@ def test_a_method_on_a_channel_that_is_not_open_is_504(scene):
     client, _ = scene
     client.send(9, "queue.declare", queue="q")
     assert_connection_closed(client, 504, "CHANNEL_ERROR - expected 'channel.open'",
-                             expect(rabbitmq="queue.declare", polymq="queue.declare"))
+                             "queue.declare")
 
 
 def test_a_channel_method_on_channel_0_is_504(scene):
