@@ -205,6 +205,7 @@ def test_a_higher_priority_is_served_first(channel, queue):
     assert (high.texts, normal.texts, low.texts) == (["0", "1"], ["2", "3"], ["4"])
     channel.basic_ack(normal.messages[0].tag)
     channel.basic_ack(high.messages[0].tag)
+    high.settled_at(2)  # the broker may need a moment to take the acks
     send(channel, name, b"5")
     high.wait(3)
     assert high.texts[-1] == "5"

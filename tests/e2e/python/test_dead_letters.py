@@ -187,7 +187,7 @@ def test_the_newest_death_is_in_front(channel, queue, grave):
 
 def test_two_reasons_in_one_queue_are_two_entries(channel, queue, grave):
     dlx, dead = grave
-    name = queue({"x-dead-letter-exchange": dlx, "x-message-ttl": 300})
+    name = queue({"x-dead-letter-exchange": dlx, "x-message-ttl": 1000})
     channel.queue_unbind(dead, dlx)
     channel.queue_bind(name, dlx)
     send(channel, name, b"m")

@@ -18,18 +18,23 @@ def fill(channel, queue, count, **props):
 # Time to live
 
 def test_a_queue_expires_its_messages(channel, queue):
-    name = queue({"x-message-ttl": 100})
+    dead = queue()
+    name = queue({"x-message-ttl": 100, "x-dead-letter-exchange": "",
+                  "x-dead-letter-routing-key": dead})
+    started = time.monotonic()
     fill(channel, name, 3)
-    eventually_depth(channel, name, 3)
-    eventually_depth(channel, name, 0)
+    assert get_all(channel, dead, 3) == ["0", "1", "2"]
+    assert time.monotonic() - started >= 0.09
+    assert_empty(channel, name)
 
 
 def test_a_message_expires_by_its_own(channel, queue):
-    name = queue()
+    dead = queue()
+    name = queue({"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead})
     send(channel, name, b"short", expiration="50")
-    eventually_depth(channel, name, 1)
-    time.sleep(0.2)
-    assert_empty(channel, name)
+    send(channel, name, b"long", expiration="60000")
+    assert get_all(channel, dead, 1) == ["short"]
+    assert get_all(channel, name, 1) == ["long"]
 
 
 @pytest.mark.parametrize("queue_ttl, message_ttl", [(60000, "50"), (50, "60000")])
@@ -131,8 +136,8 @@ def test_a_consumer_keeps_the_queue(channel, queue):
 
 
 def test_gets_keep_the_queue(channel, queue):
-    name = queue({"x-expires": 400}, exclusive=False)
-    deadline = time.monotonic() + 1
+    name = queue({"x-expires": 1000}, exclusive=False)
+    deadline = time.monotonic() + 2
     while time.monotonic() < deadline:
         assert channel.basic_get(name)[0] is None
         time.sleep(0.05)
@@ -282,6 +287,7 @@ def test_a_consumer_gets_the_highest_next(channel, queue):
     consumer.wait(1)
     for body, priority in ((b"low", 0), (b"high", 5), (b"middle", 2)):
         send(channel, name, body, priority=priority)
+    eventually_depth(channel, name, 3)
     for count in (2, 3, 4):
         consumer.ack()
         consumer.wait(count)

@@ -22,10 +22,13 @@ def fill(channel, queue, count):
 
 
 def test_a_policy_gives_a_ttl(channel):
-    name = declare(channel, "ttl")
+    dead = declare(channel, "dead")
+    name = declare(channel, "ttl", {"x-dead-letter-exchange": "",
+                                    "x-dead-letter-routing-key": dead})
+    started = time.monotonic()
     send(channel, name, b"m")
-    eventually_depth(channel, name, 1)
-    eventually_depth(channel, name, 0)
+    assert get(channel, dead).headers["x-death"][0]["reason"] == "expired"
+    assert time.monotonic() - started >= 0.19
 
 
 @pytest.mark.parametrize("argument", [60000, 30])
