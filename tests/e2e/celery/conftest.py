@@ -9,7 +9,7 @@ import kombu
 import pytest
 
 from harness import process
-from harness.deadline import deadline  # noqa: F401  (an autouse fixture)
+from harness.deadline import time_limit  # noqa: F401  (an autouse fixture)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ADDRESS = f"{os.environ.get('AMQP_HOST', '127.0.0.1')}:{os.environ.get('AMQP_PORT', '5672')}"

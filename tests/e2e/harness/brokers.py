@@ -12,8 +12,8 @@ REPOSITORY = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..",
 
 SANITIZER_REPORT = re.compile(
     r"(Address|Thread|Leak|Memory|UndefinedBehavior)Sanitizer|runtime error:")
-# The level is a field of its own near the start of a text log line, bracketed or not.
-BAD_LOG_LINE = re.compile(r"^.{0,48}?(\[(error|critical)\]|\s(error|critical|ERROR|CRITICAL)[\s:])")
+# A text log line is "TIME LEVEL [AREA] message"; the time may hold a space.
+BAD_LOG_LINE = re.compile(r"^(\S+ ){1,2}(error|critical) \[")
 
 
 class BrokerError(Exception):
@@ -96,9 +96,12 @@ class PolyMQ(Broker):
             out.write(fixture.polymq_users_toml())
         with open(config, "w") as out:
             out.write(fixture.polymq_config_toml(self.port, self.path("broker.log"), users))
+        environment = {**os.environ}
+        for sanitizer in ("ASAN", "UBSAN", "TSAN"):
+            environment.setdefault(f"{sanitizer}_OPTIONS", "print_stacktrace=1")
         with open(self.path("broker.out"), "w") as out:
             self.process = process.start(
-                [os.path.abspath(binary), "server", "--config", config],
+                [os.path.abspath(binary), "server", "--config", config], env=environment,
                 cwd=self.directory, stdout=out, stderr=subprocess.STDOUT)
 
     def complaints(self):

@@ -12,7 +12,7 @@ def _expired(_signum, _frame):
 
 
 @pytest.fixture(autouse=True)
-def deadline():
+def time_limit():
     signal.signal(signal.SIGALRM, _expired)
     signal.alarm(SECONDS)
     yield

@@ -65,7 +65,8 @@ OPERATOR_POLICIES = [_policy("op-operator", r"^op\.", {"max-length": 2})]
 def _toml_value(value):
     """TOML basic strings, integers, booleans and arrays are spelled as JSON spells them."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml_value(v)}" for k, v in value.items()) + " }"
+        pairs = [f"{json.dumps(key)} = {_toml_value(each)}" for key, each in value.items()]
+        return "{ " + ", ".join(pairs) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     return json.dumps(value)

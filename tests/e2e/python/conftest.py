@@ -6,7 +6,7 @@ import pika
 import pytest
 
 from harness import wire
-from harness.deadline import deadline  # noqa: F401  (an autouse fixture)
+from harness.deadline import time_limit  # noqa: F401  (an autouse fixture)
 
 pytest.register_assert_rewrite("support")
 

@@ -4,7 +4,7 @@ import re
 import pytest
 from pika import exceptions
 
-from support import (Consumer, assert_empty, depth, eventually, get, get_all, send)
+from support import Consumer, assert_empty, depth, eventually, get, get_all, polymq_only, send
 
 
 def fill(channel, queue, count):
@@ -314,3 +314,17 @@ def test_pikas_generator_consumes(channel, queue):
     assert channel.cancel() == 0
     assert seen == [b"0", b"1", b"2", b"3"]
     assert depth(channel, name) == 0
+
+
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+@polymq_only("3.10 has no such queue argument and looks once a minute")
+def test_a_consumer_that_holds_a_message_too_long_is_cancelled(connect, channel, shared_queue,
+                                                               kind):
+    name = shared_queue({"x-queue-type": kind, "x-consumer-timeout": 300}, durable=True)
+    other = connect().channel()
+    consumer = Consumer(other, name)
+    send(channel, name, b"m")
+    consumer.wait(1)
+    consumer.wait_cancelled()
+    assert get(channel, name).method.redelivered
+    other.queue_declare(name, passive=True)  # its channel lives on

@@ -41,6 +41,11 @@ def test_start_names_the_server_and_its_mechanisms(raw):
         assert isinstance(start["properties"][key], str), key
 
 
+def test_anonymous_is_not_offered(raw):
+    start = raw(handshake=False).start().fields
+    assert "ANONYMOUS" not in start["mechanisms"].decode().split()
+
+
 @pytest.mark.parametrize("capability", [
     "publisher_confirms", "exchange_exchange_bindings", "basic.nack", "consumer_cancel_notify",
     "connection.blocked", "consumer_priorities", "authentication_failure_close",

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from harness import process, wire
-from harness.deadline import deadline  # noqa: F401  (an autouse fixture)
+from harness.deadline import time_limit  # noqa: F401  (an autouse fixture)
 
 HOST = os.environ.get("AMQP_HOST", "127.0.0.1")
 PORT = os.environ.get("AMQP_PORT", "5672")
