@@ -1,0 +1,1 @@
+"""What the end-to-end runner and the Python suites share."""
