@@ -439,7 +439,9 @@ void Connection::lost() {
 }
 
 void Connection::maybe_finished() {
-  if (lost_ && (!client_ || client_ended_)) transport_.finished();
+  if (finished_ || !lost_ || (client_ && !client_ended_)) return;
+  finished_ = true;
+  transport_.finished();
 }
 
 }  // namespace polymq::amqp091

@@ -171,6 +171,7 @@ class Connection final : public engine::ClientEvents {
   bool deaf_ = false;      // input makes no sense any more
   bool blocked_ = false;   // published under alarm: not read until it is over
   bool lost_ = false;
+  bool finished_ = false;
   bool admitted_ = false;
   bool client_ended_ = false;
   std::uint32_t waiting_ = 0;

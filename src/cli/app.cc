@@ -121,7 +121,7 @@ int run_app(int argc, const char* const* argv, const char* const* environment, c
   server->callback([&] { finish(serve_with(sources, serve)); });
   add_config_commands(app, sources);
   add_password_command(app);
-  add_perf_command(app);
+  perf::add_perf_command(app);
   app.add_subcommand("version", "Print the version")->callback([] {
     std::puts(kVersion);
     finish(kOk);

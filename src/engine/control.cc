@@ -179,6 +179,7 @@ ReplyBody Control::decide(const ChangeBinding& what) {
   Vhost* vhost = topology_.vhost(what.vhost);
   if (vhost == nullptr) return not_found("vhost");
   Exchange* source = topology_.exchange(*vhost, what.source);
+  if (!what.add) return unbind(*vhost, source, what);
   Destination destination;
   if (what.to_exchange) {
     const Exchange* target = topology_.exchange(*vhost, what.destination);
@@ -195,15 +196,30 @@ ReplyBody Control::decide(const ChangeBinding& what) {
     destination = {target->id, false};
   }
   const BindingKey binding{destination, what.key, sorted_by_name(what.arguments)};
-  const bool known = topology_.has_binding(*source, binding);
-  if (!what.add) {
-    if (known) apply(BindingRemoved{source->id, binding});
-    return Done{};
-  }
   if (const auto valid = source->matcher->check(binding.key, binding.arguments); !valid) {
     return EngineError{ErrorKind::kPrecondition, valid.error().text};
   }
-  if (!known) apply(BindingAdded{source->id, binding});
+  if (!topology_.has_binding(*source, binding)) apply(BindingAdded{source->id, binding});
+  return Done{};
+}
+
+// What is not there needs no unbinding.
+ReplyBody Control::unbind(Vhost& vhost, Exchange* source, const ChangeBinding& what) {
+  Destination destination;
+  if (what.to_exchange) {
+    if (const Exchange* target = topology_.exchange(vhost, what.destination)) {
+      destination = {target->id, true};
+    }
+  } else if (const QueueEntry* target = topology_.queue(vhost, what.destination)) {
+    if (target->exclusive() && target->owner != what.client) {
+      return EngineError{ErrorKind::kLocked, locked_queue(what.destination, vhost.name)};
+    }
+    destination = {target->id, false};
+  }
+  const BindingKey binding{destination, what.key, sorted_by_name(what.arguments)};
+  if (source != nullptr && destination.id != 0 && topology_.has_binding(*source, binding)) {
+    apply(BindingRemoved{source->id, binding});
+  }
   return Done{};
 }
 

@@ -48,6 +48,7 @@ class Control {
   ReplyBody decide(const DeleteExchange& what);
   ReplyBody decide(const DeclareQueue& what, ShardIndex from);
   ReplyBody decide(const ChangeBinding& what);
+  ReplyBody unbind(Vhost& vhost, Exchange* source, const ChangeBinding& what);
   ReplyBody decide(const AddVhost& what);
   ReplyBody decide(const RemoveVhost& what);
   ReplyBody decide(const SetPolicies& what);

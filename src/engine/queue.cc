@@ -77,6 +77,11 @@ Queue::Pushed Queue::push(Message* message) {
   ++counters_.publish;
   const std::size_t size = message->body().size();
   const bool limited = settings().max_length || settings().max_length_bytes;
+  const bool full = limited && would_reject(1, size);
+  if (full && settings().effective_overflow() == Overflow::kRejectPublish) {
+    message->release(host_.meter());
+    return Pushed::kRejected;
+  }
   if (seen_) {
     Value id;
     if (MessageHeaders(*message).header("x-deduplication-header", id) &&
@@ -85,11 +90,6 @@ Queue::Pushed Queue::push(Message* message) {
       message->release(host_.meter());
       return Pushed::kTaken;  // a duplicate is dropped, and its publisher told that all is well
     }
-  }
-  const bool full = limited && would_reject(1, size);
-  if (full && settings().effective_overflow() == Overflow::kRejectPublish) {
-    message->release(host_.meter());
-    return Pushed::kRejected;
   }
   const Position position = slots_.push(Slot{.message = message, .enqueued = host_.now().wall});
   ++ready_count_;
