@@ -129,7 +129,8 @@ int run_app(int argc, const char* const* argv, const char* const* environment, c
 
   try {
     app.parse(argc, argv);
-    return serve_with(sources, serve);
+    // A command that was named and did not end the program itself is done.
+    return app.get_subcommands().empty() ? serve_with(sources, serve) : kOk;
   } catch (const CLI::RuntimeError& done) {
     return done.get_exit_code();
   } catch (const CLI::ExtrasError&) {

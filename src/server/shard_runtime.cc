@@ -141,6 +141,7 @@ void ShardRuntime::work() {
   if (!drain_overflow()) more_work_ = true;
   wake_others();
   drop_removed();
+  for (SocketConnection* connection : std::exchange(to_read_, {})) connection->wait_for_input();
 }
 
 // A bounded number, so that sockets get their turn. True when there may be more.
@@ -173,6 +174,7 @@ void ShardRuntime::drop_removed() {
   for (SocketConnection* gone : std::exchange(removed_, {})) {
     std::erase(to_flush_, gone);
     std::erase(to_resume_, gone);
+    std::erase(to_read_, gone);
     const std::size_t place = gone->place;
     connections_[place].swap(connections_.back());
     connections_[place]->place = place;

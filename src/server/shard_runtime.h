@@ -44,6 +44,7 @@ class ShardRuntime final : public engine::Outbox {
   void add(std::unique_ptr<SocketConnection> connection);
   void output_ready(SocketConnection& connection) { to_flush_.push_back(&connection); }
   void resume(SocketConnection& connection) { to_resume_.push_back(&connection); }
+  void read_later(SocketConnection& connection) { to_read_.push_back(&connection); }
   /// Destroyed at the end of the turn.
   void remove(SocketConnection& connection) { removed_.push_back(&connection); }
   std::size_t connection_count() const { return connections_.size(); }
@@ -101,7 +102,7 @@ class ShardRuntime final : public engine::Outbox {
   std::vector<std::unique_ptr<SocketConnection>> connections_;
   std::vector<SocketConnection*> to_flush_;
   std::vector<SocketConnection*> to_resume_;
-  std::vector<SocketConnection*> congested_;
+  std::vector<SocketConnection*> to_read_;
   std::vector<SocketConnection*> removed_;
   std::vector<char> read_buffer_;
 };

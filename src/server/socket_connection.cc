@@ -46,6 +46,11 @@ void SocketConnection::read_if_wanted() {
     return;
   }
   reading_ = true;
+  runtime_.read_later(*this);
+}
+
+void SocketConnection::wait_for_input() {
+  if (closed_) return;
   socket_.async_wait(Socket::wait_read, [this](const boost::system::error_code& error) {
     if (error) return;  // closed by ourselves
     runtime_.begin_turn();

@@ -29,6 +29,8 @@ class SocketConnection final : public amqp091::Transport {
   /// Input kept back while an answer was awaited.
   void continue_input();
   void read_if_wanted();
+  /// At the end of the turn, so that nobody is read twice in one.
+  void wait_for_input();
   void tick(MonotonicMs now);
   void force_close(std::string_view reason) {
     if (connection_) connection_->force_close(reason);
@@ -57,7 +59,7 @@ class SocketConnection final : public amqp091::Transport {
   std::optional<amqp091::Connection> connection_;  // made when the peer is known
   Buffer input_;                                   // received and not handled yet
   bool expects_proxy_header_;
-  bool reading_ = false;       // waiting for the socket to be readable
+  bool reading_ = false;       // waiting for the socket to be readable, or about to
   bool writing_ = false;       // waiting for it to be writable
   bool flush_noted_ = false;
   bool resume_noted_ = false;
