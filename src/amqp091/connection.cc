@@ -172,13 +172,17 @@ void Connection::channel_ended(Channel& channel) {
   admission_.close_channel(user_);
   last_number_ = 0;
   last_channel_ = nullptr;
-  // Its own code is still running.
   retired_.push_back(std::move(it->second));
   channels_.erase(it);
 }
 
 void Connection::retired_ended(Channel* channel) {
-  std::erase_if(retired_, [&](const auto& retired) { return retired.get() == channel; });
+  const auto it = std::find_if(retired_.begin(), retired_.end(),
+                               [&](const auto& retired) { return retired.get() == channel; });
+  if (it == retired_.end()) return;
+  ended_.push_back(std::move(*it));
+  retired_.erase(it);
+  transport_.output_ready();
 }
 
 bool Connection::handle_while_closing(const Frame& frame) {
@@ -246,6 +250,7 @@ void Connection::end_wait() {
 // --- output -----------------------------------------------------------------------------------------------
 
 void Connection::prepare_output() {
+  ended_.clear();
   for (auto& [number, channel] : channels_) channel->prepare_output();
 }
 

@@ -100,7 +100,7 @@ class Connection final : public engine::ClientEvents {
   bool topic_allowed(auth::Access access, std::string_view exchange, std::string_view key);
   /// A channel that is closed on both sides: its number is free.
   void channel_ended(Channel& channel);
-  /// The engine has let go of it, too: it is destroyed.
+  /// The engine has let go of it, too: it is destroyed when its own code has returned.
   void retired_ended(Channel* channel);
 
   // --- engine::ClientEvents ---
@@ -198,7 +198,8 @@ class Connection final : public engine::ClientEvents {
 
   std::unique_ptr<engine::Client> client_;
   boost::unordered_flat_map<std::uint16_t, std::unique_ptr<Channel>> channels_;
-  std::vector<std::unique_ptr<Channel>> retired_;
+  std::vector<std::unique_ptr<Channel>> retired_;  // their numbers are free, the engine's end is to come
+  std::vector<std::unique_ptr<Channel>> ended_;    // destroyed at the end of the turn
   // The channel of the last frame: most connections use one at a time.
   std::uint16_t last_number_ = 0;
   Channel* last_channel_ = nullptr;
