@@ -237,10 +237,12 @@ void Connection::frame_failed(FrameStatus status, const Frame& frame, std::strin
   const ReplyCode code = status == FrameStatus::kUnexpectedFrame ? ReplyCode::kUnexpectedFrame
                                                                  : ReplyCode::kFrameError;
   fail({code, frame_error(status, frame, input, frame_max_), {}});
-  if (status == FrameStatus::kTooLarge || status == FrameStatus::kBadEnd) {
-    deaf_ = true;
-    transport_.shut(kFatalDelay);
-  }
+  if (status == FrameStatus::kTooLarge || status == FrameStatus::kBadEnd) give_up();
+}
+
+void Connection::give_up() {
+  deaf_ = true;
+  transport_.shut(kFatalDelay);
 }
 
 void Connection::end_wait() {

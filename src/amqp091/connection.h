@@ -92,6 +92,10 @@ class Connection final : public engine::ClientEvents {
   void end_wait();
   /// Closes the connection with an error.
   void fail(const ProtocolError& error);
+  /// The client's state cannot be known any more: it is heard no longer.
+  void give_up();
+  /// Its library takes basic.qos as the specification has it: for all consumers of the channel.
+  bool qos_by_specification() const { return capabilities_.qos_by_specification; }
   /// A publish arrived while memory is short.
   void publishing_under_alarm();
   bool allowed(auth::Access access, std::string_view resource);
@@ -115,6 +119,7 @@ class Connection final : public engine::ClientEvents {
     bool consumer_cancel_notify = false;
     bool connection_blocked = false;
     bool authentication_failure_close = false;
+    bool qos_by_specification = false;
   };
   struct Mark {
     std::uint64_t end;  // of the output, counted from the connection's start
