@@ -147,7 +147,13 @@ void Channel::fail(ProtocolError error) {
   close_session();
 }
 
+void Channel::forget_collected_body() {
+  connection_.shard().meter().bytes -= static_cast<std::int64_t>(content_.body.size());
+  std::string().swap(content_.body);
+}
+
 void Channel::drop_content() {
+  forget_collected_body();
   if (content_.message != nullptr) content_.message->release(connection_.shard().meter());
   content_ = {};
 }

@@ -124,6 +124,7 @@ class Channel final : public engine::SessionEvents {
   void close_session();
   void session_closed();
   void drop_content();
+  void forget_collected_body();
   void wait_for_reply() { connection_.begin_wait(); }
   void reply_came() { connection_.end_wait(); }
   template <class M>
