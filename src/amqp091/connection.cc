@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "amqp091/channel.h"
 #include "base/log.h"
@@ -372,6 +373,7 @@ void Connection::fail(const ProtocolError& error) {
   const bool was_open = state_ == State::kRunning;
   const bool speaks = state_ > State::kHeader;
   state_ = State::kClosing;
+  if (std::exchange(blocked_, false)) transport_.resume();  // close-ok must be heard
   if (speaks) {
     const std::string text = error.text();
     send(0, method::ConnectionClose{static_cast<std::uint16_t>(error.code), text,
