@@ -52,6 +52,9 @@ void Control::apply(Delta delta) {
 }
 
 void Control::handle(ShardIndex from, ControlRequest& request) {
+  if (failed_.contains(request.session.value)) {
+    return answer(from, {request.request, EngineError{ErrorKind::kPrecondition, "dropped"}});
+  }
   if (const auto* declare = std::get_if<DeclareQueue>(&request.what);
       declare != nullptr && declare->gone != 0 && topology_.queue(declare->gone) != nullptr) {
     // Its home has decided that it goes, and that word is still on its way here.
@@ -69,8 +72,13 @@ void Control::handle(ShardIndex from, ControlRequest& request) {
       },
       request.what);
   remove_unused_exchanges();
+  if (request.session && std::holds_alternative<EngineError>(body)) {
+    failed_.insert(request.session.value);
+  }
   answer(from, {request.request, std::move(body)});
 }
+
+void Control::handle(ShardIndex, const ForgetSession& ended) { failed_.erase(ended.session.value); }
 
 // --- exchanges ---------------------------------------------------------------------------------------
 

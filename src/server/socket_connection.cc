@@ -222,6 +222,8 @@ void SocketConnection::force_close(std::string_view reason) {
   }
 }
 
+LogLimiter& SocketConnection::log_limiter() { return runtime_.log_limiter(); }
+
 void SocketConnection::finished() { runtime_.remove(*this); }
 
 }  // namespace polymq::server
