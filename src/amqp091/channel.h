@@ -37,7 +37,7 @@ class Channel final : public engine::SessionEvents {
   void abandon();
   bool open() const { return state_ == State::kOpen; }
   /// May a method be handled while topology operations of this channel are under way?
-  bool may_pipeline(MethodId id) const;
+  bool may_pipeline(MethodId id, std::string_view arguments) const;
   /// It sent channel.close and waits for close-ok, which must not surprise it.
   bool closing() const { return state_ == State::kAwaitCloseOk; }
   void handle_while_closing(MethodId id, std::string_view arguments);

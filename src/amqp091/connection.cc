@@ -258,7 +258,7 @@ bool Connection::may_handle(const Frame& frame) const {
   if (frame.type != FrameType::kMethod || frame.channel != pipelining_->number()) return false;
   const MethodId id{load_big_endian<std::uint16_t>(frame.payload.data()),
                     load_big_endian<std::uint16_t>(frame.payload.data() + 2)};
-  return pipelining_->may_pipeline(id);
+  return pipelining_->may_pipeline(id, frame.payload.substr(4));
 }
 
 void Connection::give_up() {
