@@ -61,14 +61,10 @@ def test_connections_reset_at_any_point_leave_nothing_behind(broker, bystander):
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             opened.sendall(conversation[:cut])
     eventually(lambda: server.descriptors() <= descriptors)
-    with server.client() as client:
-        eventually_declared(client, "mine")
+    with server.client() as client:  # no exclusive queue is left
+        client.send(1, "queue.declare", queue="mine", passive=True)
+        assert client.expect("channel.close").fields["code"] == 404
     watcher.was_served()
-
-
-def eventually_declared(client, queue):
-    """Once its exclusive owner's end has come through, anybody may declare it."""
-    client.call(1, "queue.declare", queue=queue)
 
 
 def test_channels_up_to_the_limit_and_one_more(broker):
