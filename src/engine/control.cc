@@ -299,10 +299,11 @@ void Control::handle(ShardIndex from, const RoundApplied& applied) {
 
 void Control::release_waiting() {
   const std::uint64_t everywhere = *std::min_element(applied_.begin(), applied_.end());
-  while (!waiting_.empty() && waiting_.front().round <= everywhere) {
-    mailer_.send(waiting_.front().to, std::move(waiting_.front().reply));
-    waiting_.pop_front();
+  std::vector<Waiting> released;  // sending may send a round, and that comes back here
+  for (; !waiting_.empty() && waiting_.front().round <= everywhere; waiting_.pop_front()) {
+    released.push_back(std::move(waiting_.front()));
   }
+  for (Waiting& waiting : released) mailer_.send(waiting.to, std::move(waiting.reply));
 }
 
 void Control::handle(ShardIndex from, const MemoryReport& report) {
