@@ -38,8 +38,8 @@ struct ChannelMethods {
 };
 
 void Channel::handle_method(MethodId id, std::string_view arguments) {
-  current_ = id;
   if (state_ != State::kOpen) return;
+  current_ = awaits_content() ? method::BasicPublish::kId : id;
   if (content_.expected == Content::Expected::kHeader) {
     return fail(ReplyCode::kUnexpectedFrame,
                 "expected content header for class 60, got non content header frame instead");
@@ -56,11 +56,15 @@ void Channel::handle_method(MethodId id, std::string_view arguments) {
   const DecodeStatus status = dispatch<method::All>(id, arguments, ChannelMethods{*this});
   switch (status) {
     case DecodeStatus::kOk: return;
-    case DecodeStatus::kUnknownMethod: return fail(ReplyCode::kCommandInvalid, "unknown method");
+    case DecodeStatus::kUnknownMethod:
+      fail(ReplyCode::kCommandInvalid, "unknown method");
+      return connection_.give_up();
     case DecodeStatus::kBadLength: return fail(ReplyCode::kFrameError, "cannot decode <<0>>");
     case DecodeStatus::kBadUtf8:
       return fail(ReplyCode::kFrameError, "Malformed UTF-8 in shortstr");
-    case DecodeStatus::kBadTable: return fail(ReplyCode::kSyntaxError, "undecodable field table");
+    case DecodeStatus::kBadTable:
+      fail(ReplyCode::kSyntaxError, "undecodable field table");
+      return connection_.give_up();
   }
 }
 
@@ -128,7 +132,7 @@ void Channel::session_closed() {
 }
 
 void Channel::fail(ProtocolError error) {
-  if (error.method == MethodId{}) error.method = current_;
+  if (error.method == MethodId{} && !error.no_method) error.method = current_;
   if (is_hard(error.code)) return connection_.fail(error);
   if (state_ != State::kOpen) return;
   log::Line(log::Area::kConnection, log::Level::kInfo, "channel error")

@@ -157,6 +157,7 @@ class Channel final : public engine::SessionEvents {
 
   // channel_publish.cc
   void on(const method::BasicPublish& publish);
+  void content_without_method();
   void begin_message(std::string_view properties);
   std::optional<ProtocolError> check_properties(std::string_view properties,
                                                 std::string& amended);

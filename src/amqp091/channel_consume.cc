@@ -29,6 +29,7 @@ void Channel::on(const method::BasicQos& qos) {
   } else {
     prefetch_ = qos.prefetch_count;
     if (session_.shared_prefetch() != 0) session_.set_shared_prefetch(0);
+    if (connection_.qos_by_specification()) session_.set_prefetch(prefetch_);
   }
   send(method::BasicQosOk{});
 }

@@ -78,13 +78,12 @@ void Channel::on(const method::BasicPublish& publish) {
 }
 
 void Channel::handle_header(std::string_view payload) {
-  current_ = method::BasicPublish::kId;
   if (state_ != State::kOpen) return;
-  if (content_.expected != Content::Expected::kHeader) {
+  current_ = method::BasicPublish::kId;
+  if (content_.expected == Content::Expected::kMethod) return content_without_method();
+  if (content_.expected == Content::Expected::kBody) {
     return fail(ReplyCode::kUnexpectedFrame,
-                content_.expected == Content::Expected::kBody
-                    ? "expected content body, got non content body frame instead"
-                    : "expected method frame, got non method frame instead");
+                "expected content body, got non content body frame instead");
   }
   const ContentHeader header = parse_content_header(payload);
   if (header.class_id != kBasicClass) {
@@ -112,7 +111,9 @@ void Channel::handle_header(std::string_view payload) {
 void Channel::begin_message(std::string_view properties) {
   HotProperties hot;
   if (scan(properties, hot) != PropertiesStatus::kOk) {
-    return fail({ReplyCode::kInternalError, "undecodable content header", MethodId{}});
+    return fail({.code = ReplyCode::kInternalError,
+                 .explanation = "undecodable content header",
+                 .no_method = true});
   }
   std::string amended;
   const bool plain = hot.expiration.data() == nullptr && hot.reply_to.data() == nullptr &&
@@ -183,14 +184,19 @@ std::optional<ProtocolError> Channel::check_properties(std::string_view properti
   return std::nullopt;
 }
 
+void Channel::content_without_method() {
+  fail({.code = ReplyCode::kUnexpectedFrame,
+        .explanation = "expected method frame, got non method frame instead",
+        .no_method = true});
+}
+
 void Channel::handle_body(std::string_view payload) {
-  current_ = method::BasicPublish::kId;
   if (state_ != State::kOpen) return;
-  if (content_.expected != Content::Expected::kBody) {
+  current_ = method::BasicPublish::kId;
+  if (content_.expected == Content::Expected::kMethod) return content_without_method();
+  if (content_.expected == Content::Expected::kHeader) {
     return fail(ReplyCode::kUnexpectedFrame,
-                content_.expected == Content::Expected::kHeader
-                    ? "expected content header for class 60, got non content header frame instead"
-                    : "expected method frame, got non method frame instead");
+                "expected content header for class 60, got non content header frame instead");
   }
   if (payload.size() > content_.body_size - content_.received) {
     return fail(ReplyCode::kFrameError, "content body frame exceeds remaining content size");

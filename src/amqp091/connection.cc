@@ -172,13 +172,17 @@ void Connection::channel_ended(Channel& channel) {
   admission_.close_channel(user_);
   last_number_ = 0;
   last_channel_ = nullptr;
-  // Its own code is still running.
   retired_.push_back(std::move(it->second));
   channels_.erase(it);
 }
 
 void Connection::retired_ended(Channel* channel) {
-  std::erase_if(retired_, [&](const auto& retired) { return retired.get() == channel; });
+  const auto it = std::find_if(retired_.begin(), retired_.end(),
+                               [&](const auto& retired) { return retired.get() == channel; });
+  if (it == retired_.end()) return;
+  ended_.push_back(std::move(*it));
+  retired_.erase(it);
+  transport_.output_ready();
 }
 
 bool Connection::handle_while_closing(const Frame& frame) {
@@ -233,10 +237,12 @@ void Connection::frame_failed(FrameStatus status, const Frame& frame, std::strin
   const ReplyCode code = status == FrameStatus::kUnexpectedFrame ? ReplyCode::kUnexpectedFrame
                                                                  : ReplyCode::kFrameError;
   fail({code, frame_error(status, frame, input, frame_max_), {}});
-  if (status == FrameStatus::kTooLarge || status == FrameStatus::kBadEnd) {
-    deaf_ = true;
-    transport_.shut(kFatalDelay);
-  }
+  if (status == FrameStatus::kTooLarge || status == FrameStatus::kBadEnd) give_up();
+}
+
+void Connection::give_up() {
+  deaf_ = true;
+  transport_.shut(kFatalDelay);
 }
 
 void Connection::end_wait() {
@@ -246,6 +252,7 @@ void Connection::end_wait() {
 // --- output -----------------------------------------------------------------------------------------------
 
 void Connection::prepare_output() {
+  ended_.clear();
   for (auto& [number, channel] : channels_) channel->prepare_output();
 }
 

@@ -92,6 +92,10 @@ class Connection final : public engine::ClientEvents {
   void end_wait();
   /// Closes the connection with an error.
   void fail(const ProtocolError& error);
+  /// The client's state cannot be known any more: it is heard no longer.
+  void give_up();
+  /// Its library takes basic.qos as the specification has it: for all consumers of the channel.
+  bool qos_by_specification() const { return capabilities_.qos_by_specification; }
   /// A publish arrived while memory is short.
   void publishing_under_alarm();
   bool allowed(auth::Access access, std::string_view resource);
@@ -100,7 +104,7 @@ class Connection final : public engine::ClientEvents {
   bool topic_allowed(auth::Access access, std::string_view exchange, std::string_view key);
   /// A channel that is closed on both sides: its number is free.
   void channel_ended(Channel& channel);
-  /// The engine has let go of it, too: it is destroyed.
+  /// The engine has let go of it, too: it is destroyed when its own code has returned.
   void retired_ended(Channel* channel);
 
   // --- engine::ClientEvents ---
@@ -115,6 +119,7 @@ class Connection final : public engine::ClientEvents {
     bool consumer_cancel_notify = false;
     bool connection_blocked = false;
     bool authentication_failure_close = false;
+    bool qos_by_specification = false;
   };
   struct Mark {
     std::uint64_t end;  // of the output, counted from the connection's start
@@ -198,7 +203,8 @@ class Connection final : public engine::ClientEvents {
 
   std::unique_ptr<engine::Client> client_;
   boost::unordered_flat_map<std::uint16_t, std::unique_ptr<Channel>> channels_;
-  std::vector<std::unique_ptr<Channel>> retired_;
+  std::vector<std::unique_ptr<Channel>> retired_;  // their numbers are free, the engine's end is to come
+  std::vector<std::unique_ptr<Channel>> ended_;    // destroyed at the end of the turn
   // The channel of the last frame: most connections use one at a time.
   std::uint16_t last_number_ = 0;
   Channel* last_channel_ = nullptr;

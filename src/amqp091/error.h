@@ -41,7 +41,8 @@ constexpr bool is_hard(ReplyCode code) {
 struct ProtocolError {
   ReplyCode code;
   std::string explanation;
-  MethodId method{};  // 0/0 when no method is at fault
+  MethodId method{};   // 0/0: the one being handled, unless no method is at fault
+  bool no_method = false;
   /// `NAME - explanation`; cut to 255 octets when written.
   std::string text() const { return std::string(code_name(code)) + " - " + explanation; }
 };
@@ -50,7 +51,7 @@ template <class T>
 using ProtocolResult = Result<T, ProtocolError>;
 
 inline tl::unexpected<ProtocolError> protocol_error(ReplyCode code, std::string explanation) {
-  return tl::make_unexpected(ProtocolError{code, std::move(explanation), {}});
+  return tl::make_unexpected(ProtocolError{code, std::move(explanation)});
 }
 
 ProtocolError to_protocol(engine::EngineError error);

@@ -64,6 +64,10 @@ void Connection::read_client_properties(std::string_view table) {
       name != nullptr && name->as_string() != nullptr) {
     connection_name_ = *name->as_string();
   }
+  // kombu counts on this from every broker but RabbitMQ, and adjusts its prefetch at run time.
+  const Value* product = engine::find(properties, "product");
+  capabilities_.qos_by_specification =
+      product != nullptr && product->as_string() != nullptr && *product->as_string() == "py-amqp";
   const Value* announced = engine::find(properties, "capabilities");
   if (announced == nullptr || announced->as_table() == nullptr) return;
   const engine::Fields& table_fields = *announced->as_table();

@@ -48,7 +48,7 @@ class Consumer : public boost::intrusive::list_base_hook<
   const std::uint32_t handle;
   Queue* queue;  // null once the queue is gone and only unwritten leases hold this consumer
   Link* const link;
-  const ConsumerOptions options;
+  ConsumerOptions options;
 
   /// The lease's message by lease number. Numbers start at 1.
   SlidingWindow<Position> leases{1};

@@ -217,6 +217,18 @@ void Home::handle(const ShareCredit& share) {
   }
 }
 
+void Home::handle(const SetPrefetch& set) {
+  const auto it = sessions_.find(set.session.value);
+  if (it == sessions_.end()) return;
+  for (const ConsumerId id : it->second.consumers) {
+    Consumer& consumer = *find_consumer(id);
+    if (consumer.options.one_shot || consumer.options.no_ack || consumer.cancelled) continue;
+    consumer.options.prefetch = set.prefetch;
+    consumer.queue->consumers().wake(consumer);
+    mark_dirty(*consumer.queue);
+  }
+}
+
 void Home::handle(const GrantToken& grant) {
   Consumer* consumer = find_consumer(grant.consumer);
   if (consumer == nullptr || consumer->cancelled) return;  // its session takes the grant back itself
@@ -316,6 +328,7 @@ void Home::run_timers() {
     if (queue == nullptr || queue->deleting || queue->timer_at != timer.at) continue;
     if (queue->expired()) {
       remove_queue(*queue, 0, mailer_.self());
+      send_removals(nullptr, mailer_.self());
       continue;
     }
     queue->on_timer();

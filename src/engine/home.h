@@ -40,6 +40,7 @@ class Home final : public QueueHost {
   void handle(const CloseClient& close);
   void handle(const ShareCredit& share);
   void handle(const GrantToken& grant);
+  void handle(const SetPrefetch& set);
   void handle(ShardIndex from, UnitPart& part);
   void handle(ShardIndex from, const UnitDecision& decision);
   /// Answers for this shard's own publishes: dead letters, and what goes on from exchanges.
@@ -125,6 +126,8 @@ class Home final : public QueueHost {
   std::optional<ReplyBody> remove(ShardIndex from, const QueueRequest& request, Queue& queue,
                                   const DeleteQueue& what);
   void remove_queue(Queue& queue, RequestId request, ShardIndex origin);
+  /// Tells control of the queues to remove; `reply` goes out itself only when there are none.
+  void send_removals(Reply* reply, ShardIndex from);
   void await(Awaiting awaiting, const std::vector<PublishItem>& items);
   void answer(Awaiting& awaiting);
 
@@ -144,6 +147,7 @@ class Home final : public QueueHost {
 
   std::vector<Queue*> dirty_;
   std::vector<Link*> open_links_;         // with deliveries to hand over
+  std::vector<RemoveQueue> removals_;     // decided, to be told to control
   std::vector<ConsumerId> granted_;       // tokens to give back if they find nothing
   std::vector<Queue*> sweeping_;
   std::vector<std::unique_ptr<Queue>> dying_;  // removed, not drained yet

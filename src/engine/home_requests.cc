@@ -9,14 +9,16 @@ namespace polymq::engine {
 void Home::handle(ShardIndex from, QueueRequest& request) {
   ReplyBody body;
   if (const auto* cancel_what = std::get_if<CancelConsumer>(&request.what)) {
-    body = cancel(*cancel_what);  // of a queue that may be gone
+    Reply reply{request.request, cancel(*cancel_what)};  // of a queue that may be gone
+    hand_over();
+    return send_removals(&reply, from);
   } else {
     Queue* queue = find_queue(request.queue);
     if (queue == nullptr || queue->deleting) {
       body = Missing{};
     } else if (const auto* what = std::get_if<DeleteQueue>(&request.what)) {
       std::optional<ReplyBody> answer = remove(from, request, *queue, *what);
-      if (!answer) return;
+      if (!answer) return send_removals(nullptr, from);
       body = std::move(*answer);
     } else if (const auto* consume_what = std::get_if<Consume>(&request.what)) {
       body = consume(request, *queue, *consume_what);
@@ -66,7 +68,22 @@ void Home::remove_queue(Queue& queue, RequestId request, ShardIndex origin) {
   if (queue.deleting) return;
   const std::uint64_t messages = queue.ready();
   queue.deleting = true;
-  mailer_.send(kControlShard, RemoveQueue{queue.entry().id, request, origin, messages});
+  removals_.push_back({queue.entry().id, request, origin, messages});
+}
+
+// Whoever is told that a consumer is gone may rely on what went with it: the answer comes from
+// control then, after every shard knows.
+void Home::send_removals(Reply* reply, ShardIndex from) {
+  std::vector<RemoveQueue> removals = std::exchange(removals_, {});
+  if (reply != nullptr) {
+    if (removals.empty()) {
+      mailer_.send(from, std::move(*reply));
+    } else {
+      removals.back().request = reply->request;
+      removals.back().origin = from;
+    }
+  }
+  for (RemoveQueue& removal : removals) mailer_.send(kControlShard, removal);
 }
 
 Link& Home::link_of(ClientId client) {
@@ -164,10 +181,6 @@ Consumer& Home::getter(const QueueRequest& request, Queue& queue, bool no_ack) {
 }
 
 ReplyBody Home::get(const QueueRequest& request, Queue& queue, const Get& what) {
-  if (queue.consumers().has_exclusive()) {
-    const std::string name = queue_in_vhost(queue.entry().name, queue.entry().vhost->name);
-    return EngineError{ErrorKind::kRefused, name + " in exclusive use"};
-  }
   queue.dispatch();
   mark_dirty(queue);
   Consumer& consumer = getter(request, queue, what.no_ack);
@@ -188,7 +201,8 @@ void Home::handle(ShardIndex from, const CloseSession& close) {
       if (!queue.deleting) mark_dirty(queue);
     }
   }
-  mailer_.send(from, Reply{close.request, Done{}});
+  Reply reply{close.request, Done{}};
+  send_removals(&reply, from);
 }
 
 }  // namespace polymq::engine

@@ -91,6 +91,11 @@ struct ShareCredit {
   SessionId session;
   bool on;
 };
+/// A new per-consumer prefetch for the consumers that a session has already.
+struct SetPrefetch {
+  SessionId session;
+  std::uint32_t prefetch;
+};
 struct GrantToken {
   ConsumerId consumer;
 };
@@ -260,7 +265,7 @@ struct Reply {
 };
 
 using Mail = std::variant<PublishBatch, SettleBatch, WrittenBatch, DeliveryBatch, PublishAnswer,
-                          QueueRequest, Reply, CloseSession, CloseClient, ShareCredit, GrantToken,
+                          QueueRequest, Reply, CloseSession, CloseClient, ShareCredit, SetPrefetch, GrantToken,
                           TokenWanted, TokensReturned, UnitPart, UnitDecision, UnitPrepared, UnitDone,
                           ControlRequest, RemoveQueue, Round, RoundApplied, MemoryReport, Alarm,
                           ConsumerGone, DirectMessage, InspectDirect>;

@@ -100,7 +100,6 @@ Queue::Pushed Queue::push(Message* message) {
   }
   const TimeToLive own = message->ttl();
   if (own.set()) ++with_ttl_;
-  const bool first = ready_.empty();
   ready_.push(position, priority_of(*message));
   if (limited && over_length(ready_count_, ready_bytes_)) {
     dispatch();
@@ -111,7 +110,7 @@ Queue::Pushed Queue::push(Message* message) {
       dispatch();
       Position at;
       head(at, false);
-    } else if (first || levels_of(settings()) > 1) {
+    } else {
       arm_for_head();
     }
   }
@@ -173,6 +172,7 @@ void Queue::dispatch() {
     consumers_.served(*consumer);
   }
   if (ready_.empty()) return;
+  arm_for_head();
   for (Consumer* starved : consumers_.take_starved()) host_.want_token(*starved);
 }
 
@@ -211,6 +211,7 @@ std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
     return std::nullopt;
   }
   ready_.pop();
+  arm_for_head();
   ++(consumer.options.no_ack ? counters_.get_no_ack : counters_.get);
   return lend(position, *slot, consumer);
 }

@@ -406,6 +406,10 @@ void Session::set_shared_prefetch(std::uint32_t limit) {
   grant_tokens();
 }
 
+void Session::set_prefetch(std::uint32_t prefetch) {
+  for (const ShardIndex home : homes_) shard_.send(home, SetPrefetch{id_, prefetch});
+}
+
 void Session::set_unacked(std::uint64_t unacked) {
   const bool fewer = unacked < unacked_;
   unacked_ = unacked;

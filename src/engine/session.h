@@ -168,6 +168,8 @@ class Session {
   // --- channel-wide prefetch ---
   /// 0 = none. Consumers present and to come draw on it.
   void set_shared_prefetch(std::uint32_t limit);
+  /// Changes the prefetch of the consumers that are there already.
+  void set_prefetch(std::uint32_t prefetch);
   std::uint32_t shared_prefetch() const { return shared_limit_; }
   /// How many messages the channel holds unsettled; fewer of them may free shared credit.
   void set_unacked(std::uint64_t unacked);

@@ -113,7 +113,8 @@ void Shard::deliver(ShardIndex from, Mail& mail) {
         using What = std::decay_t<decltype(what)>;
         if constexpr (std::is_same_v<What, PublishBatch> || std::is_same_v<What, SettleBatch> ||
                       std::is_same_v<What, WrittenBatch> || std::is_same_v<What, CloseClient> ||
-                      std::is_same_v<What, ShareCredit> || std::is_same_v<What, GrantToken>) {
+                      std::is_same_v<What, ShareCredit> || std::is_same_v<What, SetPrefetch> ||
+                      std::is_same_v<What, GrantToken>) {
           home_.handle(what);
         } else if constexpr (std::is_same_v<What, QueueRequest> ||
                              std::is_same_v<What, CloseSession> ||
