@@ -51,12 +51,11 @@ bool ExchangeState::hold(const Message& message, WallMs now, MemoryMeter& meter)
   if (delay == 0) return false;
   Value header;
   headers.header(kDelayHeader, header);
-  const std::string properties = codec_of(message.dialect())
-                                     .amend(message.properties(),
-                                            {.set_headers = {{std::string(kDelayHeader),
-                                                              elapsed_delay(header)}}});
-  Message* held =
-      message.rewritten(message.exchange(), message.routing_key(), properties, meter);
+  const std::string properties =
+      codec_of(message.dialect())
+          .amend(message.properties(),
+                 {.set_headers = {{std::string(kDelayHeader), elapsed_delay(header)}}});
+  Message* held = message.rewritten(message.exchange(), message.routing_key(), properties, meter);
   copy_extension(message, *held);
   const WallMs due = delay < kNever - now ? now + delay : kNever;
   held_.push_back({due, arrivals_++, held});
@@ -79,8 +78,8 @@ void ExchangeState::record(const Message& message, MemoryMeter& meter) {
       *no_store.as_bool()) {
     return;
   }
-  Message* copy = message.rewritten(message.exchange(), message.routing_key(),
-                                    message.properties(), meter);
+  Message* copy =
+      message.rewritten(message.exchange(), message.routing_key(), message.properties(), meter);
   copy_extension(message, *copy);
   history_.push_back(copy);
   if (history_.size() <= history_length_) return;

@@ -36,8 +36,8 @@ class ExchangeState {
   bool hold(const Message& message, WallMs now, MemoryMeter& meter);
   /// When the next held message is due; kNever without one.
   WallMs next_due() const { return held_.empty() ? kNever : held_.front().due; }
-  /// The first held message, if it is due: the caller's from now on. Null if there is none. In order
-  /// of due time; those due together come as they arrived.
+  /// The first held message, if it is due: the caller's from now on. Null if there is none. In
+  /// order of due time; those due together come as they arrived.
   Message* take_due(WallMs now);
 
   /// Remembers a copy of `message` if this exchange has a history, instead of its oldest.

@@ -56,7 +56,8 @@ void StatefulExchanges::exchange_removed(const Exchange& exchange) {
   states_.erase(it);
 }
 
-// --- publishes ----------------------------------------------------------------------------------------
+// --- publishes
+// ----------------------------------------------------------------------------------------
 
 void StatefulExchanges::publish(Exchange& exchange, Message* message, std::uint64_t sequence,
                                 bool awaited) {
@@ -80,12 +81,10 @@ void StatefulExchanges::publish(Exchange& exchange, Message* message, std::uint6
 
 void StatefulExchanges::find_targets(Exchange& exchange, const Message& message, Cycles cycles) {
   const MessageExtension* extension = message.extension();
-  const auto passed =
-      extension == nullptr ? std::span<const std::uint64_t>() : extension->passed;
+  const auto passed = extension == nullptr ? std::span<const std::uint64_t>() : extension->passed;
   targets_.clear();
-  for (Target* target :
-       topology_.route_onward(exchange, message.routing_key(), more_keys(message),
-                              MessageHeaders(message), random(), passed)) {
+  for (Target* target : topology_.route_onward(exchange, message.routing_key(), more_keys(message),
+                                               MessageHeaders(message), random(), passed)) {
     const QueueEntry* queue = target->queue();
     const bool closes = queue != nullptr && extension != nullptr && cycles == Cycles::kCut &&
                         closes_cycle(extension->deaths, queue->name);
@@ -114,7 +113,8 @@ void StatefulExchanges::pass_on(Exchange& exchange, Message* message, const Onwa
   publisher_.publish_tracked(own, targets_);
 }
 
-// --- answers ------------------------------------------------------------------------------------------
+// --- answers
+// ------------------------------------------------------------------------------------------
 
 void StatefulExchanges::answer(RelayId relay, ShardIndex to, BatchAnswer answer) {
   Relay& waiting = relays_.find(relay)->second;
@@ -149,8 +149,7 @@ void StatefulExchanges::finish(RelayId id) {
   Relay relay = std::move(it->second);
   relays_.erase(it);
   if (auto* publish = std::get_if<PublishAnswer>(&*relay.answer)) {
-    publish->rejected.insert(publish->rejected.end(), relay.rejected.begin(),
-                             relay.rejected.end());
+    publish->rejected.insert(publish->rejected.end(), relay.rejected.begin(), relay.rejected.end());
   } else {
     UnitDone& unit = std::get<UnitDone>(*relay.answer);
     unit.ok = unit.ok && relay.rejected.empty();
@@ -158,7 +157,8 @@ void StatefulExchanges::finish(RelayId id) {
   std::visit([&](auto& answer) { mailer_.send(relay.to, std::move(answer)); }, *relay.answer);
 }
 
-// --- histories ----------------------------------------------------------------------------------------
+// --- histories
+// ----------------------------------------------------------------------------------------
 
 // The binding is not known everywhere yet: its messages follow when it is, at work() or before the
 // next publish, whichever is first.
@@ -195,7 +195,8 @@ void StatefulExchanges::replay(const Exchange& source, Destination destination,
   publisher_.publish(copy, targets_);
 }
 
-// --- the turn -----------------------------------------------------------------------------------------
+// --- the turn
+// -----------------------------------------------------------------------------------------
 
 void StatefulExchanges::work() {
   replay();

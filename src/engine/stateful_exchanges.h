@@ -41,8 +41,8 @@ class StatefulExchanges {
   void exchange_removed(const Exchange& exchange);
 
   // --- publishes ---
-  /// Takes over one reference of `message`, published to `exchange` under `sequence`. `awaited`: the
-  /// answer of its batch tells what became of it.
+  /// Takes over one reference of `message`, published to `exchange` under `sequence`. `awaited`:
+  /// the answer of its batch tells what became of it.
   void publish(Exchange& exchange, Message* message, std::uint64_t sequence, bool awaited);
   /// After the last publish of a batch; 0: none of its answers is awaited here.
   RelayId end_batch() { return std::exchange(open_relay_, 0); }
@@ -112,7 +112,7 @@ class StatefulExchanges {
   std::vector<Replay> replays_;
   boost::unordered_flat_map<RelayId, Relay> relays_;
   RelayId last_relay_ = 0;
-  RelayId open_relay_ = 0;  // of the batch that is being handled
+  RelayId open_relay_ = 0;           // of the batch that is being handled
   SlidingWindow<Onward> onward_{1};  // numbered as the publisher's sequences
   std::vector<Target*> targets_;
   std::uint64_t random_;
