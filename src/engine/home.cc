@@ -46,6 +46,7 @@ void Home::settings_changed(QueueEntry& entry) {
 
 void Home::queue_removed(QueueEntry& entry) {
   Queue& queue = *entry.local;
+  hand_over();  // nothing may reach a consumer after the word that it is gone
   for (Consumer* member : std::vector<Consumer*>(queue.consumers().members())) {
     queue.consumers().remove(*member);
     member->cancelled = true;
