@@ -54,6 +54,7 @@ void Home::queue_removed(QueueEntry& entry) {
   }
   queue.close();
   for (Consumer* consumer : std::vector<Consumer*>(queue.attached)) {
+    consumer->cancelled = true;  // those of gets, too: they go with their last lease
     queue.settle(*consumer, 0, consumer->written, Settle::kAck);
     if (consumer->leases.empty()) free_consumer(*consumer);
   }
@@ -169,9 +170,7 @@ void Home::handle(WrittenBatch& batch) {
     Queue& queue = *consumer->queue;
     if (consumer->options.no_ack || queue.deleting) {
       queue.settle(*consumer, 0, item.last, Settle::kAck);
-      if ((queue.deleting || consumer->cancelled) && consumer->leases.empty()) {
-        free_consumer(*consumer);
-      }
+      if (consumer->cancelled && consumer->leases.empty()) free_consumer(*consumer);
     }
   }
   if (link.waiting.empty() || !link.has_room()) return;
