@@ -193,13 +193,16 @@ void Queue::hand_out(Position position, Slot& slot, Consumer& consumer) {
   const LeaseNumber lease = consumer.leases.end();
   DeliveryBatch& batch = consumer.link->open;
   if (batch.items.empty()) host_.link_opened(*consumer.link);
+  const std::uint32_t tokens = consumer.tokens;
   batch.items.push_back(lend(position, slot, consumer));
   ++(consumer.options.no_ack ? counters_.deliver_no_ack : counters_.deliver);
-  if (!batch.runs.empty() && batch.runs.back().consumer == consumer.id) {
-    ++batch.runs.back().count;
-  } else {
-    batch.runs.push_back({consumer.session, consumer.handle, consumer.id, lease, 1});
+  if (batch.runs.empty() || batch.runs.back().consumer != consumer.id) {
+    batch.runs.push_back({consumer.session, consumer.handle, consumer.id, lease, 0, 0, 0});
   }
+  DeliveryRun& run = batch.runs.back();
+  ++run.count;
+  run.tokens += tokens - consumer.tokens;
+  run.bytes += slot.message->footprint();
 }
 
 std::optional<DeliveryItem> Queue::take(Consumer& consumer) {

@@ -423,7 +423,7 @@ void Session::grant_tokens() {
 }
 
 void Session::delivered(const DeliveryRun& run, const DeliveryItem* items) {
-  if (tokens_out_ != 0) tokens_out_ -= std::min<std::uint64_t>(tokens_out_, run.count);
+  tokens_out_ -= run.tokens;
   events_.on_deliveries(run, items);
 }
 
