@@ -173,7 +173,8 @@ ReplyBody Home::get(const QueueRequest& request, Queue& queue, const Get& what) 
   Consumer& consumer = getter(request, queue, what.no_ack);
   const LeaseNumber lease = consumer.leases.end();
   std::optional<DeliveryItem> item = queue.take(consumer);
-  return Got{item, consumer.id, lease, queue.ready()};
+  const std::uint64_t bytes = item ? item->message->footprint() : 0;
+  return Got{item, consumer.id, lease, queue.ready(), bytes};
 }
 
 void Home::handle(ShardIndex from, const CloseSession& close) {

@@ -168,7 +168,14 @@ void Shard::handle(ShardIndex, Reply& reply) {
   const Pending pending = std::move(it->second);
   pending_.erase(it);
   if (pending.session) {
-    const Session* session = find_session(pending.session);
+    Session* session = find_session(pending.session);
+    if (session != nullptr && session->closing_) {
+      // What was got goes back with the session; the client's window is free of it.
+      if (const auto* got = std::get_if<Got>(&reply.body); got != nullptr && got->item) {
+        session->client_.written(got->consumer, 0, got->bytes);
+        session->client_.flush();
+      }
+    }
     if (session == nullptr || session->closing_) return;
   }
   pending.done(reply.body);
