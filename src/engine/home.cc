@@ -199,7 +199,10 @@ void Home::handle(const ShareCredit& share) {
 
 void Home::handle(const GrantToken& grant) {
   Consumer* consumer = find_consumer(grant.consumer);
-  if (consumer == nullptr || consumer->cancelled) return;  // its session takes the grant back itself
+  if (consumer == nullptr || consumer->cancelled) {
+    mailer_.send(grant.session.shard(), TokensReturned{grant.session, 1});
+    return;
+  }
   ++consumer->tokens;
   granted_.push_back(grant.consumer);
   consumer->queue->consumers().wake(*consumer);

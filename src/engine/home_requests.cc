@@ -145,6 +145,9 @@ void Home::consumer_left(Queue& queue) {
 }
 
 void Home::free_consumer(Consumer& consumer) {
+  if (consumer.tokens != 0) {  // granted in the turn in which its queue went
+    mailer_.send(consumer.session.shard(), TokensReturned{consumer.session, consumer.tokens});
+  }
   std::erase(consumer.queue->attached, &consumer);
   if (const auto it = sessions_.find(consumer.session.value); it != sessions_.end()) {
     std::erase(it->second.consumers, consumer.id);

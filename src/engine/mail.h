@@ -92,6 +92,7 @@ struct ShareCredit {
   bool on;
 };
 struct GrantToken {
+  SessionId session;
   ConsumerId consumer;
 };
 

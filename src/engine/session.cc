@@ -417,7 +417,7 @@ void Session::tokens_returned(std::uint32_t count) {
 void Session::grant_tokens() {
   while (!wanting_.empty() && (shared_limit_ == 0 || tokens_out_ + unacked_ < shared_limit_)) {
     ++tokens_out_;
-    shard_.send(wanting_.front().shard(), GrantToken{wanting_.front()});
+    shard_.send(wanting_.front().shard(), GrantToken{id_, wanting_.front()});
     wanting_.pop_front();
   }
 }
