@@ -102,7 +102,8 @@ void Home::handle(PublishBatch& batch) {
   PublishAnswer answer{batch.from, batch.number, {}};
   std::vector<Stored> stored;
   for (const PublishItem& item : batch.items) {
-    if (push(item, stored)) answer.rejected.push_back(item.sequence);
+    // Nobody asked about those without a sequence, though they share a batch with others.
+    if (push(item, stored) && item.sequence != 0) answer.rejected.push_back(item.sequence);
   }
   if (batch.number == 0) return;
   await({store_.staged(), batch.from.shard(), std::move(answer), {}, std::move(stored)},
@@ -115,7 +116,9 @@ void Home::await(Awaiting awaiting, const std::vector<PublishItem>& items) {
                awaiting.answer);
     return;
   }
-  for (const PublishItem& item : items) awaiting.sequences.push_back(item.sequence);
+  for (const PublishItem& item : items) {
+    if (item.sequence != 0) awaiting.sequences.push_back(item.sequence);
+  }
   awaiting_.push_back(std::move(awaiting));
 }
 
