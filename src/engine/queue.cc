@@ -94,12 +94,12 @@ Queue::Pushed Queue::push(Message* message) {
   const Position position = slots_.push(Slot{.message = message, .enqueued = host_.now().wall});
   ++ready_count_;
   ready_bytes_ += size;
+  const TimeToLive own = message->ttl();
+  if (own.set()) ++with_ttl_;
   if (full) {  // reject-publish-dlx: refused, and dead-lettered all the same
     drop_or_dead_letter(position, *slots_.find(position), DeathReason::kMaxLength);
     return Pushed::kRejected;
   }
-  const TimeToLive own = message->ttl();
-  if (own.set()) ++with_ttl_;
   const bool first = ready_.empty();
   ready_.push(position, priority_of(*message));
   if (limited && over_length(ready_count_, ready_bytes_)) {
