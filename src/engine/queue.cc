@@ -131,6 +131,7 @@ void Queue::enforce_length() {
     ready_.pop();
     drop_or_dead_letter(position, *slot, DeathReason::kMaxLength);
   }
+  arm_for_head();
 }
 
 // `strictly`: a message whose time is up just now may still be handed out (time to live 0).
@@ -172,6 +173,7 @@ void Queue::dispatch() {
     hand_out(position, *slot, *consumer);
     consumers_.served(*consumer);
   }
+  arm_for_head();
   if (ready_.empty()) return;
   for (Consumer* starved : consumers_.take_starved()) host_.want_token(*starved);
 }
@@ -215,15 +217,19 @@ std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
   }
   ready_.pop();
   ++(consumer.options.no_ack ? counters_.get_no_ack : counters_.get);
-  return lend(position, *slot, consumer);
+  const DeliveryItem item = lend(position, *slot, consumer);
+  arm_for_head();
+  return item;
 }
 
 void Queue::arm_for_head() {
   if (with_ttl_ == 0 && !settings().ttl_ms) return;
-  if (ready_.empty()) return;
-  if (const Slot* slot = slots_.find(ready_.front())) {
+  for (; !ready_.empty(); ready_.pop()) {
+    const Slot* slot = slots_.find(ready_.front());
+    if (slot == nullptr || slot->state != State::kReady) continue;  // a removed one surfaces
     const WallMs due = deadline(*slot);
     if (due != kNever) host_.arm_timer(*this, due);
+    return;
   }
 }
 
