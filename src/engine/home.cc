@@ -305,11 +305,11 @@ void Home::run_timers() {
     queue->on_timer();
     mark_dirty(*queue);
   }
-  if (const WallMs next = dead_letters_.retry(); next != kNever) retry_at_ = next;
+  dead_letters_.retry();
 }
 
 WallMs Home::next_timer() const {
-  return std::min(retry_at_, timers_.empty() ? kNever : timers_.top().at);
+  return std::min(dead_letters_.next_retry(), timers_.empty() ? kNever : timers_.top().at);
 }
 
 bool Home::sweep() {

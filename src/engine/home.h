@@ -141,7 +141,6 @@ class Home final : public QueueHost {
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::deque<Awaiting> awaiting_;
   storage::CommitNumber ended_ = 0;
-  WallMs retry_at_ = kNever;  // of dead letters
 };
 
 }  // namespace polymq::engine
