@@ -28,8 +28,8 @@ class Control {
 
   /// Sends the deltas decided since the last call as one round. True when there were some.
   bool send_round();
-  /// The round that this shard's own replica reflects.
-  std::uint64_t round() const { return round_; }
+  /// The round that this shard's own replica reflects; the last one may still have to be sent.
+  std::uint64_t round() const { return open_.empty() ? round_ : round_ + 1; }
   std::int64_t message_bytes() const;
 
  private:

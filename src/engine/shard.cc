@@ -42,7 +42,9 @@ void Shard::begin_turn(Now now) {
 }
 
 void Shard::receive(ShardIndex from, Envelope envelope) {
-  if (!parked_[from].empty() || envelope.round > round_) {
+  // What others wait for must not wait behind them.
+  const bool is_round = std::holds_alternative<Round>(envelope.mail);
+  if (!is_round && (!parked_[from].empty() || envelope.round > round_)) {
     parked_[from].push_back(std::move(envelope));
     return;
   }
@@ -86,7 +88,9 @@ void Shard::send(ShardIndex to, Mail mail) {
   if (to == self()) {
     own_mail_.push_back(std::move(mail));
   } else {
-    outbox_.send(to, {round_, std::move(mail)});
+    // Control's own replica may be ahead of the rounds that were sent.
+    const std::uint64_t round = control_ ? control_->round() : round_;
+    outbox_.send(to, {round, std::move(mail)});
   }
 }
 
