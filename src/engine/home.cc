@@ -65,7 +65,7 @@ void Home::queue_removed(QueueEntry& entry) {
 
 // --- publishes ----------------------------------------------------------------------------------------
 
-bool Home::push(const PublishItem& item, std::vector<Stored>& stored) {
+bool Home::push(const PublishItem& item, std::vector<Stored>& stored, bool admitted) {
   Queue* queue = find_queue(item.queue);
   if (queue == nullptr || queue->deleting) {  // routed, and gone since
     item.message->release(meter_);
@@ -75,7 +75,7 @@ bool Home::push(const PublishItem& item, std::vector<Stored>& stored) {
   // The queue may let go of a message that it drops at once; the store reads it first.
   if (store) item.message->add_reference();
   const Position before = queue->last_position();
-  const bool rejected = queue->push(item.message) == Queue::Pushed::kRejected;
+  const bool rejected = queue->push(item.message, admitted) == Queue::Pushed::kRejected;
   if (store) {
     const Message& message = *item.message;
     if (!rejected && queue->last_position() != before && queue->holds(queue->last_position())) {
@@ -249,7 +249,8 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
   }
   std::vector<Stored> stored;
   store_.begin_unit();
-  for (const PublishItem& item : part.publishes) push(item, stored);
+  // Others may have filled a queue since it agreed: it takes the unit all the same, whole.
+  for (const PublishItem& item : part.publishes) push(item, stored, true);
   for (const SettleItem& item : part.settles) settle(item);
   store_.end_unit();
   await({store_.staged(), from, UnitDone{decision.unit, true}, {}, std::move(stored)}, {});

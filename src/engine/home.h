@@ -108,7 +108,7 @@ class Home final : public QueueHost {
   void settle(const SettleItem& item);
 
   /// True when the queue refused it.
-  bool push(const PublishItem& item, std::vector<Stored>& stored);
+  bool push(const PublishItem& item, std::vector<Stored>& stored, bool admitted = false);
   ReplyBody inspect(Queue& queue);
   ReplyBody purge(Queue& queue);
   ReplyBody consume(const QueueRequest& request, Queue& queue, const Consume& what);

@@ -73,11 +73,11 @@ bool Queue::would_reject(std::size_t messages, std::size_t bytes) {
   return over_length(ready_count_ + messages, ready_bytes_ + bytes);
 }
 
-Queue::Pushed Queue::push(Message* message) {
+Queue::Pushed Queue::push(Message* message, bool admitted) {
   ++counters_.publish;
   const std::size_t size = message->body().size();
   const bool limited = settings().max_length || settings().max_length_bytes;
-  const bool full = limited && would_reject(1, size);
+  const bool full = limited && !admitted && would_reject(1, size);
   if (full && settings().effective_overflow() == Overflow::kRejectPublish) {
     message->release(host_.meter());
     return Pushed::kRejected;
