@@ -103,8 +103,7 @@ void DeadLetters::finish(const Letter& letter, bool delivered) {
   letter.queue->moved(letter.position);
 }
 
-WallMs DeadLetters::retry() {
-  WallMs next = kNever;
+void DeadLetters::retry() {
   std::erase_if(retries_, [&](const Retry& retry) {
     if (retry.at <= now_.wall || retry.letter.queue->deleting) {
       if (retry.letter.queue->deleting) {
@@ -114,10 +113,13 @@ WallMs DeadLetters::retry() {
       }
       return true;
     }
-    next = std::min(next, retry.at);
     return false;
   });
-  return next;
+}
+
+WallMs DeadLetters::next_retry() const {
+  // Tries are noted in order of time.
+  return retries_.empty() ? kNever : retries_.front().at;
 }
 
 }  // namespace polymq::engine

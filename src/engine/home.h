@@ -114,8 +114,10 @@ class Home final : public QueueHost {
   void end_consumer(Consumer& consumer);
   void settle(const SettleItem& item);
 
-  /// True when the queue refused it. `awaited`: somebody wants to know what became of it.
-  bool push(const PublishItem& item, bool awaited, std::vector<Stored>& stored);
+  /// True when the queue refused it. `awaited`: somebody wants to know what became of it;
+  /// `admitted`: it agreed to a unit and takes it, full or not.
+  bool push(const PublishItem& item, bool awaited, std::vector<Stored>& stored,
+            bool admitted);
   void push_elsewhere(const PublishItem& item, bool awaited);
   ReplyBody inspect(Queue& queue);
   ReplyBody purge(Queue& queue);
@@ -154,7 +156,6 @@ class Home final : public QueueHost {
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::deque<Awaiting> awaiting_;
   storage::CommitNumber ended_ = 0;
-  WallMs retry_at_ = kNever;  // of dead letters
 };
 
 }  // namespace polymq::engine

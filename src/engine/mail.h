@@ -97,6 +97,7 @@ struct SetPrefetch {
   std::uint32_t prefetch;
 };
 struct GrantToken {
+  SessionId session;
   ConsumerId consumer;
 };
 
@@ -257,6 +258,7 @@ struct Got {
   ConsumerId consumer;
   LeaseNumber lease;
   std::uint64_t ready;  // what is left
+  std::uint64_t bytes;  // the message's footprint: it is gone if its session closed meanwhile
 };
 struct QueueDeclared {
   QueueId queue;

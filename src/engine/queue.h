@@ -86,7 +86,8 @@ class Queue {
   // --- messages in ---
   /// Takes over one reference of `message`. Behaves as if consumers with credit came first, then
   /// time to live 0, then the length limit.
-  Pushed push(Message* message);
+  /// `admitted`: would_reject() was asked before, and the answer stands.
+  Pushed push(Message* message, bool admitted = false);
   /// Would push() refuse? (Before a transaction's publishes are applied.)
   bool would_reject(std::size_t messages, std::size_t bytes);
   /// The position given by the last push().

@@ -54,6 +54,8 @@ void Queue::withdraw(Position position) {
   if (!purged(position, *slot)) left_ready(*slot);
   slot->stored = false;
   erase(position, *slot);
+  while (!ready_.empty() && slots_.find(ready_.front()) == nullptr) ready_.pop();
+  arm_for_head();
 }
 
 std::uint64_t Queue::settle(Consumer& consumer, LeaseNumber first, LeaseNumber last, Settle how) {

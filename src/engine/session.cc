@@ -79,9 +79,15 @@ void Client::proceed() {
     const QueueEntry* entry = shard_.topology().queue(id);
     if (entry == nullptr) continue;
     ++deletes_pending_;
-    const RequestId request = shard_.ask(entry->home, {}, [this](ReplyBody&) {
+    const auto deleted = [this](ReplyBody&) {
       --deletes_pending_;
       proceed();
+    };
+    const RequestId request = shard_.ask(entry->home, {}, [this, id, deleted](ReplyBody& body) {
+      if (!std::holds_alternative<Missing>(body)) return deleted(body);
+      // It goes already (auto-delete, expiry): control answers when it is gone everywhere.
+      shard_.send(kControlShard,
+                  RemoveQueue{id, shard_.ask(kControlShard, {}, deleted), shard_.self(), 0});
     });
     shard_.send(entry->home, QueueRequest{request, {}, id_, id, DeleteQueue{}});
   }
@@ -254,14 +260,17 @@ void Session::inspect_queue(std::string name, Completion<QueueState> done) {
 
 void Session::delete_queue(std::string name, DeleteQueue conditions,
                            Completion<std::uint64_t> done) {
-  ask_queue(
-      name, conditions,
-      [done](ReplyBody& body) {
-        complete<Removed>(body, done, [](Removed& removed) -> EngineResult<std::uint64_t> {
-          return removed.messages;
-        });
-      },
-      [done](QueueId) { done(0); });
+  const auto removed = [done](ReplyBody& body) {
+    complete<Removed>(body, done, [](Removed& answer) -> EngineResult<std::uint64_t> {
+      return answer.messages;
+    });
+  };
+  ask_queue(name, conditions, removed, [this, done, removed](QueueId gone) {
+    if (gone == 0) return done(0);
+    // Somebody else deletes it: control answers when it is gone everywhere.
+    const RequestId request = shard_.ask(kControlShard, id_, removed);
+    shard_.send(kControlShard, RemoveQueue{gone, request, shard_.self(), 0});
+  });
 }
 
 void Session::purge_queue(std::string name, Completion<std::uint64_t> done) {
@@ -436,13 +445,13 @@ void Session::tokens_returned(std::uint32_t count) {
 void Session::grant_tokens() {
   while (!wanting_.empty() && (shared_limit_ == 0 || tokens_out_ + unacked_ < shared_limit_)) {
     ++tokens_out_;
-    shard_.send(wanting_.front().shard(), GrantToken{wanting_.front()});
+    shard_.send(wanting_.front().shard(), GrantToken{id_, wanting_.front()});
     wanting_.pop_front();
   }
 }
 
 void Session::delivered(const DeliveryRun& run, const DeliveryItem* items) {
-  if (tokens_out_ != 0) tokens_out_ -= std::min<std::uint64_t>(tokens_out_, run.count);
+  tokens_out_ -= run.tokens;
   events_.on_deliveries(run, items);
 }
 

@@ -42,7 +42,9 @@ void Shard::begin_turn(Now now) {
 }
 
 void Shard::receive(ShardIndex from, Envelope envelope) {
-  if (!parked_[from].empty() || envelope.round > round_) {
+  // What others wait for must not wait behind them.
+  const bool is_round = std::holds_alternative<Round>(envelope.mail);
+  if (!is_round && (!parked_[from].empty() || envelope.round > round_)) {
     parked_[from].push_back(std::move(envelope));
     return;
   }
@@ -154,9 +156,8 @@ void Shard::handle(ShardIndex, DeliveryBatch& batch) {
       session->delivered(run, items);
     } else if (client != nullptr) {
       // Nobody is there any more: the window is free again, the leases return with the session.
-      std::uint64_t bytes = 0;
-      for (std::uint32_t i = 0; i < run.count; ++i) bytes += items[i].message->footprint();
-      client->written(run.consumer, 0, bytes);
+      // Perhaps they have done so, and the messages are gone.
+      client->written(run.consumer, 0, run.bytes);
     }
     items += run.count;
   }
@@ -176,7 +177,14 @@ void Shard::handle(ShardIndex, Reply& reply) {
   const Pending pending = std::move(it->second);
   pending_.erase(it);
   if (pending.session) {
-    const Session* session = find_session(pending.session);
+    Session* session = find_session(pending.session);
+    if (session != nullptr && session->closing_) {
+      // What was got goes back with the session; the client's window is free of it.
+      if (const auto* got = std::get_if<Got>(&reply.body); got != nullptr && got->item) {
+        session->client_.written(got->consumer, 0, got->bytes);
+        session->client_.flush();
+      }
+    }
     if (session == nullptr || session->closing_) return;
   }
   pending.done(reply.body);
