@@ -148,18 +148,36 @@ void Channel::fail(ProtocolError error) {
   close_session();
 }
 
+void Channel::forget_collected_body() {
+  connection_.shard().meter().bytes -= static_cast<std::int64_t>(content_.body.size());
+  std::string().swap(content_.body);
+}
+
 void Channel::drop_content() {
+  forget_collected_body();
   if (content_.message != nullptr) content_.message->release(connection_.shard().meter());
   content_ = {};
 }
 
 // --- operations under way --------------------------------------------------------------------------------------
 
-bool Channel::may_pipeline(MethodId id) const {
+namespace {
+
+// A passive declaration tells what is there, which operations under way may change.
+template <class M>
+bool is_active(std::string_view arguments) {
+  M declare;
+  return decode(arguments, declare) == DecodeStatus::kOk && !declare.passive;
+}
+
+}  // namespace
+
+bool Channel::may_pipeline(MethodId id, std::string_view arguments) const {
   constexpr std::size_t kMostOperations = 256;
-  return operations_.size() < kMostOperations &&
-         (id == method::QueueDeclare::kId || id == method::QueueBind::kId ||
-          id == method::ExchangeDeclare::kId || id == method::ExchangeBind::kId);
+  if (operations_.size() >= kMostOperations) return false;
+  if (id == method::QueueDeclare::kId) return is_active<method::QueueDeclare>(arguments);
+  if (id == method::ExchangeDeclare::kId) return is_active<method::ExchangeDeclare>(arguments);
+  return id == method::QueueBind::kId || id == method::ExchangeBind::kId;
 }
 
 Channel::Place Channel::begin_operation() {

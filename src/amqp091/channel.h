@@ -37,7 +37,7 @@ class Channel final : public engine::SessionEvents {
   void abandon();
   bool open() const { return state_ == State::kOpen; }
   /// May a method be handled while topology operations of this channel are under way?
-  bool may_pipeline(MethodId id) const;
+  bool may_pipeline(MethodId id, std::string_view arguments) const;
   /// It sent channel.close and waits for close-ok, which must not surprise it.
   bool closing() const { return state_ == State::kAwaitCloseOk; }
   void handle_while_closing(MethodId id, std::string_view arguments);
@@ -127,6 +127,8 @@ class Channel final : public engine::SessionEvents {
   void close_session();
   void session_closed();
   void drop_content();
+  void forget_collected_body();
+
   /// An operation whose reply keeps its place among those of the operations around it.
   using Place = std::uint64_t;
   Place begin_operation();

@@ -15,6 +15,9 @@ namespace {
 using engine::EngineResult;
 using engine::Settle;
 
+/// Bytes waiting to be sent to a client beyond which it gets no more direct replies.
+constexpr std::size_t kMostUnreadReplies = 64u << 20;
+
 }  // namespace
 
 // --- qos ----------------------------------------------------------------------------------------------------
@@ -238,6 +241,8 @@ void Channel::on_deliveries(const engine::DeliveryRun& run, const engine::Delive
 
 void Channel::on_direct_message(const engine::Message& message) {
   if (state_ != State::kOpen) return;
+  // No queue holds replies back for one who does not read: what is far too much is lost.
+  if (connection_.output().size() >= kMostUnreadReplies) return;
   deliver(consumers_[direct_handle_], {&message, 0, 0, false}, unacked_.skip());
   connection_.output_ready();
 }

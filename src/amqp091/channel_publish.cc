@@ -206,6 +206,9 @@ void Channel::handle_body(std::string_view payload) {
                 payload.size());
   } else if (!content_.error) {
     content_.body.append(payload);
+    connection_.shard().meter().bytes += static_cast<std::int64_t>(payload.size());
+    // Not only at its end: bodies that are never complete take memory, too.
+    if (connection_.shard().alarm()) connection_.publishing_under_alarm();
   }
   content_.received += payload.size();
   if (content_.received == content_.body_size) publish();
@@ -222,7 +225,7 @@ void Channel::publish() {
     content_.parts.body_size = content_.body.size();
     content_.message = Message::create(content_.parts, connection_.shard().meter());
     std::memcpy(content_.message->body_space(), content_.body.data(), content_.body.size());
-    std::string().swap(content_.body);
+    forget_collected_body();
   }
   Message* message = std::exchange(content_.message, nullptr);
   if (content_.extension) message->make_extension() = std::move(*content_.extension);

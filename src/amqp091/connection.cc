@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "amqp091/channel.h"
 #include "base/log.h"
@@ -257,7 +258,7 @@ bool Connection::may_handle(const Frame& frame) const {
   if (frame.type != FrameType::kMethod || frame.channel != pipelining_->number()) return false;
   const MethodId id{load_big_endian<std::uint16_t>(frame.payload.data()),
                     load_big_endian<std::uint16_t>(frame.payload.data() + 2)};
-  return pipelining_->may_pipeline(id);
+  return pipelining_->may_pipeline(id, frame.payload.substr(4));
 }
 
 void Connection::give_up() {
@@ -399,6 +400,7 @@ void Connection::fail(const ProtocolError& error) {
   const bool was_open = state_ == State::kRunning;
   const bool speaks = state_ > State::kHeader;
   state_ = State::kClosing;
+  if (std::exchange(blocked_, false)) transport_.resume();  // close-ok must be heard
   if (speaks) {
     const std::string text = error.text();
     send(0, method::ConnectionClose{static_cast<std::uint16_t>(error.code), text,

@@ -58,6 +58,8 @@ class Connection final : public engine::ClientEvents {
   void end_of_input();
   /// Does it make sense to read more from the socket?
   bool wants_input() const { return may_parse(); }
+  /// Not read until the memory alarm is over, however long that takes.
+  bool blocked() const { return blocked_; }
   /// Appends what is folded per turn (confirms).
   void prepare_output();
   Buffer& output() { return output_; }

@@ -1,6 +1,7 @@
 // Reads into the shard's shared buffer, one write per turn, orderly and forced closing.
 #include "server/socket_connection.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -16,6 +17,12 @@ namespace {
 /// A rest this small is moved in front of the next read in the shared buffer.
 constexpr std::size_t kSmallRest = 32 * 1024;
 constexpr std::size_t kOwnRead = 64 * 1024;
+
+/// Has the peer closed its side, as far as can be told without reading?
+bool hung_up(int fd) {
+  pollfd state{.fd = fd, .events = POLLRDHUP, .revents = 0};
+  return ::poll(&state, 1, 0) > 0;
+}
 
 }  // namespace
 
@@ -190,6 +197,7 @@ void SocketConnection::tick(MonotonicMs now) {
     if (now - started_ > settings_.handshake_timeout.count()) close_now();
     return;
   }
+  if (connection_->blocked() && hung_up(socket_.native_handle())) return close_now();
   connection_->tick(now);
   if (shut_ && now >= close_at_) close_now();
 }
@@ -203,6 +211,14 @@ void SocketConnection::close_now() {
   if (!lost_told_) {
     lost_told_ = true;
     connection_->lost();
+  }
+}
+
+void SocketConnection::force_close(std::string_view reason) {
+  if (connection_) {
+    connection_->force_close(reason);
+  } else {
+    close_now();  // a proxy that has not said yet whom it speaks for
   }
 }
 

@@ -32,9 +32,7 @@ class SocketConnection final : public amqp091::Transport {
   /// At the end of the turn, so that nobody is read twice in one.
   void wait_for_input();
   void tick(MonotonicMs now);
-  void force_close(std::string_view reason) {
-    if (connection_) connection_->force_close(reason);
-  }
+  void force_close(std::string_view reason);
 
   // --- amqp091::Transport ---
   void output_ready() override;
