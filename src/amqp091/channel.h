@@ -99,7 +99,7 @@ class Channel final : public engine::SessionEvents {
   };
   struct TransactionPublish {
     engine::Message* message;
-    std::vector<std::pair<engine::ShardIndex, engine::QueueId>> queues;
+    std::vector<std::pair<engine::ShardIndex, std::uint64_t>> targets;
     bool unroutable = false;  // and mandatory
   };
   struct TransactionSettle {
@@ -174,7 +174,7 @@ class Channel final : public engine::SessionEvents {
   bool check_topic_access(const engine::Exchange& exchange, const engine::Message& message);
   void publish_directly(engine::Message* message);
   void return_unroutable(const engine::Message& message);
-  void hand_to_engine(engine::Message* message, std::span<engine::QueueEntry* const> queues,
+  void hand_to_engine(engine::Message* message, std::span<engine::Target* const> targets,
                       bool unroutable);
   engine::Exchange* exchange_of_publish();
   void emit_confirms();

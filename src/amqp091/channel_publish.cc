@@ -254,10 +254,13 @@ void Channel::publish() {
   if (exchange->is_default() && message->routing_key().starts_with(kDirectReplyPrefix)) {
     return publish_directly(message);
   }
-  const auto queues = session_.route(*exchange, *message);
+  const auto targets = session_.route(*exchange, *message);
   ++exchange->published_in;
-  exchange->published_out += queues.size();
-  hand_to_engine(message, queues, queues.empty() && content_.mandatory);
+  if (targets.empty() || targets.front()->exchange == nullptr) {  // else counted at its home
+    exchange->published_out += targets.size();
+  }
+  hand_to_engine(message, targets,
+                 content_.mandatory && session_.unroutable(*exchange, *message, targets));
 }
 
 /// The exchange, if the user may publish to it. Mostly it is the one of the message before.
@@ -302,20 +305,21 @@ bool Channel::check_topic_access(const engine::Exchange& exchange, const Message
   return std::all_of(more.begin(), more.end(), check);
 }
 
-void Channel::hand_to_engine(Message* message, std::span<engine::QueueEntry* const> queues,
+void Channel::hand_to_engine(Message* message, std::span<engine::Target* const> targets,
                              bool unroutable) {
   if (mode_ == Mode::kTransaction) {
     TransactionPublish publish{message, {}, unroutable};
-    for (const engine::QueueEntry* entry : queues) {
-      publish.queues.emplace_back(entry->home, entry->id);
+    engine::note_targets(*message, targets);
+    for (const engine::Target* target : targets) {
+      publish.targets.emplace_back(target->home, target->id);
     }
     transaction_publishes_.push_back(std::move(publish));
     return;
   }
   if (unroutable) return_unroutable(*message);
-  if (mode_ == Mode::kPlain) return session_.publisher().publish(message, queues);
-  session_.publisher().publish_tracked(message, queues);
-  if (queues.empty()) on_publishes_settled();
+  if (mode_ == Mode::kPlain) return session_.publisher().publish(message, targets);
+  session_.publisher().publish_tracked(message, targets);
+  if (targets.empty()) on_publishes_settled();
 }
 
 // A reply for a requester's channel, wherever that is; counts as routed even if nobody is there.
@@ -369,7 +373,7 @@ void Channel::commit_transaction() {
   std::vector<engine::Session::TransactionPublish> publishes;
   for (TransactionPublish& publish : std::exchange(transaction_publishes_, {})) {
     if (publish.unroutable) return_unroutable(*publish.message);
-    publishes.push_back({publish.message, std::move(publish.queues)});
+    publishes.push_back({publish.message, std::move(publish.targets)});
   }
   std::vector<engine::SettleItem> settles;
   for (const TransactionSettle& settle : std::exchange(transaction_settles_, {})) {

@@ -30,6 +30,8 @@ class Control {
 
   /// Sends the deltas decided since the last call as one round. True when there were some.
   bool send_round();
+  /// This shard's replica has changes that were not sent yet.
+  bool ahead() const { return !open_.empty(); }
   /// The round that this shard's own replica reflects.
   std::uint64_t round() const { return round_; }
   std::int64_t message_bytes() const;
@@ -46,7 +48,7 @@ class Control {
   };
 
   // Decide, and apply what follows. The answer is sent after the round.
-  ReplyBody decide(const DeclareExchange& what);
+  ReplyBody decide(const DeclareExchange& what, ShardIndex from);
   ReplyBody decide(const DeleteExchange& what);
   ReplyBody decide(const DeclareQueue& what, ShardIndex from);
   ReplyBody decide(const ChangeBinding& what);
@@ -59,7 +61,7 @@ class Control {
   /// Auto-delete exchanges whose last binding went follow it, and theirs, and so on.
   void remove_unused_exchanges();
   void remove_exchange(ExchangeId id);
-  ShardIndex place_queue(ShardIndex declared_on) const;
+  ShardIndex place(ShardIndex declared_on) const;
   void answer(ShardIndex to, Reply reply);
   void release_waiting();
 
@@ -74,7 +76,7 @@ class Control {
   std::deque<Waiting> waiting_;              // in order of rounds
   boost::unordered_flat_map<QueueId, std::vector<Parked>> parked_;  // until that queue is removed
   boost::unordered_flat_set<std::uint64_t> failed_;  // sessions whose requests are dropped
-  std::vector<std::uint64_t> queues_per_shard_;
+  std::vector<std::uint64_t> homes_per_shard_;  // of queues and of exchanges with state
   std::vector<std::int64_t> message_bytes_;
 };
 

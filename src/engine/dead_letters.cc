@@ -10,7 +10,7 @@ DeadLetters::DeadLetters(Mailer& mailer, Topology& topology, MemoryMeter& meter,
     : topology_(topology),
       meter_(meter),
       now_(now),
-      publisher_(SessionId::make(mailer.self(), 0), mailer, meter) {}
+      publisher_(SessionId::make(mailer.self(), kDeadLetterPublisher), mailer, meter) {}
 
 bool DeadLetters::at_least_once(const Queue& queue) const {
   return queue.settings().dead_letter_strategy == DeadLetterStrategy::kAtLeastOnce &&
@@ -68,13 +68,14 @@ void DeadLetters::move(const Letter& letter) {
   Message* copy =
       original.rewritten(*settings.dead_letter_exchange, key, properties, meter_);
 
-  std::vector<QueueEntry*> targets;
+  std::vector<Target*> targets;
   Vhost& vhost = *letter.queue->entry().vhost;
   if (Exchange* exchange = topology_.exchange(vhost, *settings.dead_letter_exchange)) {
     random_ = random_ * 6364136223846793005u + 1442695040888963407u;
-    for (QueueEntry* target :
+    for (Target* target :
          topology_.route(*exchange, key, more_keys, MessageHeaders(*copy), random_ >> 16)) {
-      if (!closes_cycle(deaths, target->name)) targets.push_back(target);
+      const QueueEntry* queue = target->queue();
+      if (queue == nullptr || !closes_cycle(deaths, queue->name)) targets.push_back(target);
     }
   }
   MessageExtension& extension = copy->make_extension();

@@ -13,7 +13,8 @@ Home::Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, con
       store_(store),
       now_(now),
       meter_(meter),
-      dead_letters_(mailer, topology, meter, now) {}
+      dead_letters_(mailer, topology, meter, now),
+      exchanges_(mailer, topology, meter, now) {}
 
 Home::~Home() = default;
 
@@ -63,10 +64,10 @@ void Home::queue_removed(QueueEntry& entry) {
 
 // --- publishes ----------------------------------------------------------------------------------------
 
-bool Home::push(const PublishItem& item, std::vector<Stored>& stored) {
-  Queue* queue = find_queue(item.queue);
-  if (queue == nullptr || queue->deleting) {  // routed, and gone since
-    item.message->release(meter_);
+bool Home::push(const PublishItem& item, bool awaited, std::vector<Stored>& stored) {
+  Queue* queue = find_queue(item.target);
+  if (queue == nullptr || queue->deleting) {
+    push_elsewhere(item, awaited);
     return false;
   }
   const bool store = item.message->persistent() && queue->entry().durable;
@@ -78,7 +79,7 @@ bool Home::push(const PublishItem& item, std::vector<Stored>& stored) {
     const Message& message = *item.message;
     if (!rejected && queue->last_position() != before && queue->holds(queue->last_position())) {
       const Position position = queue->last_position();
-      store_.append({.queue = item.queue,
+      store_.append({.queue = item.target,
                      .position = position,
                      .enqueued = now_.wall,
                      .dialect = static_cast<std::uint8_t>(message.dialect()),
@@ -88,7 +89,7 @@ bool Home::push(const PublishItem& item, std::vector<Stored>& stored) {
                      .properties = message.properties(),
                      .body = message.body()});
       queue->mark_stored(position);
-      stored.push_back({item.queue, position});
+      stored.push_back({item.target, position});
     }
     item.message->release(meter_);
   }
@@ -96,23 +97,43 @@ bool Home::push(const PublishItem& item, std::vector<Stored>& stored) {
   return rejected;
 }
 
+// To an exchange that lives here; or it was routed to what is gone since.
+void Home::push_elsewhere(const PublishItem& item, bool awaited) {
+  Exchange* exchange = topology_.exchange(ExchangeId{item.target});
+  if (exchange == nullptr) {
+    item.message->release(meter_);
+    return;
+  }
+  exchanges_.publish(*exchange, item.message, item.sequence, awaited);
+}
+
 void Home::handle(PublishBatch& batch) {
   PublishAnswer answer{batch.from, batch.number, {}};
   std::vector<Stored> stored;
   for (const PublishItem& item : batch.items) {
-    if (push(item, stored)) answer.rejected.push_back(item.sequence);
+    if (push(item, item.sequence != 0, stored)) answer.rejected.push_back(item.sequence);
   }
   if (batch.number == 0) return;
   await({store_.staged(), batch.from.shard(), std::move(answer), {}, std::move(stored)},
         batch.items);
 }
 
-void Home::await(Awaiting awaiting, const std::vector<PublishItem>& items) {
-  if (awaiting.stored.empty()) {  // nothing of it is in any commit
-    std::visit([&](auto& answer) { mailer_.send(awaiting.to, std::move(answer)); },
-               awaiting.answer);
-    return;
+void Home::handle(const PublishAnswer& answer) {
+  if (answer.to.number() == kDeadLetterPublisher) return dead_letters_.answered(answer);
+  exchanges_.answered(answer);
+}
+
+void Home::answer(Awaiting& awaiting) {
+  if (awaiting.relay != 0) {
+    return exchanges_.answer(awaiting.relay, awaiting.to, std::move(awaiting.answer));
   }
+  std::visit([&](auto& answer) { mailer_.send(awaiting.to, std::move(answer)); },
+             awaiting.answer);
+}
+
+void Home::await(Awaiting awaiting, const std::vector<PublishItem>& items) {
+  awaiting.relay = exchanges_.end_batch();
+  if (awaiting.stored.empty()) return answer(awaiting);  // nothing of it is in any commit
   for (const PublishItem& item : items) awaiting.sequences.push_back(item.sequence);
   awaiting_.push_back(std::move(awaiting));
 }
@@ -133,8 +154,7 @@ void Home::commits_ended(const std::vector<storage::CommitEnd>& ended) {
           std::get<UnitDone>(awaiting.answer).ok = false;
         }
       }
-      std::visit([&](auto& answer) { mailer_.send(awaiting.to, std::move(answer)); },
-                 awaiting.answer);
+      answer(awaiting);
     }
   }
 }
@@ -231,7 +251,7 @@ void Home::handle(ShardIndex from, UnitPart& part) {
   };
   boost::unordered_flat_map<QueueId, Load> loads;
   for (const PublishItem& item : part.publishes) {
-    Load& load = loads[item.queue];
+    Load& load = loads[item.target];
     ++load.messages;
     load.bytes += item.message->body().size();
   }
@@ -255,7 +275,7 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
   }
   std::vector<Stored> stored;
   store_.begin_unit();
-  for (const PublishItem& item : part.publishes) push(item, stored);
+  for (const PublishItem& item : part.publishes) push(item, true, stored);
   for (const SettleItem& item : part.settles) settle(item);
   store_.end_unit();
   await({store_.staged(), from, UnitDone{decision.unit, true}, {}, std::move(stored)}, {});
@@ -270,6 +290,7 @@ bool Home::work() {
     worked = true;
     queue->dispatch();
   }
+  exchanges_.work();
   return_tokens();
   hand_over();
   return worked;
@@ -299,6 +320,7 @@ void Home::arm_timer(Queue& queue, WallMs at) {
 }
 
 void Home::run_timers() {
+  exchanges_.run_timers();
   while (!timers_.empty() && timers_.top().at <= now_.wall) {
     const Timer timer = timers_.top();
     timers_.pop();
@@ -316,7 +338,8 @@ void Home::run_timers() {
 }
 
 WallMs Home::next_timer() const {
-  return std::min(retry_at_, timers_.empty() ? kNever : timers_.top().at);
+  return std::min({retry_at_, exchanges_.next_timer(),
+                   timers_.empty() ? kNever : timers_.top().at});
 }
 
 bool Home::sweep() {
@@ -324,7 +347,8 @@ bool Home::sweep() {
   std::erase_if(dying_, [](const auto& queue) { return !queue->sweep() && queue->drained(); });
   const bool dying_work = std::any_of(dying_.begin(), dying_.end(),
                                       [](const auto& queue) { return queue->sweep_pending(); });
-  return !sweeping_.empty() || dying_work;
+  const bool exchanges_work = exchanges_.sweep();
+  return !sweeping_.empty() || dying_work || exchanges_work;
 }
 
 void Home::dead_letter(Queue& queue, Position position, const Message&, DeathReason reason) {
@@ -337,7 +361,8 @@ void Home::forget_stored(Queue& queue, Position position) {
 
 Home::Leftovers Home::leftovers() const {
   return {consumers_.size(), sessions_.size(),         links_.size(),
-          dying_.size(),     units_.size(), dead_letters_.pending()};
+          dying_.size(),     units_.size(),    dead_letters_.pending(),
+          exchanges_.pending()};
 }
 
 }  // namespace polymq::engine

@@ -18,10 +18,10 @@
 
 namespace polymq::engine {
 
-// --- to a queue's home: the message path, in batches -------------------------------------------
+// --- to the home of queues and exchanges: the message path, in batches --------------------------
 
 struct PublishItem {
-  QueueId queue;
+  std::uint64_t target;  // a queue, or an exchange with state
   Message* message;  // ownership of one reference goes along
   std::uint64_t sequence;
 };

@@ -26,6 +26,8 @@ struct MessageExtension {
   std::vector<std::string> more_keys;      // routing keys besides the first (CC, BCC)
   std::size_t visible_keys = 0;            // how many of more_keys may be shown (CC, not BCC)
   std::vector<DeathEntry> deaths;          // the broker's own record, newest first
+  /// What it reached already when an exchange with state passes it on (see Topology::route_onward).
+  std::vector<std::uint64_t> passed;
 };
 
 /// A message without a priority of its own: 0 in a classic queue, 4 in a quorum queue.
@@ -81,6 +83,7 @@ class Message {
   /// How many queues of the owning shard hold it. Set once, when it was routed.
   void set_references(std::uint32_t count) { references_ = count; }
   void add_reference() { ++references_; }
+  std::uint32_t references() const { return references_; }
   /// Frees it with the last reference.
   void release(MemoryMeter& meter) {
     if (--references_ == 0) destroy(meter);

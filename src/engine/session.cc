@@ -277,7 +277,18 @@ void Session::purge_queue(std::string name, Completion<std::uint64_t> done) {
 
 // --- messages -------------------------------------------------------------------------------------------
 
-std::span<QueueEntry* const> Session::route(Exchange& exchange, const Message& message) {
+bool Session::unroutable(Exchange& exchange, const Message& message,
+                         std::span<Target* const> targets) {
+  if (targets.empty()) return true;
+  if (targets.front()->exchange == nullptr) return false;
+  const MessageExtension* extension = message.extension();
+  return !shard_.topology().leads_to_queue(
+      exchange, message.routing_key(),
+      extension == nullptr ? std::span<const std::string>() : extension->more_keys,
+      MessageHeaders(message), shard_.random());
+}
+
+std::span<Target* const> Session::route(Exchange& exchange, const Message& message) {
   static const std::vector<std::string> kNone;
   const MessageExtension* extension = message.extension();
   return shard_.topology().route(exchange, message.routing_key(),
@@ -361,7 +372,7 @@ void Session::commit(std::vector<TransactionPublish> publishes, std::vector<Sett
   }
   for (TransactionPublish& publish : publishes) {
     std::vector<std::pair<ShardIndex, Message*>> copies;
-    for (const auto& [home, queue] : publish.queues) {
+    for (const auto& [home, target] : publish.targets) {
       const auto known = std::find_if(copies.begin(), copies.end(),
                                       [&](const auto& copy) { return copy.first == home; });
       Message* own = nullptr;
@@ -372,7 +383,7 @@ void Session::commit(std::vector<TransactionPublish> publishes, std::vector<Sett
         own = copies.empty() ? publish.message : publish.message->clone(shard_.meter());
         copies.emplace_back(home, own);
       }
-      batch_for(parts, home).publishes.push_back({queue, own, 0});
+      batch_for(parts, home).publishes.push_back({target, own, 0});
     }
     if (copies.empty()) publish.message->release(shard_.meter());
   }

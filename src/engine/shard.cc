@@ -85,9 +85,14 @@ bool Shard::finish_turn() {
 void Shard::send(ShardIndex to, Mail mail) {
   if (to == self()) {
     own_mail_.push_back(std::move(mail));
-  } else {
-    outbox_.send(to, {round_, std::move(mail)});
+    return;
   }
+  if (control_ && control_->ahead()) {
+    // Our replica is ahead, and the mail may tell of what the receiver does not know yet.
+    control_->send_round();
+    round_ = control_->round();
+  }
+  outbox_.send(to, {round_, std::move(mail)});
 }
 
 RequestId Shard::ask(ShardIndex, SessionId session, std::function<void(ReplyBody&)> done) {
@@ -159,7 +164,7 @@ void Shard::handle(ShardIndex, DeliveryBatch& batch) {
 }
 
 void Shard::handle(ShardIndex, PublishAnswer& answer) {
-  if (answer.to.value >> 16 == 0) return home_.handle_dead_letter_answer(answer);
+  if (answer.to.number() < kFirstSession) return home_.handle(answer);
   Session* session = find_session(answer.to);
   if (session == nullptr || session->closing_) return;
   session->publisher().answered(answer);
@@ -292,8 +297,12 @@ void Shard::queue_removed(QueueEntry& entry) {
 void Shard::queue_settings_changed(QueueEntry& entry) {
   if (entry.home == self()) home_.settings_changed(entry);
 }
-void Shard::binding_added(Exchange&, Destination) {}
-void Shard::exchange_removed(Exchange&) {}
+void Shard::binding_added(Exchange& source, Destination destination) {
+  if (source.inlet && source.inlet->home == self()) home_.binding_added(source, destination);
+}
+void Shard::exchange_removed(Exchange& exchange) {
+  if (exchange.inlet && exchange.inlet->home == self()) home_.exchange_removed(exchange);
+}
 void Shard::vhost_removed(Vhost& vhost) {
   std::vector<ClientId> told;
   for (const auto& [id, client] : clients_) {

@@ -130,7 +130,7 @@ class Shard final : public Mailer, private TopologyObserver {
   boost::unordered_flat_map<std::uint64_t, Session*> sessions_;
   boost::unordered_flat_map<RequestId, Pending> pending_;
   boost::unordered_flat_map<UnitId, Unit> units_;
-  std::uint64_t next_id_ = 1;
+  std::uint64_t next_id_ = kFirstSession;
   std::uint64_t random_;
   bool alarm_ = false;
   std::int64_t reported_bytes_ = 0;
