@@ -26,9 +26,7 @@ constexpr std::array kPredeclared{
     Predeclared{"amq.rabbitmq.event", "topic", true},
 };
 
-EngineError not_found(std::string what) {
-  return {ErrorKind::kNotFound, "no " + std::move(what)};
-}
+EngineError not_found(std::string what) { return {ErrorKind::kNotFound, "no " + std::move(what)}; }
 
 Fields sorted_by_name(Fields fields) {
   std::sort(fields.begin(), fields.end(),
@@ -43,7 +41,7 @@ Control::Control(Mailer& mailer, Topology& topology, const ControlLimits& limits
       topology_(topology),
       limits_(limits),
       applied_(mailer.shard_count(), 0),
-      queues_per_shard_(mailer.shard_count(), 0),
+      homes_per_shard_(mailer.shard_count(), 0),
       message_bytes_(mailer.shard_count(), 0) {}
 
 void Control::apply(Delta delta) {
@@ -64,7 +62,8 @@ void Control::handle(ShardIndex from, ControlRequest& request) {
   }
   ReplyBody body = std::visit(
       [&](auto& what) -> ReplyBody {
-        if constexpr (std::is_same_v<std::decay_t<decltype(what)>, DeclareQueue>) {
+        using What = std::decay_t<decltype(what)>;
+        if constexpr (std::is_same_v<What, DeclareQueue> || std::is_same_v<What, DeclareExchange>) {
           return decide(what, from);
         } else {
           return decide(what);
@@ -80,9 +79,8 @@ void Control::handle(ShardIndex from, ControlRequest& request) {
 
 void Control::handle(ShardIndex, const ForgetSession& ended) { failed_.erase(ended.session.value); }
 
-// --- exchanges ---------------------------------------------------------------------------------------
-
-ReplyBody Control::decide(const DeclareExchange& what) {
+// --- exchanges ----------------------------------------------------------------------------------
+ReplyBody Control::decide(const DeclareExchange& what, ShardIndex from) {
   Vhost* vhost = topology_.vhost(what.vhost);
   if (vhost == nullptr) return not_found("vhost");
   if (const Exchange* known = topology_.exchange(*vhost, what.name)) {
@@ -100,14 +98,19 @@ ReplyBody Control::decide(const DeclareExchange& what) {
   if (const auto made = make_matcher(what.type, what.arguments); !made) {
     return EngineError{ErrorKind::kPrecondition, made.error().text};
   }
+  const auto deduplication = deduplication_of(what.type, what.arguments);
+  if (!deduplication) return EngineError{ErrorKind::kPrecondition, deduplication.error().text};
   if (vhost->exchanges.size() >= limits_.max_exchanges_per_vhost) {
     return EngineError{ErrorKind::kLimit,
                        "cannot declare " + exchange_in_vhost(what.name, vhost->name) +
                            ": exchange limit of " +
                            std::to_string(limits_.max_exchanges_per_vhost) + " is reached"};
   }
+  const bool stateful = stateful_kind(what.type) != StatefulKind::kNone || *deduplication;
+  const ShardIndex home = stateful ? place(from) : ShardIndex{0};
+  if (stateful) ++homes_per_shard_[home];
   apply(ExchangeAdded{next_incarnation_++, what.vhost, what.name, what.type, what.durable,
-                      what.auto_delete, what.internal, what.arguments});
+                      what.auto_delete, what.internal, what.arguments, home});
   return Done{};
 }
 
@@ -123,7 +126,10 @@ ReplyBody Control::decide(const DeleteExchange& what) {
   return Done{};
 }
 
-void Control::remove_exchange(ExchangeId id) { apply(ExchangeRemoved{id}); }
+void Control::remove_exchange(ExchangeId id) {
+  if (const auto& inlet = topology_.exchange(id)->inlet) --homes_per_shard_[inlet->home];
+  apply(ExchangeRemoved{id});
+}
 
 void Control::remove_unused_exchanges() {
   for (auto unused = topology_.take_unused_exchanges(); !unused.empty();
@@ -134,8 +140,7 @@ void Control::remove_unused_exchanges() {
   }
 }
 
-// --- queues --------------------------------------------------------------------------------------------
-
+// --- queues -------------------------------------------------------------------------------------
 ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
   Vhost* vhost = topology_.vhost(what.vhost);
   if (vhost == nullptr) return not_found("vhost");
@@ -150,24 +155,24 @@ ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
                                               std::to_string(limit) + ") is reached"};
   }
   const QueueId id = next_incarnation_++;
-  const ShardIndex home = place_queue(from);
-  ++queues_per_shard_[home];
+  const ShardIndex home = place(from);
+  ++homes_per_shard_[home];
   apply(QueueAdded{id, what.vhost, what.name, home, what.durable, what.auto_delete, what.owner,
                    std::make_shared<const Fields>(what.arguments), what.settings});
   return QueueDeclared{id, true};
 }
 
-// Where it was declared, so that its own traffic needs no hop, unless that shard has clearly more
-// than its share.
-ShardIndex Control::place_queue(ShardIndex declared_on) const {
-  const auto least = std::min_element(queues_per_shard_.begin(), queues_per_shard_.end());
-  if (queues_per_shard_[declared_on] <= *least * 2 + 8) return declared_on;
-  return static_cast<ShardIndex>(least - queues_per_shard_.begin());
+// A queue or an exchange with state. Where it was declared, so that its own traffic needs no hop,
+// unless that shard has clearly more than its share.
+ShardIndex Control::place(ShardIndex declared_on) const {
+  const auto least = std::min_element(homes_per_shard_.begin(), homes_per_shard_.end());
+  if (homes_per_shard_[declared_on] <= *least * 2 + 8) return declared_on;
+  return static_cast<ShardIndex>(least - homes_per_shard_.begin());
 }
 
 void Control::handle(ShardIndex, const RemoveQueue& removal) {
   if (const QueueEntry* entry = topology_.queue(removal.queue)) {
-    --queues_per_shard_[entry->home];
+    --homes_per_shard_[entry->home];
     apply(QueueRemoved{removal.queue});
     remove_unused_exchanges();
   }
@@ -181,8 +186,7 @@ void Control::handle(ShardIndex, const RemoveQueue& removal) {
   }
 }
 
-// --- bindings --------------------------------------------------------------------------------------------
-
+// --- bindings -----------------------------------------------------------------------------------
 ReplyBody Control::decide(const ChangeBinding& what) {
   Vhost* vhost = topology_.vhost(what.vhost);
   if (vhost == nullptr) return not_found("vhost");
@@ -231,15 +235,20 @@ ReplyBody Control::unbind(Vhost& vhost, Exchange* source, const ChangeBinding& w
   return Done{};
 }
 
-// --- vhosts and policies -----------------------------------------------------------------------------------
-
+// --- vhosts and policies ------------------------------------------------------------------------
 ReplyBody Control::decide(const AddVhost& what) {
   if (topology_.vhost(what.name) != nullptr) return Done{};
   const VhostId id = next_vhost_++;
   apply(VhostAdded{id, what.name, what.default_queue_type, what.limits});
   for (const Predeclared& exchange : kPredeclared) {
-    apply(ExchangeAdded{next_incarnation_++, id, std::string(exchange.name),
-                        std::string(exchange.type), true, false, exchange.internal, {}});
+    apply(ExchangeAdded{next_incarnation_++,
+                        id,
+                        std::string(exchange.name),
+                        std::string(exchange.type),
+                        true,
+                        false,
+                        exchange.internal,
+                        {}});
   }
   return Done{};
 }
@@ -250,7 +259,7 @@ ReplyBody Control::decide(const RemoveVhost& what) {
   std::vector<QueueId> queues;
   for (const auto& [name, entry] : vhost->queues) queues.push_back(entry->id);
   for (const QueueId id : queues) {
-    --queues_per_shard_[topology_.queue(id)->home];
+    --homes_per_shard_[topology_.queue(id)->home];
     apply(QueueRemoved{id});
   }
   std::vector<ExchangeId> exchanges;
@@ -268,11 +277,10 @@ ReplyBody Control::decide(const SetPolicies& what) {
   return Done{};
 }
 
-// --- rounds --------------------------------------------------------------------------------------------------
-
+// --- rounds -------------------------------------------------------------------------------------
 void Control::answer(ShardIndex to, Reply reply) {
   // What changes nothing depends only on what was decided before, which may still be under way.
-  waiting_.push_back({open_.empty() ? round_ : round_ + 1, to, std::move(reply)});
+  waiting_.push_back({round(), to, std::move(reply)});
 }
 
 bool Control::send_round() {
@@ -297,10 +305,11 @@ void Control::handle(ShardIndex from, const RoundApplied& applied) {
 
 void Control::release_waiting() {
   const std::uint64_t everywhere = *std::min_element(applied_.begin(), applied_.end());
-  while (!waiting_.empty() && waiting_.front().round <= everywhere) {
-    mailer_.send(waiting_.front().to, std::move(waiting_.front().reply));
-    waiting_.pop_front();
+  std::vector<Waiting> released;  // sending may send a round, and that comes back here
+  for (; !waiting_.empty() && waiting_.front().round <= everywhere; waiting_.pop_front()) {
+    released.push_back(std::move(waiting_.front()));
   }
+  for (Waiting& waiting : released) mailer_.send(waiting.to, std::move(waiting.reply));
 }
 
 void Control::handle(ShardIndex from, const MemoryReport& report) {

@@ -1,5 +1,5 @@
-// Shard 0 in its role of putting topology changes in order: it decides on declarations, bindings and
-// deletions and tells every shard by numbered rounds of deltas.
+// Shard 0 in its role of putting topology changes in order: it decides on declarations, bindings
+// and deletions and tells every shard by numbered rounds of deltas.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -16,8 +16,8 @@ struct ControlLimits {
   std::uint64_t max_exchanges_per_vhost = UINT64_MAX;
 };
 
-/// Shard 0 only. Its replica is ahead of the others': a request is decided and applied here at once,
-/// and answered when all shards have applied the round that carries it.
+/// Shard 0 only. Its replica is ahead of the others': a request is decided and applied here at
+/// once, and answered when all shards have applied the round that carries it.
 class Control {
  public:
   Control(Mailer& mailer, Topology& topology, const ControlLimits& limits);
@@ -30,6 +30,8 @@ class Control {
 
   /// Sends the deltas decided since the last call as one round. True when there were some.
   bool send_round();
+  /// This shard's replica has changes that were not sent yet.
+  bool ahead() const { return !open_.empty(); }
   /// The round that this shard's own replica reflects.
   std::uint64_t round() const { return round_; }
   std::int64_t message_bytes() const;
@@ -46,7 +48,7 @@ class Control {
   };
 
   // Decide, and apply what follows. The answer is sent after the round.
-  ReplyBody decide(const DeclareExchange& what);
+  ReplyBody decide(const DeclareExchange& what, ShardIndex from);
   ReplyBody decide(const DeleteExchange& what);
   ReplyBody decide(const DeclareQueue& what, ShardIndex from);
   ReplyBody decide(const ChangeBinding& what);
@@ -59,7 +61,7 @@ class Control {
   /// Auto-delete exchanges whose last binding went follow it, and theirs, and so on.
   void remove_unused_exchanges();
   void remove_exchange(ExchangeId id);
-  ShardIndex place_queue(ShardIndex declared_on) const;
+  ShardIndex place(ShardIndex declared_on) const;
   void answer(ShardIndex to, Reply reply);
   void release_waiting();
 
@@ -69,12 +71,12 @@ class Control {
   std::uint64_t next_incarnation_ = 1;
   VhostId next_vhost_ = 1;
   std::uint64_t round_ = 0;
-  std::vector<Delta> open_;                  // decided, not sent
-  std::vector<std::uint64_t> applied_;       // per shard: the last round it said it applied
-  std::deque<Waiting> waiting_;              // in order of rounds
+  std::vector<Delta> open_;             // decided, not sent
+  std::vector<std::uint64_t> applied_;  // per shard: the last round it said it applied
+  std::deque<Waiting> waiting_;         // in order of rounds
   boost::unordered_flat_map<QueueId, std::vector<Parked>> parked_;  // until that queue is removed
   boost::unordered_flat_set<std::uint64_t> failed_;  // sessions whose requests are dropped
-  std::vector<std::uint64_t> queues_per_shard_;
+  std::vector<std::uint64_t> homes_per_shard_;       // of queues and of exchanges with state
   std::vector<std::int64_t> message_bytes_;
 };
 

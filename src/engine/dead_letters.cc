@@ -5,12 +5,11 @@
 
 namespace polymq::engine {
 
-DeadLetters::DeadLetters(Mailer& mailer, Topology& topology, MemoryMeter& meter,
-                         const Now& now)
+DeadLetters::DeadLetters(Mailer& mailer, Topology& topology, MemoryMeter& meter, const Now& now)
     : topology_(topology),
       meter_(meter),
       now_(now),
-      publisher_(SessionId::make(mailer.self(), 0), mailer, meter) {}
+      publisher_(SessionId::make(mailer.self(), kDeadLetterPublisher), mailer, meter) {}
 
 bool DeadLetters::at_least_once(const Queue& queue) const {
   return queue.settings().dead_letter_strategy == DeadLetterStrategy::kAtLeastOnce &&
@@ -65,21 +64,22 @@ void DeadLetters::move(const Letter& letter) {
           .amend(original.properties(), death_changes(deaths, override_key));
   const std::string key =
       override_key ? *settings.dead_letter_routing_key : std::string(original.routing_key());
-  Message* copy =
-      original.rewritten(*settings.dead_letter_exchange, key, properties, meter_);
+  Message* copy = original.rewritten(*settings.dead_letter_exchange, key, properties, meter_);
 
-  std::vector<QueueEntry*> targets;
+  std::vector<Target*> targets;
   Vhost& vhost = *letter.queue->entry().vhost;
   if (Exchange* exchange = topology_.exchange(vhost, *settings.dead_letter_exchange)) {
     random_ = random_ * 6364136223846793005u + 1442695040888963407u;
-    for (QueueEntry* target :
+    for (Target* target :
          topology_.route(*exchange, key, more_keys, MessageHeaders(*copy), random_ >> 16)) {
-      if (!closes_cycle(deaths, target->name)) targets.push_back(target);
+      const QueueEntry* queue = target->queue();
+      if (queue == nullptr || !closes_cycle(deaths, queue->name)) targets.push_back(target);
     }
   }
   MessageExtension& extension = copy->make_extension();
   extension.deaths = std::move(deaths);
-  extension.visible_keys = override_key || !original.extension() ? 0 : original.extension()->visible_keys;
+  extension.visible_keys =
+      override_key || !original.extension() ? 0 : original.extension()->visible_keys;
   extension.more_keys = std::move(more_keys);
   moving_.push(letter);
   publisher_.publish_tracked(copy, targets);
@@ -102,8 +102,7 @@ void DeadLetters::finish(const Letter& letter, bool delivered) {
   letter.queue->moved(letter.position);
 }
 
-WallMs DeadLetters::retry() {
-  WallMs next = kNever;
+void DeadLetters::retry() {
   std::erase_if(retries_, [&](const Retry& retry) {
     if (retry.at <= now_.wall || retry.letter.queue->deleting) {
       if (retry.letter.queue->deleting) {
@@ -113,10 +112,13 @@ WallMs DeadLetters::retry() {
       }
       return true;
     }
-    next = std::min(next, retry.at);
     return false;
   });
-  return next;
+}
+
+WallMs DeadLetters::next_retry() const {
+  // Tries are noted in order of time.
+  return retries_.empty() ? kNever : retries_.front().at;
 }
 
 }  // namespace polymq::engine

@@ -17,12 +17,13 @@ DeduplicationKey DeduplicationKey::of(std::string_view scope, std::string_view i
   return {hash.high64, hash.low64};
 }
 
-DeduplicationWindow::Seen DeduplicationWindow::insert(DeduplicationKey key, WallMs now) {
+DeduplicationWindow::Seen DeduplicationWindow::insert(DeduplicationKey key, WallMs now,
+                                                      std::optional<std::int64_t> ttl_ms) {
   drop_expired(now);
   const auto it = entries_.find(key);
   // One that was restored or had another limit may have expired behind one that has not.
   if (it != entries_.end() && it->second.expiry > now) return Seen::kDuplicate;
-  remember(key, expiry(now));
+  remember(key, expiry(now, ttl_ms));
   return Seen::kFresh;
 }
 

@@ -32,7 +32,9 @@ class DeduplicationWindow {
   enum class Seen : std::uint8_t { kFresh, kDuplicate };
   /// Remembers `key` if it is fresh. A duplicate changes nothing, so it does not prolong its
   /// original's time.
-  Seen insert(DeduplicationKey key, WallMs now);
+  Seen insert(DeduplicationKey key, WallMs now) { return insert(key, now, limits_.ttl_ms); }
+  /// The same with a time of its own.
+  Seen insert(DeduplicationKey key, WallMs now, std::optional<std::int64_t> ttl_ms);
   /// Enters a key that was remembered before a restart. In order of their expiry.
   void restore(DeduplicationKey key, WallMs expiry);
   /// The original did not come to be after all, or has gone for good.
@@ -42,7 +44,7 @@ class DeduplicationWindow {
   void set_limits(DeduplicationLimits limits);
 
   /// When a key inserted now would be forgotten; kNever without a time limit.
-  WallMs expiry(WallMs now) const { return limits_.ttl_ms ? now + *limits_.ttl_ms : kNever; }
+  WallMs expiry(WallMs now) const { return expiry(now, limits_.ttl_ms); }
   /// Entries remembered, of which some may have expired since the last insert.
   std::size_t size() const { return entries_.size(); }
   /// What the order of forgetting takes; at most about twice size().
@@ -61,6 +63,9 @@ class DeduplicationWindow {
     std::uint64_t number;
   };
   static constexpr std::size_t kFewPlaces = 16;
+  static WallMs expiry(WallMs now, std::optional<std::int64_t> ttl_ms) {
+    return ttl_ms ? now + *ttl_ms : kNever;
+  }
   void remember(DeduplicationKey key, WallMs expiry);
   bool is_current(const Place& place) const;
   void drop_surplus();

@@ -13,7 +13,8 @@ Home::Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, con
       store_(store),
       now_(now),
       meter_(meter),
-      dead_letters_(mailer, topology, meter, now) {}
+      dead_letters_(mailer, topology, meter, now),
+      exchanges_(mailer, topology, meter, now) {}
 
 Home::~Home() = default;
 
@@ -33,11 +34,8 @@ void Home::mark_dirty(Queue& queue) {
   dirty_.push_back(&queue);
 }
 
-// --- topology ---------------------------------------------------------------------------------------
-
-void Home::queue_added(QueueEntry& entry) {
-  entry.local = std::make_unique<Queue>(entry, *this);
-}
+// --- topology -----------------------------------------------------------------------------------
+void Home::queue_added(QueueEntry& entry) { entry.local = std::make_unique<Queue>(entry, *this); }
 
 void Home::settings_changed(QueueEntry& entry) {
   entry.local->settings_changed();
@@ -46,6 +44,7 @@ void Home::settings_changed(QueueEntry& entry) {
 
 void Home::queue_removed(QueueEntry& entry) {
   Queue& queue = *entry.local;
+  hand_over();  // nothing may reach a consumer after the word that it is gone
   for (Consumer* member : std::vector<Consumer*>(queue.consumers().members())) {
     queue.consumers().remove(*member);
     member->cancelled = true;
@@ -53,6 +52,7 @@ void Home::queue_removed(QueueEntry& entry) {
   }
   queue.close();
   for (Consumer* consumer : std::vector<Consumer*>(queue.attached)) {
+    consumer->cancelled = true;  // those of gets, too: they go with their last lease
     queue.settle(*consumer, 0, consumer->written, Settle::kAck);
     if (consumer->leases.empty()) free_consumer(*consumer);
   }
@@ -61,24 +61,23 @@ void Home::queue_removed(QueueEntry& entry) {
   dying_.push_back(std::move(entry.local));
 }
 
-// --- publishes ----------------------------------------------------------------------------------------
-
-bool Home::push(const PublishItem& item, std::vector<Stored>& stored) {
-  Queue* queue = find_queue(item.queue);
-  if (queue == nullptr || queue->deleting) {  // routed, and gone since
-    item.message->release(meter_);
+// --- publishes ----------------------------------------------------------------------------------
+bool Home::push(const PublishItem& item, bool awaited, std::vector<Stored>& stored, bool admitted) {
+  Queue* queue = find_queue(item.target);
+  if (queue == nullptr || queue->deleting) {
+    push_elsewhere(item, awaited);
     return false;
   }
   const bool store = item.message->persistent() && queue->entry().durable;
   // The queue may let go of a message that it drops at once; the store reads it first.
   if (store) item.message->add_reference();
   const Position before = queue->last_position();
-  const bool rejected = queue->push(item.message) == Queue::Pushed::kRejected;
+  const bool rejected = queue->push(item.message, admitted) == Queue::Pushed::kRejected;
   if (store) {
     const Message& message = *item.message;
     if (!rejected && queue->last_position() != before && queue->holds(queue->last_position())) {
       const Position position = queue->last_position();
-      store_.append({.queue = item.queue,
+      store_.append({.queue = item.target,
                      .position = position,
                      .enqueued = now_.wall,
                      .dialect = static_cast<std::uint8_t>(message.dialect()),
@@ -88,7 +87,7 @@ bool Home::push(const PublishItem& item, std::vector<Stored>& stored) {
                      .properties = message.properties(),
                      .body = message.body()});
       queue->mark_stored(position);
-      stored.push_back({item.queue, position});
+      stored.push_back({item.target, position});
     }
     item.message->release(meter_);
   }
@@ -96,24 +95,47 @@ bool Home::push(const PublishItem& item, std::vector<Stored>& stored) {
   return rejected;
 }
 
+// To an exchange that lives here; or it was routed to what is gone since.
+void Home::push_elsewhere(const PublishItem& item, bool awaited) {
+  Exchange* exchange = topology_.exchange(ExchangeId{item.target});
+  if (exchange == nullptr) {
+    item.message->release(meter_);
+    return;
+  }
+  exchanges_.publish(*exchange, item.message, item.sequence, awaited);
+}
+
 void Home::handle(PublishBatch& batch) {
   PublishAnswer answer{batch.from, batch.number, {}};
   std::vector<Stored> stored;
   for (const PublishItem& item : batch.items) {
-    if (push(item, stored)) answer.rejected.push_back(item.sequence);
+    const bool awaited = item.sequence != 0;
+    // Nobody asked about those without a sequence, though they share a batch with others.
+    if (push(item, awaited, stored, false) && awaited) answer.rejected.push_back(item.sequence);
   }
   if (batch.number == 0) return;
   await({store_.staged(), batch.from.shard(), std::move(answer), {}, std::move(stored)},
         batch.items);
 }
 
-void Home::await(Awaiting awaiting, const std::vector<PublishItem>& items) {
-  if (awaiting.stored.empty()) {  // nothing of it is in any commit
-    std::visit([&](auto& answer) { mailer_.send(awaiting.to, std::move(answer)); },
-               awaiting.answer);
-    return;
+void Home::handle(const PublishAnswer& answer) {
+  if (answer.to.number() == kDeadLetterPublisher) return dead_letters_.answered(answer);
+  exchanges_.answered(answer);
+}
+
+void Home::answer(Awaiting& awaiting) {
+  if (awaiting.relay != 0) {
+    return exchanges_.answer(awaiting.relay, awaiting.to, std::move(awaiting.answer));
   }
-  for (const PublishItem& item : items) awaiting.sequences.push_back(item.sequence);
+  std::visit([&](auto& answer) { mailer_.send(awaiting.to, std::move(answer)); }, awaiting.answer);
+}
+
+void Home::await(Awaiting awaiting, const std::vector<PublishItem>& items) {
+  awaiting.relay = exchanges_.end_batch();
+  if (awaiting.stored.empty()) return answer(awaiting);  // nothing of it is in any commit
+  for (const PublishItem& item : items) {
+    if (item.sequence != 0) awaiting.sequences.push_back(item.sequence);
+  }
   awaiting_.push_back(std::move(awaiting));
 }
 
@@ -133,14 +155,12 @@ void Home::commits_ended(const std::vector<storage::CommitEnd>& ended) {
           std::get<UnitDone>(awaiting.answer).ok = false;
         }
       }
-      std::visit([&](auto& answer) { mailer_.send(awaiting.to, std::move(answer)); },
-                 awaiting.answer);
+      answer(awaiting);
     }
   }
 }
 
-// --- settlement -----------------------------------------------------------------------------------------
-
+// --- settlement ---------------------------------------------------------------------------------
 void Home::settle(const SettleItem& item) {
   Consumer* consumer = find_consumer(item.consumer);
   if (consumer == nullptr) return;  // its queue is gone, or it was released
@@ -168,9 +188,7 @@ void Home::handle(WrittenBatch& batch) {
     Queue& queue = *consumer->queue;
     if (consumer->options.no_ack || queue.deleting) {
       queue.settle(*consumer, 0, item.last, Settle::kAck);
-      if ((queue.deleting || consumer->cancelled) && consumer->leases.empty()) {
-        free_consumer(*consumer);
-      }
+      if (consumer->cancelled && consumer->leases.empty()) free_consumer(*consumer);
     }
   }
   if (link.waiting.empty() || !link.has_room()) return;
@@ -211,7 +229,10 @@ void Home::handle(const SetPrefetch& set) {
 
 void Home::handle(const GrantToken& grant) {
   Consumer* consumer = find_consumer(grant.consumer);
-  if (consumer == nullptr || consumer->cancelled) return;  // its session takes the grant back itself
+  if (consumer == nullptr || consumer->cancelled) {
+    mailer_.send(grant.session.shard(), TokensReturned{grant.session, 1});
+    return;
+  }
   ++consumer->tokens;
   granted_.push_back(grant.consumer);
   consumer->queue->consumers().wake(*consumer);
@@ -222,8 +243,7 @@ void Home::want_token(Consumer& consumer) {
   mailer_.send(consumer.session.shard(), TokenWanted{consumer.session, consumer.id});
 }
 
-// --- units -------------------------------------------------------------------------------------------------
-
+// --- units --------------------------------------------------------------------------------------
 void Home::handle(ShardIndex from, UnitPart& part) {
   struct Load {
     std::size_t messages = 0;
@@ -231,7 +251,7 @@ void Home::handle(ShardIndex from, UnitPart& part) {
   };
   boost::unordered_flat_map<QueueId, Load> loads;
   for (const PublishItem& item : part.publishes) {
-    Load& load = loads[item.queue];
+    Load& load = loads[item.target];
     ++load.messages;
     load.bytes += item.message->body().size();
   }
@@ -255,14 +275,14 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
   }
   std::vector<Stored> stored;
   store_.begin_unit();
-  for (const PublishItem& item : part.publishes) push(item, stored);
+  // Others may have filled a queue since it agreed: it takes the unit all the same, whole.
+  for (const PublishItem& item : part.publishes) push(item, true, stored, true);
   for (const SettleItem& item : part.settles) settle(item);
   store_.end_unit();
   await({store_.staged(), from, UnitDone{decision.unit, true}, {}, std::move(stored)}, {});
 }
 
-// --- the turn ----------------------------------------------------------------------------------------------
-
+// --- the turn -----------------------------------------------------------------------------------
 bool Home::work() {
   bool worked = dead_letters_.run();
   for (Queue* queue : std::exchange(dirty_, {})) {
@@ -270,6 +290,7 @@ bool Home::work() {
     worked = true;
     queue->dispatch();
   }
+  exchanges_.work();
   return_tokens();
   hand_over();
   return worked;
@@ -299,6 +320,7 @@ void Home::arm_timer(Queue& queue, WallMs at) {
 }
 
 void Home::run_timers() {
+  exchanges_.run_timers();
   while (!timers_.empty() && timers_.top().at <= now_.wall) {
     const Timer timer = timers_.top();
     timers_.pop();
@@ -312,11 +334,12 @@ void Home::run_timers() {
     queue->on_timer();
     mark_dirty(*queue);
   }
-  if (const WallMs next = dead_letters_.retry(); next != kNever) retry_at_ = next;
+  dead_letters_.retry();
 }
 
 WallMs Home::next_timer() const {
-  return std::min(retry_at_, timers_.empty() ? kNever : timers_.top().at);
+  return std::min({dead_letters_.next_retry(), exchanges_.next_timer(),
+                   timers_.empty() ? kNever : timers_.top().at});
 }
 
 bool Home::sweep() {
@@ -324,20 +347,19 @@ bool Home::sweep() {
   std::erase_if(dying_, [](const auto& queue) { return !queue->sweep() && queue->drained(); });
   const bool dying_work = std::any_of(dying_.begin(), dying_.end(),
                                       [](const auto& queue) { return queue->sweep_pending(); });
-  return !sweeping_.empty() || dying_work;
+  const bool exchanges_work = exchanges_.sweep();
+  return !sweeping_.empty() || dying_work || exchanges_work;
 }
 
 void Home::dead_letter(Queue& queue, Position position, const Message&, DeathReason reason) {
   dead_letters_.add(queue, position, reason);
 }
 
-void Home::forget_stored(Queue& queue, Position position) {
-  store_.settle(queue.id(), position);
-}
+void Home::forget_stored(Queue& queue, Position position) { store_.settle(queue.id(), position); }
 
 Home::Leftovers Home::leftovers() const {
-  return {consumers_.size(), sessions_.size(),         links_.size(),
-          dying_.size(),     units_.size(), dead_letters_.pending()};
+  return {consumers_.size(), sessions_.size(),        links_.size(),       dying_.size(),
+          units_.size(),     dead_letters_.pending(), exchanges_.pending()};
 }
 
 }  // namespace polymq::engine

@@ -10,6 +10,7 @@
 #include "engine/dead_letters.h"
 #include "engine/mail.h"
 #include "engine/queue.h"
+#include "engine/stateful_exchanges.h"
 #include "storage/message_store.h"
 
 namespace polymq::engine {
@@ -25,6 +26,10 @@ class Home final : public QueueHost {
   void queue_added(QueueEntry& entry);
   void queue_removed(QueueEntry& entry);
   void settings_changed(QueueEntry& entry);
+  void binding_added(const Exchange& source, Destination destination) {
+    exchanges_.binding_added(source, destination);
+  }
+  void exchange_removed(const Exchange& exchange) { exchanges_.exchange_removed(exchange); }
 
   // --- mail ---
   void handle(PublishBatch& batch);
@@ -38,11 +43,12 @@ class Home final : public QueueHost {
   void handle(const SetPrefetch& set);
   void handle(ShardIndex from, UnitPart& part);
   void handle(ShardIndex from, const UnitDecision& decision);
-  /// Answers for this shard's dead letters.
-  void handle_dead_letter_answer(const PublishAnswer& answer) { dead_letters_.answered(answer); }
+  /// Answers for this shard's own publishes: dead letters, and what goes on from exchanges.
+  void handle(const PublishAnswer& answer);
 
   // --- the turn ---
-  /// Dispatches what became possible, moves dead letters, hands over batches. True when mail was sent.
+  /// Dispatches what became possible, moves dead letters, hands over batches. True when mail was
+  /// sent.
   bool work();
   void run_timers();
   /// Slices of purges and of dying queues; true while there is more.
@@ -54,7 +60,7 @@ class Home final : public QueueHost {
 
   /// What exists beyond its declared queues; all zero once everything was deleted and let go.
   struct Leftovers {
-    std::size_t consumers, sessions, links, dying_queues, units, dead_letters;
+    std::size_t consumers, sessions, links, dying_queues, units, dead_letters, exchanges;
   };
   Leftovers leftovers() const;
 
@@ -86,9 +92,10 @@ class Home final : public QueueHost {
   struct Awaiting {
     storage::CommitNumber commit;
     ShardIndex to;
-    std::variant<PublishAnswer, UnitDone> answer;
+    BatchAnswer answer;
     std::vector<std::uint64_t> sequences;  // of the batch: all refused if the commit fails
     std::vector<Stored> stored;
+    RelayId relay = 0;  // set: the answer waits for more than the commit
   };
 
   Queue* find_queue(QueueId id);
@@ -108,8 +115,10 @@ class Home final : public QueueHost {
   void end_consumer(Consumer& consumer);
   void settle(const SettleItem& item);
 
-  /// True when the queue refused it.
-  bool push(const PublishItem& item, std::vector<Stored>& stored);
+  /// True when the queue refused it. `awaited`: somebody wants to know what became of it;
+  /// `admitted`: it agreed to a unit and takes it, full or not.
+  bool push(const PublishItem& item, bool awaited, std::vector<Stored>& stored, bool admitted);
+  void push_elsewhere(const PublishItem& item, bool awaited);
   ReplyBody inspect(Queue& queue);
   ReplyBody purge(Queue& queue);
   ReplyBody consume(const QueueRequest& request, Queue& queue, const Consume& what);
@@ -122,6 +131,7 @@ class Home final : public QueueHost {
   /// Tells control of the queues to remove; `reply` goes out itself only when there are none.
   void send_removals(Reply* reply, ShardIndex from);
   void await(Awaiting awaiting, const std::vector<PublishItem>& items);
+  void answer(Awaiting& awaiting);
 
   Mailer& mailer_;
   Topology& topology_;
@@ -129,6 +139,7 @@ class Home final : public QueueHost {
   const Now& now_;
   MemoryMeter& meter_;
   DeadLetters dead_letters_;
+  StatefulExchanges exchanges_;
 
   boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Consumer>> consumers_;
   boost::unordered_flat_map<std::uint64_t, SessionHere> sessions_;
@@ -137,15 +148,14 @@ class Home final : public QueueHost {
   std::uint64_t next_consumer_ = 1;
 
   std::vector<Queue*> dirty_;
-  std::vector<Link*> open_links_;         // with deliveries to hand over
-  std::vector<RemoveQueue> removals_;     // decided, to be told to control
-  std::vector<ConsumerId> granted_;       // tokens to give back if they find nothing
+  std::vector<Link*> open_links_;      // with deliveries to hand over
+  std::vector<RemoveQueue> removals_;  // decided, to be told to control
+  std::vector<ConsumerId> granted_;    // tokens to give back if they find nothing
   std::vector<Queue*> sweeping_;
   std::vector<std::unique_ptr<Queue>> dying_;  // removed, not drained yet
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::deque<Awaiting> awaiting_;
   storage::CommitNumber ended_ = 0;
-  WallMs retry_at_ = kNever;  // of dead letters
 };
 
 }  // namespace polymq::engine

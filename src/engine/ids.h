@@ -28,6 +28,7 @@ struct ShardLocalId {
   static ShardLocalId make(ShardIndex shard, std::uint64_t number) {
     return {number << 16 | shard};
   }
+  std::uint64_t number() const { return value >> 16; }
   ShardIndex shard() const { return static_cast<ShardIndex>(value & 0xffff); }
   explicit operator bool() const { return value != 0; }
   auto operator<=>(const ShardLocalId&) const = default;
@@ -36,8 +37,13 @@ struct ShardLocalId {
 
 /// A connection, as the engine knows it.
 using ClientId = detail::ShardLocalId<struct ClientTag>;
-/// A channel incarnation (or what corresponds to it in another dialect); lives on its client's shard.
+/// A channel incarnation (or what corresponds to it in another dialect); lives on its client's
+/// shard.
 using SessionId = detail::ShardLocalId<struct SessionTag>;
+/// The numbers of publishers that are no sessions, one of each on every shard; sessions come after.
+inline constexpr std::uint64_t kDeadLetterPublisher = 0;
+inline constexpr std::uint64_t kExchangePublisher = 1;
+inline constexpr std::uint64_t kFirstSession = 2;
 /// A consumer of a queue, named by the queue's home shard.
 using ConsumerId = detail::ShardLocalId<struct ConsumerTag>;
 

@@ -5,6 +5,12 @@
 
 namespace polymq::engine {
 
+void note_targets(Message& message, std::span<Target* const> targets) {
+  if (targets.size() < 2 || targets.back()->exchange == nullptr) return;
+  std::vector<std::uint64_t>& passed = message.make_extension().passed;
+  for (const Target* target : targets) passed.push_back(target->id);
+}
+
 Publisher::Open& Publisher::open_for(ShardIndex home) {
   for (Open& open : open_) {
     if (open.home == home) return open;
@@ -13,27 +19,28 @@ Publisher::Open& Publisher::open_for(ShardIndex home) {
   return open_.back();
 }
 
-// Gives the message to its queues: the first home gets the message itself, others a copy of their
+// Gives the message to its targets: the first home gets the message itself, others a copy of their
 // own. Returns how many homes there are.
-std::uint16_t Publisher::spread(Message* message, std::span<QueueEntry* const> queues,
+std::uint16_t Publisher::spread(Message* message, std::span<Target* const> targets,
                                 std::uint64_t sequence) {
-  if (queues.size() == 1) {
-    Open& open = open_for(queues[0]->home);
-    open.batch.items.push_back({queues[0]->id, message, sequence});
+  if (targets.size() == 1) {
+    Open& open = open_for(targets[0]->home);
+    open.batch.items.push_back({targets[0]->id, message, sequence});
     if (sequence != 0) owe(open, sequence);
     return 1;
   }
+  note_targets(*message, targets);
   std::uint16_t homes = 0;
-  const ShardIndex first_home = queues[0]->home;
+  const ShardIndex first_home = targets[0]->home;
   for (ShardIndex home = 0; home < mailer_.shard_count(); ++home) {
-    const auto here = [&](const QueueEntry* entry) { return entry->home == home; };
-    const auto count = std::count_if(queues.begin(), queues.end(), here);
+    const auto here = [&](const Target* target) { return target->home == home; };
+    const auto count = std::count_if(targets.begin(), targets.end(), here);
     if (count == 0) continue;
     Message* own = home == first_home ? message : message->clone(meter_);
     own->set_references(static_cast<std::uint32_t>(count));
     Open& open = open_for(home);
-    for (const QueueEntry* entry : queues) {
-      if (here(entry)) open.batch.items.push_back({entry->id, own, sequence});
+    for (const Target* target : targets) {
+      if (here(target)) open.batch.items.push_back({target->id, own, sequence});
     }
     if (sequence != 0) owe(open, sequence);
     ++homes;
@@ -49,23 +56,23 @@ void Publisher::owe(Open& open, std::uint64_t sequence) {
   }
 }
 
-void Publisher::publish(Message* message, std::span<QueueEntry* const> queues) {
-  if (queues.empty()) {
+void Publisher::publish(Message* message, std::span<Target* const> targets) {
+  if (targets.empty()) {
     message->release(meter_);
     return;
   }
-  spread(message, queues, 0);
+  spread(message, targets, 0);
 }
 
-std::uint64_t Publisher::publish_tracked(Message* message, std::span<QueueEntry* const> queues) {
+std::uint64_t Publisher::publish_tracked(Message* message, std::span<Target* const> targets) {
   const std::uint64_t sequence = pending_.end();
-  if (queues.empty()) {
+  if (targets.empty()) {
     message->release(meter_);
     pending_.push({});
     settle(sequence);
     return sequence;
   }
-  pending_.push({spread(message, queues, sequence), false});
+  pending_.push({spread(message, targets, sequence), false});
   return sequence;
 }
 

@@ -10,17 +10,22 @@
 
 namespace polymq::engine {
 
-/// Shard: its session's. Used by channels (publisher confirms) and by the dead letter mover.
+/// Notes in a message what it reaches, where that matters: with an exchange among several targets.
+void note_targets(Message& message, std::span<Target* const> targets);
+
+/// Shard: its session's. Used by channels (publisher confirms), the dead letter mover and exchanges
+/// with state.
 class Publisher {
  public:
   Publisher(SessionId id, Mailer& mailer, MemoryMeter& meter)
       : id_(id), mailer_(mailer), meter_(meter) {}
 
+  /// `targets`: as routing gives them, exchanges last.
   /// Publishes without wanting to know what became of it.
-  void publish(Message* message, std::span<QueueEntry* const> queues);
+  void publish(Message* message, std::span<Target* const> targets);
   /// Publishes under the next sequence number (from 1), which settled() will name once all of
-  /// `queues` have answered; at once when there are none (the message is freed then).
-  std::uint64_t publish_tracked(Message* message, std::span<QueueEntry* const> queues);
+  /// `targets` have answered; at once when there are none (the message is freed then).
+  std::uint64_t publish_tracked(Message* message, std::span<Target* const> targets);
   /// Hands over what publish() collected. Before any wait, and at the end of a read.
   void flush();
 
@@ -52,8 +57,7 @@ class Publisher {
     std::vector<Range> tracked;  // the sequences whose answers this batch owes
   };
   Open& open_for(ShardIndex home);
-  std::uint16_t spread(Message* message, std::span<QueueEntry* const> queues,
-                       std::uint64_t sequence);
+  std::uint16_t spread(Message* message, std::span<Target* const> targets, std::uint64_t sequence);
   void owe(Open& open, std::uint64_t sequence);
   void settle(std::uint64_t sequence);
 

@@ -1,5 +1,5 @@
-// The engine as a dialect sees it: clients (connections) and their sessions (channels), on the shard
-// where the connection lives.
+// The engine as a dialect sees it: clients (connections) and their sessions (channels), on the
+// shard where the connection lives.
 #pragma once
 
 #include <cstdint>
@@ -136,8 +136,10 @@ class Session {
   void purge_queue(std::string name, Completion<std::uint64_t> done);
 
   // --- messages ---
-  /// The queues `message` reaches from `exchange`; valid until the next call into the engine.
-  std::span<QueueEntry* const> route(Exchange& exchange, const Message& message);
+  /// What `message` reaches from `exchange`; valid until the next call into the engine.
+  std::span<Target* const> route(Exchange& exchange, const Message& message);
+  /// Given that answer: is there no queue for it? (For a mandatory message.)
+  bool unroutable(Exchange& exchange, const Message& message, std::span<Target* const> targets);
   /// `handle`: the caller's name for the consumer. Deliveries start after `done`.
   void consume(std::string queue, std::uint32_t handle, ConsumerOptions options,
                Completion<ConsumerId> done);
@@ -158,7 +160,7 @@ class Session {
   /// refused, and then nothing was done.
   struct TransactionPublish {
     Message* message;
-    std::vector<std::pair<ShardIndex, QueueId>> queues;
+    std::vector<std::pair<ShardIndex, std::uint64_t>> targets;  // with their homes
   };
   void commit(std::vector<TransactionPublish> publishes, std::vector<SettleItem> settles,
               std::function<void(bool)> done);
@@ -181,7 +183,8 @@ class Session {
   friend class Shard;
   using ReplyHandler = std::function<void(ReplyBody&)>;
 
-  /// Finds the queue and asks its home; `missing` is called when it is not there or no longer there.
+  /// Finds the queue and asks its home; `missing` is called when it is not there or no longer
+  /// there.
   void ask_queue(const std::string& name, decltype(QueueRequest::what) what, ReplyHandler done,
                  std::function<void(QueueId gone)> missing);
   void ask_control(decltype(ControlRequest::what) what, ReplyHandler done);

@@ -123,14 +123,14 @@ class Shard final : public Mailer, private TopologyObserver {
   Topology topology_;
   Home home_;
   std::unique_ptr<Control> control_;
-  std::uint64_t round_ = 0;                 // of the replica
-  std::deque<Mail> own_mail_;               // to ourselves
+  std::uint64_t round_ = 0;                   // of the replica
+  std::deque<Mail> own_mail_;                 // to ourselves
   std::vector<std::deque<Envelope>> parked_;  // by sender: ahead of our replica
   boost::unordered_flat_map<std::uint64_t, Client*> clients_;
   boost::unordered_flat_map<std::uint64_t, Session*> sessions_;
   boost::unordered_flat_map<RequestId, Pending> pending_;
   boost::unordered_flat_map<UnitId, Unit> units_;
-  std::uint64_t next_id_ = 1;
+  std::uint64_t next_id_ = kFirstSession;
   std::uint64_t random_;
   bool alarm_ = false;
   std::int64_t reported_bytes_ = 0;

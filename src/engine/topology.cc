@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "engine/exchange/delay.h"
 #include "engine/queue.h"
 
 namespace polymq::engine {
@@ -95,6 +96,11 @@ void Topology::operator()(const ExchangeAdded& delta) {
   assert(made.has_value() && "control checks the type and its arguments");
   exchange->matcher = std::move(*made);
   exchange->stateful = stateful_kind(delta.type);
+  exchange->deduplication = *deduplication_of(delta.type, delta.arguments);
+  if (exchange->stateful != StatefulKind::kNone || exchange->deduplication) {
+    exchange->inlet = std::make_unique<Target>(
+        Target{.id = delta.id, .home = delta.home, .exchange = exchange.get()});
+  }
   apply_policies(*exchange);
   exchanges_[delta.id] = exchange.get();
   // Someone may have named it as alternate before it existed.
@@ -224,10 +230,8 @@ void Topology::bindings_gone(Exchange& source) {
 
 void Topology::apply_policies(QueueEntry& entry) {
   const PolicySet* policies = entry.vhost->policies.get();
-  entry.effective =
-      policies == nullptr
-          ? entry.declared
-          : shared(policies->effective(entry.name, *entry.declared));
+  entry.effective = policies == nullptr ? entry.declared
+                                        : shared(policies->effective(entry.name, *entry.declared));
 }
 
 void Topology::apply_policies(Exchange& exchange) {
@@ -253,9 +257,9 @@ void Topology::forget_routes(Exchange& exchange) {
   }
 }
 
-std::span<QueueEntry* const> Topology::route(Exchange& exchange, std::string_view key,
-                                             std::span<const std::string> more_keys,
-                                             const MessageView& message, std::uint64_t random) {
+std::span<Target* const> Topology::route(Exchange& exchange, std::string_view key,
+                                         std::span<const std::string> more_keys,
+                                         const MessageView& message, std::uint64_t random) {
   ++route_mark_;
   if (exchange.is_default()) {
     reached_.clear();
@@ -270,7 +274,7 @@ std::span<QueueEntry* const> Topology::route(Exchange& exchange, std::string_vie
     if (known != exchange.routes.end()) return known->second;
   }
   bool cacheable = more_keys.empty();
-  walk(exchange, key, more_keys, message, random, cacheable);
+  walk(exchange, key, more_keys, message, random, Walk::kRoute, cacheable);
   if (cacheable) {
     if (exchange.routes.size() >= kMostCachedRoutes) exchange.routes.clear();
     exchange.routes.emplace(key, reached_);
@@ -278,12 +282,59 @@ std::span<QueueEntry* const> Topology::route(Exchange& exchange, std::string_vie
   return reached_;
 }
 
+std::span<Target* const> Topology::route_onward(Exchange& exchange, std::string_view key,
+                                                std::span<const std::string> more_keys,
+                                                const MessageView& message, std::uint64_t random,
+                                                std::span<const std::uint64_t> passed) {
+  ++route_mark_;
+  for (const std::uint64_t id : passed) {
+    if (QueueEntry* entry = queue(QueueId{id})) {
+      entry->route_mark = route_mark_;
+    } else if (const Exchange* other = this->exchange(ExchangeId{id}); other && other->inlet) {
+      other->inlet->route_mark = route_mark_;
+    }
+  }
+  exchange.inlet->route_mark = route_mark_;
+  bool cacheable = false;
+  walk(exchange, key, more_keys, message, random, Walk::kOnward, cacheable);
+  return reached_;
+}
+
+bool Topology::leads_to_queue(Exchange& exchange, std::string_view key,
+                              std::span<const std::string> more_keys, const MessageView& message,
+                              std::uint64_t random) {
+  ++route_mark_;
+  bool cacheable = false;
+  std::vector<Target*> kept = std::exchange(reached_, {});  // an answer may still be in use
+  walk(exchange, key, more_keys, message, random, Walk::kProbe, cacheable);
+  const bool leads = !reached_.empty();
+  reached_ = std::move(kept);
+  return leads;
+}
+
+bool Topology::stops(const Exchange& exchange, bool first, Walk how, const MessageView& message,
+                     bool& cacheable) const {
+  if (exchange.inlet == nullptr || (first && how == Walk::kOnward)) return false;
+  if (how != Walk::kProbe &&
+      (exchange.deduplication || exchange.stateful != StatefulKind::kDelayed)) {
+    return true;
+  }
+  // A message without a delay has no business at a delayed exchange's home.
+  cacheable = false;
+  return exchange.stateful == StatefulKind::kDelayed && delay_ms(message) > 0;
+}
+
 void Topology::walk(Exchange& start, std::string_view key, std::span<const std::string> more_keys,
-                    const MessageView& message, std::uint64_t random, bool& cacheable) {
+                    const MessageView& message, std::uint64_t random, Walk how, bool& cacheable) {
   reached_.clear();
+  inlets_.clear();
   to_visit_.assign(1, &start);
   for (std::size_t i = 0; i < to_visit_.size(); ++i) {
     Exchange& exchange = *to_visit_[i];
+    if (stops(exchange, i == 0, how, message, cacheable)) {
+      reach(*exchange.inlet);
+      continue;
+    }
     matched_.clear();
     if (exchange.is_default()) {  // as the target of an alternate exchange
       if (QueueEntry* entry = queue(*exchange.vhost, key)) reach(*entry);
@@ -308,14 +359,15 @@ void Topology::walk(Exchange& start, std::string_view key, std::span<const std::
       }
     }
   }
+  reached_.insert(reached_.end(), inlets_.begin(), inlets_.end());
 }
 
 void Topology::visit(Exchange& exchange) { add_once(to_visit_, &exchange); }
 
-void Topology::reach(QueueEntry& entry) {
-  if (entry.route_mark == route_mark_) return;
-  entry.route_mark = route_mark_;
-  reached_.push_back(&entry);
+void Topology::reach(Target& target) {
+  if (target.route_mark == route_mark_) return;
+  target.route_mark = route_mark_;
+  (target.exchange == nullptr ? reached_ : inlets_).push_back(&target);
 }
 
 }  // namespace polymq::engine

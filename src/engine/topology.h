@@ -1,5 +1,5 @@
-// What is declared: vhosts, exchanges, bindings, queues and their places. Every shard has a replica,
-// changed only by numbered deltas, and routes from it.
+// What is declared: vhosts, exchanges, bindings, queues and their places. Every shard has a
+// replica, changed only by numbered deltas, and routes from it.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/string_map.h"
+#include "engine/deduplication_window.h"
 #include "engine/exchange/matcher.h"
 #include "engine/exchange/types.h"
 #include "engine/ids.h"
@@ -23,9 +24,11 @@ namespace polymq::engine {
 
 class Queue;
 struct Exchange;
+struct QueueEntry;
 struct Vhost;
 
-/// Identity within a source: all fields. `arguments` are sorted by name, so that order tells nothing.
+/// Identity within a source: all fields. `arguments` are sorted by name, so that order tells
+/// nothing.
 struct BindingKey {
   Destination destination;
   std::string key;
@@ -33,12 +36,22 @@ struct BindingKey {
   bool operator==(const BindingKey&) const = default;
 };
 
+/// Where routing hands a message over: a queue, or an exchange whose state lives on one shard,
+/// where routing goes on.
+struct Target {
+  std::uint64_t id = 0;  // the queue's or the exchange's: they share one sequence
+  ShardIndex home = 0;
+  Exchange* exchange = nullptr;  // null: it is a queue
+  std::uint64_t route_mark = 0;  // the last routing that reached it
+
+  /// Null for an exchange.
+  QueueEntry* queue();
+};
+
 /// A queue as every shard knows it.
-struct QueueEntry {
-  QueueId id = 0;
+struct QueueEntry : Target {
   Vhost* vhost = nullptr;
   std::string name;
-  ShardIndex home = 0;
   bool durable = false;
   bool auto_delete = false;
   ClientId owner;  // the connection that an exclusive queue belongs to, else none
@@ -47,11 +60,14 @@ struct QueueEntry {
   std::shared_ptr<const QueueSettings> effective;  // with policies
   std::vector<Exchange*> sources;                  // exchanges with a binding to it, each once
   std::unique_ptr<Queue> local;                    // the queue itself, on its home shard only
-  std::uint64_t route_mark = 0;                    // the last routing that reached it
 
   bool exclusive() const { return static_cast<bool>(owner); }
   ~QueueEntry();
 };
+
+inline QueueEntry* Target::queue() {
+  return exchange == nullptr ? static_cast<QueueEntry*>(this) : nullptr;
+}
 
 struct Exchange {
   ExchangeId id = 0;
@@ -64,6 +80,9 @@ struct Exchange {
   Fields arguments;
   std::string alternate;  // effective name: argument, else policy; empty = none
   StatefulKind stateful = StatefulKind::kNone;
+  std::optional<DeduplicationLimits> deduplication;
+  /// How messages get to its home; only if it has state of any kind.
+  std::unique_ptr<Target> inlet;
   std::unique_ptr<Matcher> matcher;
   /// Destination id, then key, then the arguments of each of the (mostly one) bindings.
   boost::unordered_flat_map<std::uint64_t, StringMap<std::vector<Fields>>> bindings;
@@ -72,7 +91,7 @@ struct Exchange {
   bool is_default() const { return name.empty(); }
 
   /// Answers by routing key, kept while nothing that they depend on changes.
-  StringMap<std::vector<QueueEntry*>> routes;
+  StringMap<std::vector<Target*>> routes;
   /// Counted where messages are published (a replica counts its own shard's).
   std::uint64_t published_in = 0;
   std::uint64_t published_out = 0;
@@ -111,6 +130,7 @@ struct ExchangeAdded {
   bool auto_delete;
   bool internal;
   Fields arguments;
+  ShardIndex home = 0;  // of its state, if it has any
 };
 struct ExchangeRemoved {
   ExchangeId id;
@@ -179,12 +199,24 @@ class Topology {
   std::vector<ExchangeId> take_unused_exchanges() { return std::move(unused_exchanges_); }
   bool has_binding(const Exchange& source, const BindingKey& binding) const;
 
-  /// The queues that a message published to `exchange` reaches, each once, through exchange-to-
-  /// exchange bindings and alternate exchanges. `more_keys`: CC and BCC. The answer is valid until
-  /// the next call of route() or apply(). `random`: fresh entropy.
-  std::span<QueueEntry* const> route(Exchange& exchange, std::string_view key,
-                                     std::span<const std::string> more_keys,
-                                     const MessageView& message, std::uint64_t random);
+  /// What a message published to `exchange` reaches, each once, through exchange-to-exchange
+  /// bindings and alternate exchanges: queues first, then exchanges that have to do with the
+  /// message at their home before it goes on. `more_keys`: CC and BCC. The answer is valid until
+  /// the next call of a route function or apply(). `random`: fresh entropy.
+  std::span<Target* const> route(Exchange& exchange, std::string_view key,
+                                 std::span<const std::string> more_keys, const MessageView& message,
+                                 std::uint64_t random);
+  /// What a message reaches from `exchange` once that has done with it, at its home, but for what
+  /// it reached on its way there (`passed`: the ids of targets).
+  std::span<Target* const> route_onward(Exchange& exchange, std::string_view key,
+                                        std::span<const std::string> more_keys,
+                                        const MessageView& message, std::uint64_t random,
+                                        std::span<const std::uint64_t> passed);
+  /// Would a message reach a queue if no exchange dropped it? One that is held counts as routed.
+  /// The last answer of route() stays valid.
+  bool leads_to_queue(Exchange& exchange, std::string_view key,
+                      std::span<const std::string> more_keys, const MessageView& message,
+                      std::uint64_t random);
 
   const StringMap<std::unique_ptr<Vhost>>& vhosts() const { return vhosts_; }
   std::size_t queue_count() const { return queues_.size(); }
@@ -208,10 +240,17 @@ class Topology {
   void apply_policies(Exchange& exchange);
   /// Forgets cached routes of `exchange` and of all from which messages can reach it.
   void forget_routes(Exchange& exchange);
+  enum class Walk : std::uint8_t {
+    kRoute,   // stops at exchanges with state
+    kOnward,  // the same, but not at the first
+    kProbe,   // stops only where messages are held
+  };
+  bool stops(const Exchange& exchange, bool first, Walk how, const MessageView& message,
+             bool& cacheable) const;
   void walk(Exchange& start, std::string_view key, std::span<const std::string> more_keys,
-            const MessageView& message, std::uint64_t random, bool& cacheable);
+            const MessageView& message, std::uint64_t random, Walk how, bool& cacheable);
   void visit(Exchange& exchange);
-  void reach(QueueEntry& entry);
+  void reach(Target& target);
 
   TopologyObserver& observer_;
   std::uint64_t version_ = 0;
@@ -225,7 +264,8 @@ class Topology {
   // Scratch of route(): kept to save allocations.
   std::uint64_t route_mark_ = 0;
   std::vector<Exchange*> to_visit_;
-  std::vector<QueueEntry*> reached_;
+  std::vector<Target*> reached_;
+  std::vector<Target*> inlets_;
   std::vector<Destination> matched_;
 };
 

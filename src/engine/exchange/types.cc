@@ -11,6 +11,7 @@
 #include "engine/exchange/modulus_hash.h"
 #include "engine/exchange/random.h"
 #include "engine/exchange/topic.h"
+#include "engine/queue_arguments.h"
 #include "engine/term_text.h"
 
 namespace polymq::engine {
@@ -22,6 +23,10 @@ constexpr std::size_t kDefaultHistoryLength = 20;
 constexpr std::string_view kHistoryLength = "x-recent-history-length";
 constexpr std::string_view kDelayedType = "x-delayed-type";
 constexpr std::string_view kDelayed = "x-delayed-message";
+constexpr std::string_view kDeduplication = "x-message-deduplication";
+constexpr std::string_view kCacheSize = "x-cache-size";
+constexpr std::string_view kCacheTtl = "x-cache-ttl";
+constexpr std::int64_t kLongestCacheTtlMs = 315'360'000'000;  // ten years
 
 template <class Type>
 Made make(const Fields&) {
@@ -35,11 +40,15 @@ Made make_consistent_hash(const Fields& arguments) {
       });
 }
 
+tl::unexpected<Error> invalid(std::string_view name, const Value& value, std::string_view want) {
+  return fail("Invalid argument " + term_text(value) + ", '" + std::string(name) + "' must be " +
+              std::string(want));
+}
+
 Made make_recent_history(const Fields& arguments) {
   if (const Value* length = find(arguments, kHistoryLength)) {
     if (length->as_integer() == nullptr || *length->as_integer() <= 0) {
-      return fail("Invalid argument " + term_text(*length) + ", '" + std::string(kHistoryLength) +
-                  "' must be a positive integer");
+      return invalid(kHistoryLength, *length, "a positive integer");
     }
   }
   return std::make_unique<FanoutMatcher>();
@@ -69,6 +78,8 @@ constexpr std::array kTypes{
                  StatefulKind::kDelayed, make_delayed},
     ExchangeType{"x-local-random", "To a random queue of this node", StatefulKind::kNone,
                  make<LocalRandomMatcher>},
+    ExchangeType{kDeduplication, "To everything bound, each message once",
+                 StatefulKind::kDeduplicating, make<FanoutMatcher>},
     ExchangeType{"x-modulus-hash", "To one, by a hash of the routing key", StatefulKind::kNone,
                  make<ModulusHashMatcher>},
     ExchangeType{"x-random", "To one at random", StatefulKind::kNone, make<RandomMatcher>},
@@ -97,6 +108,31 @@ Made make_matcher(std::string_view type, const Fields& arguments) {
   const ExchangeType* found = find_type(type);
   if (found == nullptr) return fail("unknown exchange type '" + std::string(type) + "'");
   return found->make(arguments);
+}
+
+Result<std::optional<DeduplicationLimits>> deduplication_of(std::string_view type,
+                                                            const Fields& arguments) {
+  if (type != kDeduplication) {
+    const Value* wanted = find(arguments, kDeduplication);
+    if (wanted == nullptr) return std::nullopt;
+    if (wanted->as_bool() == nullptr) return invalid(kDeduplication, *wanted, "true or false");
+    if (!*wanted->as_bool()) return std::nullopt;
+  }
+  DeduplicationLimits limits{QueueSettings::kDefaultDeduplicationEntries, std::nullopt};
+  if (const Value* size = find(arguments, kCacheSize)) {
+    if (size->as_integer() == nullptr || *size->as_integer() <= 0) {
+      return invalid(kCacheSize, *size, "a positive integer");
+    }
+    limits.entries = static_cast<std::size_t>(*size->as_integer());
+  }
+  if (const Value* ttl = find(arguments, kCacheTtl)) {
+    if (ttl->as_integer() == nullptr || *ttl->as_integer() <= 0 ||
+        *ttl->as_integer() > kLongestCacheTtlMs) {
+      return invalid(kCacheTtl, *ttl, "a positive number of milliseconds, at most ten years");
+    }
+    limits.ttl_ms = *ttl->as_integer();
+  }
+  return limits;
 }
 
 std::size_t recent_history_length(const Fields& arguments) {

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "base/result.h"
+#include "engine/deduplication_window.h"
 #include "engine/exchange/matcher.h"
 #include "engine/fields.h"
 
@@ -17,6 +19,7 @@ enum class StatefulKind : std::uint8_t {
   kNone,
   kRecentHistory,  // x-recent-history: keeps the last messages for queues bound later
   kDelayed,        // x-delayed-message: holds messages, then routes like its inner type
+  kDeduplicating,  // x-message-deduplication; any other type may do so too, by argument
 };
 
 struct ExchangeType {
@@ -41,6 +44,12 @@ StatefulKind stateful_kind(std::string_view type);
 /// arguments. x-recent-history matches like fanout, x-delayed-message like the type its
 /// x-delayed-type names.
 Result<std::unique_ptr<Matcher>> make_matcher(std::string_view type, const Fields& arguments);
+
+/// What an exchange remembers of the messages it has seen: nullopt unless its type is
+/// x-message-deduplication or its argument of that name is true; then x-cache-size entries for
+/// x-cache-ttl ms. The error's text is the explanation for the client.
+Result<std::optional<DeduplicationLimits>> deduplication_of(std::string_view type,
+                                                            const Fields& arguments);
 
 /// How many messages an x-recent-history exchange keeps; `arguments` passed make_matcher().
 std::size_t recent_history_length(const Fields& arguments);

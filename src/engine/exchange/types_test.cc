@@ -32,6 +32,7 @@ TEST(ExchangeTypes, OnlyWrappersHaveState) {
   EXPECT_EQ(stateful_kind("topic"), StatefulKind::kNone);
   EXPECT_EQ(stateful_kind("x-recent-history"), StatefulKind::kRecentHistory);
   EXPECT_EQ(stateful_kind("x-delayed-message"), StatefulKind::kDelayed);
+  EXPECT_EQ(stateful_kind("x-message-deduplication"), StatefulKind::kDeduplicating);
   EXPECT_EQ(stateful_kind("foo"), StatefulKind::kNone);
 }
 
@@ -77,6 +78,38 @@ TEST(ExchangeTypes, RecentHistoryKeepsTwentyUnlessToldAPositiveNumber) {
             "Invalid argument 0, 'x-recent-history-length' must be a positive integer");
   EXPECT_EQ(refusal("x-recent-history", {{"x-recent-history-length", Value::string("5")}}),
             "Invalid argument <<\"5\">>, 'x-recent-history-length' must be a positive integer");
+}
+
+std::string deduplication_refusal(const Fields& arguments) {
+  Fields all{{"x-message-deduplication", Value::boolean(true)}};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  const auto limits = deduplication_of("direct", all);
+  return limits ? "" : limits.error().text;
+}
+
+TEST(ExchangeTypes, AnyExchangeDeduplicatesWhenItsArgumentSaysSo) {
+  EXPECT_FALSE(deduplication_of("direct", {})->has_value());
+  EXPECT_FALSE(deduplication_of("direct", {{"x-message-deduplication", Value::boolean(false)}})
+                   ->has_value());
+  EXPECT_FALSE(deduplication_of("direct", {{"x-cache-size", Value::string("?")}})->has_value());
+  EXPECT_TRUE(deduplication_of("x-message-deduplication", {})->has_value());
+
+  const auto limits =
+      *deduplication_of("topic", {{"x-message-deduplication", Value::boolean(true)},
+                                  {"x-cache-size", Value::integer(7)},
+                                  {"x-cache-ttl", Value::integer(1000, FieldType::kInt16)}});
+  ASSERT_TRUE(limits.has_value());
+  EXPECT_EQ(limits->entries, 7u);
+  EXPECT_EQ(limits->ttl_ms, 1000);
+}
+
+TEST(ExchangeTypes, DeduplicationArgumentsAreChecked) {
+  EXPECT_EQ(deduplication_refusal({{"x-cache-size", Value::integer(-1)}}),
+            "Invalid argument -1, 'x-cache-size' must be a positive integer");
+  EXPECT_NE(deduplication_refusal({{"x-cache-ttl", Value::integer(0)}}), "");
+  EXPECT_NE(deduplication_refusal({{"x-cache-ttl", Value::integer(INT64_MAX)}}), "");
+  EXPECT_NE(deduplication_refusal({{"x-cache-ttl", Value::string("1s")}}), "");
+  EXPECT_FALSE(deduplication_of("direct", {{"x-message-deduplication", Value::integer(1)}}));
 }
 
 }  // namespace

@@ -1,0 +1,236 @@
+// Publishing onward from exchanges with state, histories for new bindings, and answers that wait.
+#include "engine/stateful_exchanges.h"
+
+#include <algorithm>
+
+namespace polymq::engine {
+namespace {
+
+/// A delay may have up to 64 bits; no clock needs to know that.
+constexpr std::int64_t kFarthestTimerMs = 24 * 3600 * 1000;
+
+std::span<const std::string> more_keys(const Message& message) {
+  const MessageExtension* extension = message.extension();
+  return extension == nullptr ? std::span<const std::string>() : extension->more_keys;
+}
+
+}  // namespace
+
+StatefulExchanges::StatefulExchanges(Mailer& mailer, Topology& topology, MemoryMeter& meter,
+                                     const Now& now)
+    : topology_(topology),
+      mailer_(mailer),
+      meter_(meter),
+      now_(now),
+      publisher_(SessionId::make(mailer.self(), kExchangePublisher), mailer, meter),
+      random_(mailer.self()) {}
+
+StatefulExchanges::~StatefulExchanges() {
+  for (auto& [id, state] : states_) state->clear(SIZE_MAX, meter_);
+  for (auto& state : dying_) state->clear(SIZE_MAX, meter_);
+}
+
+std::uint64_t StatefulExchanges::random() {
+  random_ = random_ * 6364136223846793005u + 1442695040888963407u;
+  return random_ >> 16;
+}
+
+ExchangeState* StatefulExchanges::find_state(ExchangeId exchange) {
+  const auto it = states_.find(exchange);
+  return it == states_.end() ? nullptr : it->second.get();
+}
+
+ExchangeState& StatefulExchanges::state_of(const Exchange& exchange) {
+  std::unique_ptr<ExchangeState>& state = states_[exchange.id];
+  if (!state) {
+    state = std::make_unique<ExchangeState>(exchange.stateful, exchange.arguments,
+                                            exchange.deduplication);
+  }
+  return *state;
+}
+
+void StatefulExchanges::exchange_removed(const Exchange& exchange) {
+  const auto it = states_.find(exchange.id);
+  if (it == states_.end()) return;
+  dying_.push_back(std::move(it->second));
+  states_.erase(it);
+}
+
+// --- publishes ----------------------------------------------------------------------------------
+void StatefulExchanges::publish(Exchange& exchange, Message* message, std::uint64_t sequence,
+                                bool awaited) {
+  replay();  // bindings that are older than the message
+  ExchangeState& state = state_of(exchange);
+  const std::optional<DeduplicationKey> key = state.deduplication_key(*message);
+  if (key && state.seen(*key, *message, now_.wall)) {
+    message->release(meter_);
+    return;
+  }
+  if (state.hold(*message, now_.wall, meter_)) {
+    arm(exchange.id, state);
+    message->release(meter_);
+    return;
+  }
+  state.record(*message, meter_);
+  find_targets(exchange, *message, Cycles::kCut);
+  const Onward onward{0, sequence, exchange.id, key};
+  pass_on(exchange, message, awaited ? &onward : nullptr);
+}
+
+void StatefulExchanges::find_targets(Exchange& exchange, const Message& message, Cycles cycles) {
+  const MessageExtension* extension = message.extension();
+  const auto passed = extension == nullptr ? std::span<const std::uint64_t>() : extension->passed;
+  targets_.clear();
+  for (Target* target : topology_.route_onward(exchange, message.routing_key(), more_keys(message),
+                                               MessageHeaders(message), random(), passed)) {
+    const QueueEntry* queue = target->queue();
+    const bool closes = queue != nullptr && extension != nullptr && cycles == Cycles::kCut &&
+                        closes_cycle(extension->deaths, queue->name);
+    if (!closes) targets_.push_back(target);
+  }
+}
+
+void StatefulExchanges::pass_on(Exchange& exchange, Message* message, const Onward* onward) {
+  exchange.published_out += targets_.size();
+  if (targets_.empty()) {
+    message->release(meter_);
+    return;
+  }
+  Message* own = message;
+  if (message->references() != 1) {  // a queue here has it, too
+    own = message->clone(meter_);
+    message->release(meter_);
+  }
+  if (targets_.back()->exchange != nullptr) {
+    own->make_extension().passed.push_back(exchange.id);
+  }
+  if (onward == nullptr) return publisher_.publish(own, targets_);
+  if (open_relay_ == 0) open_relay_ = ++last_relay_;
+  ++relays_[open_relay_].owed;
+  onward_.push({open_relay_, onward->sequence, onward->exchange, onward->key});
+  publisher_.publish_tracked(own, targets_);
+}
+
+// --- answers ------------------------------------------------------------------------------------
+void StatefulExchanges::answer(RelayId relay, ShardIndex to, BatchAnswer answer) {
+  Relay& waiting = relays_.find(relay)->second;
+  waiting.to = to;
+  waiting.answer = std::move(answer);
+  finish(relay);
+}
+
+void StatefulExchanges::answered(const PublishAnswer& answer) {
+  publisher_.answered(answer);
+  for (const Publisher::Settled& settled : std::exchange(publisher_.settled(), {})) {
+    settle(settled);
+  }
+}
+
+void StatefulExchanges::settle(const Publisher::Settled& settled) {
+  const Onward onward = *onward_.find(settled.sequence);
+  onward_.erase(settled.sequence);
+  Relay& relay = relays_.find(onward.relay)->second;
+  --relay.owed;
+  if (settled.rejected) {
+    relay.rejected.push_back(onward.sequence);
+    ExchangeState* state = find_state(onward.exchange);
+    if (onward.key && state != nullptr) state->forget(*onward.key);
+  }
+  finish(onward.relay);
+}
+
+void StatefulExchanges::finish(RelayId id) {
+  const auto it = relays_.find(id);
+  if (it->second.owed != 0 || !it->second.answer) return;
+  Relay relay = std::move(it->second);
+  relays_.erase(it);
+  if (auto* publish = std::get_if<PublishAnswer>(&*relay.answer)) {
+    publish->rejected.insert(publish->rejected.end(), relay.rejected.begin(), relay.rejected.end());
+  } else {
+    UnitDone& unit = std::get<UnitDone>(*relay.answer);
+    unit.ok = unit.ok && relay.rejected.empty();
+  }
+  std::visit([&](auto& answer) { mailer_.send(relay.to, std::move(answer)); }, *relay.answer);
+}
+
+// --- histories ----------------------------------------------------------------------------------
+// The binding is not known everywhere yet: its messages follow when it is, at work() or before the
+// next publish, whichever is first.
+void StatefulExchanges::binding_added(const Exchange& source, Destination destination) {
+  if (find_state(source.id) != nullptr) replays_.push_back({source.id, destination});
+}
+
+void StatefulExchanges::replay() {
+  for (const Replay& replay : std::exchange(replays_, {})) {
+    const Exchange* source = topology_.exchange(replay.source);
+    const ExchangeState* state = find_state(replay.source);
+    if (source == nullptr || state == nullptr) continue;
+    for (const Message* message : state->history()) {
+      this->replay(*source, replay.destination, *message);
+    }
+  }
+}
+
+void StatefulExchanges::replay(const Exchange& source, Destination destination,
+                               const Message& message) {
+  targets_.clear();
+  if (!destination.is_exchange) {
+    if (QueueEntry* entry = topology_.queue(QueueId{destination.id})) targets_.push_back(entry);
+  } else if (Exchange* next = topology_.exchange(ExchangeId{destination.id})) {
+    for (Target* target : topology_.route(*next, message.routing_key(), more_keys(message),
+                                          MessageHeaders(message), random())) {
+      if (target->exchange != &source) targets_.push_back(target);
+    }
+  }
+  Message* copy = message.clone(meter_);
+  if (!targets_.empty() && targets_.back()->exchange != nullptr) {
+    copy->make_extension().passed.push_back(source.id);
+  }
+  publisher_.publish(copy, targets_);
+}
+
+// --- the turn -----------------------------------------------------------------------------------
+void StatefulExchanges::work() {
+  replay();
+  publisher_.flush();
+}
+
+void StatefulExchanges::arm(ExchangeId exchange, ExchangeState& state) {
+  if (state.next_due() == kNever) return;
+  const WallMs due = std::min(state.next_due(), now_.wall + kFarthestTimerMs);
+  if (due >= state.timer_at) return;
+  state.timer_at = due;
+  timers_.push({state.timer_at, exchange});
+}
+
+void StatefulExchanges::run_timers() {
+  std::size_t slice = kMostPerSlice;
+  while (slice != 0 && !timers_.empty() && timers_.top().at <= now_.wall) {
+    const Timer timer = timers_.top();
+    timers_.pop();
+    ExchangeState* state = find_state(timer.exchange);
+    if (state == nullptr || state->timer_at != timer.at) continue;
+    state->timer_at = kNever;
+    Exchange& exchange = *topology_.exchange(timer.exchange);
+    for (; slice != 0; --slice) {
+      Message* message = state->take_due(now_.wall);
+      if (message == nullptr) break;
+      find_targets(exchange, *message, Cycles::kAllow);  // a delay slows a cycle down
+      pass_on(exchange, message, nullptr);
+    }
+    arm(timer.exchange, *state);
+  }
+}
+
+bool StatefulExchanges::sweep() {
+  if (!dying_.empty() && !dying_.back()->clear(kMostPerSlice, meter_)) dying_.pop_back();
+  return !dying_.empty();
+}
+
+std::size_t StatefulExchanges::pending() const {
+  std::size_t held = 0;
+  for (const auto& [id, state] : states_) held += state->held();
+  return held + relays_.size() + onward_.size() + dying_.size();
+}
+
+}  // namespace polymq::engine

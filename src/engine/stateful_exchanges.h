@@ -1,0 +1,121 @@
+// The exchanges with state of their own that live on a shard: what is published to them arrives
+// here, and goes on from here.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <variant>
+#include <vector>
+
+#include "base/sliding_window.h"
+#include "base/time.h"
+#include "engine/exchange_state.h"
+#include "engine/mail.h"
+#include "engine/publisher.h"
+#include "engine/topology.h"
+
+namespace polymq::engine {
+
+/// What a home says when a batch of publishes is done.
+using BatchAnswer = std::variant<PublishAnswer, UnitDone>;
+/// Names a batch some of whose messages went on to other homes, which have not all answered yet.
+using RelayId = std::uint64_t;
+
+/// Shard: the exchanges' home. A message that goes on is published by this shard in its own name;
+/// the answer of the batch that brought it waits for the answers to that.
+class StatefulExchanges {
+ public:
+  static constexpr std::size_t kMostPerSlice = 2000;
+
+  StatefulExchanges(Mailer& mailer, Topology& topology, MemoryMeter& meter, const Now& now);
+  ~StatefulExchanges();
+  StatefulExchanges(const StatefulExchanges&) = delete;
+  StatefulExchanges& operator=(const StatefulExchanges&) = delete;
+
+  // --- from the topology replica ---
+  void binding_added(const Exchange& source, Destination destination);
+  void exchange_removed(const Exchange& exchange);
+
+  // --- publishes ---
+  /// Takes over one reference of `message`, published to `exchange` under `sequence`. `awaited`:
+  /// the answer of its batch tells what became of it.
+  void publish(Exchange& exchange, Message* message, std::uint64_t sequence, bool awaited);
+  /// After the last publish of a batch; 0: none of its answers is awaited here.
+  RelayId end_batch() { return std::exchange(open_relay_, 0); }
+  /// The rest of the batch is done: sends `answer` once all that went on is answered too.
+  void answer(RelayId relay, ShardIndex to, BatchAnswer answer);
+  /// Answers to what went on from here.
+  void answered(const PublishAnswer& answer);
+
+  // --- the turn ---
+  /// Hands over what goes on.
+  void work();
+  /// Lets go of what is due; in slices, so that it may have to be called again at once.
+  void run_timers();
+  /// Frees a slice of what removed exchanges kept; true while there is more.
+  bool sweep();
+  WallMs next_timer() const { return timers_.empty() ? kNever : timers_.top().at; }
+
+  /// Messages held, and batches that wait; zero once all exchanges are gone and answered for.
+  std::size_t pending() const;
+
+ private:
+  struct Timer {
+    WallMs at;
+    ExchangeId exchange;
+    bool operator>(const Timer& other) const { return at > other.at; }
+  };
+  struct Replay {
+    ExchangeId source;
+    Destination destination;
+  };
+  struct Relay {
+    std::size_t owed = 0;
+    std::vector<std::uint64_t> rejected;
+    ShardIndex to = 0;
+    std::optional<BatchAnswer> answer;  // when the rest of the batch is done
+  };
+  /// A message that went on.
+  struct Onward {
+    RelayId relay = 0;
+    std::uint64_t sequence = 0;  // in its relay's batch
+    ExchangeId exchange = 0;
+    std::optional<DeduplicationKey> key;
+  };
+  enum class Cycles : std::uint8_t { kCut, kAllow };
+
+  ExchangeState& state_of(const Exchange& exchange);
+  ExchangeState* find_state(ExchangeId exchange);
+  /// What `message` reaches from `exchange`, in targets_.
+  void find_targets(Exchange& exchange, const Message& message, Cycles cycles);
+  /// Sends one reference of `message`, which is ours, to targets_. `onward`: null if nobody waits.
+  void pass_on(Exchange& exchange, Message* message, const Onward* onward);
+  void replay();
+  void replay(const Exchange& source, Destination destination, const Message& message);
+  void arm(ExchangeId exchange, ExchangeState& state);
+  void settle(const Publisher::Settled& settled);
+  void finish(RelayId relay);
+  std::uint64_t random();
+
+  Topology& topology_;
+  Mailer& mailer_;
+  MemoryMeter& meter_;
+  const Now& now_;
+  Publisher publisher_;
+  boost::unordered_flat_map<ExchangeId, std::unique_ptr<ExchangeState>> states_;  // once in use
+  std::vector<std::unique_ptr<ExchangeState>> dying_;
+  std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
+  std::vector<Replay> replays_;
+  boost::unordered_flat_map<RelayId, Relay> relays_;
+  RelayId last_relay_ = 0;
+  RelayId open_relay_ = 0;           // of the batch that is being handled
+  SlidingWindow<Onward> onward_{1};  // numbered as the publisher's sequences
+  std::vector<Target*> targets_;
+  std::uint64_t random_;
+};
+
+}  // namespace polymq::engine
