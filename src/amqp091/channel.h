@@ -202,6 +202,7 @@ class Channel final : public engine::SessionEvents {
                std::uint64_t delivery_tag);
   std::string_view shown_properties(bool counts_shown, const engine::DeliveryItem& item,
                                     std::string& amended);
+  std::uint32_t add_consumer(ConsumerInfo consumer);
   void remove_consumer(std::uint32_t handle);
   void unacked_changed() { session_.set_unacked(unacked_.size()); }
 
@@ -226,7 +227,8 @@ class Channel final : public engine::SessionEvents {
   Place first_operation_ = 0;
 
   StringMap<std::uint32_t> tags_;
-  std::vector<ConsumerInfo> consumers_;  // by handle; places are not reused
+  std::vector<ConsumerInfo> consumers_;  // by handle
+  std::vector<std::uint32_t> free_handles_;  // of consumers of which nothing more will be heard
   SlidingWindow<Unacked> unacked_{1};
   std::uint64_t direct_nonce_ = 0;  // of the direct reply consumer; 0 = none
   std::uint32_t direct_handle_ = 0;

@@ -66,13 +66,12 @@ void Channel::on(const method::BasicConsume& consume) {
       entry == nullptr ? 0
                        : entry->effective->consumer_timeout_ms.value_or(
                              connection_.settings().consumer_timeout.count()));
-  const auto handle = static_cast<std::uint32_t>(consumers_.size());
-  consumers_.push_back({.tag = tag,
-                        .queue = *queue,
-                        .no_ack = consume.no_ack,
-                        .counts_shown = type == engine::QueueType::kQuorum,
-                        .timeout_ms = consume.no_ack ? 0 : timeout_ms});
-  tags_[tag] = handle;
+  const std::uint32_t handle =
+      add_consumer({.tag = tag,
+                    .queue = *queue,
+                    .no_ack = consume.no_ack,
+                    .counts_shown = type == engine::QueueType::kQuorum,
+                    .timeout_ms = consume.no_ack ? 0 : timeout_ms});
   has_timeouts_ = has_timeouts_ || timeout_ms != 0;
   wait_for_reply();
   session_.consume(
@@ -100,11 +99,22 @@ void Channel::consume_direct_replies(const method::BasicConsume& consume, std::s
     return fail(ReplyCode::kPreconditionFailed, "reply consumer already set");
   }
   direct_nonce_ = session_.accept_direct(true);
-  direct_handle_ = static_cast<std::uint32_t>(consumers_.size());
-  tags_[tag] = direct_handle_;
-  consumers_.push_back(
+  direct_handle_ = add_consumer(
       {.tag = std::move(tag), .queue = std::string(kDirectReplyPrefix), .no_ack = true});
-  if (!consume.nowait) send(method::BasicConsumeOk{consumers_.back().tag});
+  if (!consume.nowait) send(method::BasicConsumeOk{consumers_[direct_handle_].tag});
+}
+
+std::uint32_t Channel::add_consumer(ConsumerInfo consumer) {
+  auto handle = static_cast<std::uint32_t>(consumers_.size());
+  if (free_handles_.empty()) {
+    consumers_.emplace_back();
+  } else {
+    handle = free_handles_.back();
+    free_handles_.pop_back();
+  }
+  tags_[consumer.tag] = handle;
+  consumers_[handle] = std::move(consumer);
+  return handle;
 }
 
 void Channel::remove_consumer(std::uint32_t handle) {
@@ -128,6 +138,7 @@ void Channel::on(const method::BasicCancel& cancel) {
   const engine::ConsumerId id = consumers_[handle].id;
   if (!id) {  // direct replies
     remove_consumer(handle);
+    free_handles_.push_back(handle);
     if (!cancel.nowait) send(method::BasicCancelOk{tag});
     return;
   }
@@ -136,6 +147,7 @@ void Channel::on(const method::BasicCancel& cancel) {
   session_.cancel(id, [this, handle, tag, nowait = cancel.nowait] {
     reply_came();
     if (consumers_[handle].active) remove_consumer(handle);
+    free_handles_.push_back(handle);
     if (!nowait) send(method::BasicCancelOk{tag});
   });
 }
@@ -145,6 +157,7 @@ void Channel::on_consumer_gone(std::uint32_t handle) {
   if (!consumer.active) return;
   const std::string tag = consumer.tag;
   remove_consumer(handle);
+  if (!consumer.cancelling) free_handles_.push_back(handle);  // else when that is answered
   if (state_ == State::kOpen && connection_.can_cancel_consumers() && !consumer.cancelling) {
     send(method::BasicCancel{tag, true});
   }
@@ -158,7 +171,7 @@ void Channel::check_consumer_timeouts(MonotonicMs now) {
     const Unacked& entry = *unacked_.find(tag);
     if (entry.handle >= consumers_.size()) continue;
     const ConsumerInfo& consumer = consumers_[entry.handle];
-    if (consumer.timeout_ms == 0 || !consumer.active) continue;
+    if (consumer.timeout_ms == 0 || !consumer.active || consumer.id != entry.consumer) continue;
     if ((now_s - entry.delivered_s) * std::int64_t{1000} <= consumer.timeout_ms) continue;
     if (std::find(late.begin(), late.end(), entry.handle) == late.end()) {
       late.push_back(entry.handle);
@@ -180,10 +193,10 @@ void Channel::time_out(std::uint32_t handle) {
             " ms. This timeout value can be configured, see consumers doc guide to learn more");
   }
   remove_consumer(handle);
-  session_.cancel(consumer.id, [] {});
+  session_.cancel(consumer.id, [this, handle] { free_handles_.push_back(handle); });
   for (std::uint64_t tag = unacked_.front(); tag < unacked_.end(); tag = unacked_.next(tag + 1)) {
     const Unacked entry = *unacked_.find(tag);
-    if (entry.handle != handle) continue;
+    if (entry.handle != handle || entry.consumer != consumer.id) continue;
     // The tag stays known; what the client will say of it means nothing any more.
     session_.settle(entry.consumer, entry.lease, entry.lease, Settle::kFail);
     unacked_.find(tag)->handle = kTimedOut;

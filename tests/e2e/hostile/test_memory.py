@@ -132,7 +132,7 @@ def test_replies_to_one_who_never_reads_are_bounded(broker, bystander):
         for _ in range(scale(3000)):
             client.send_bytes(reply)
             client.expect("basic.ack")
-        assert_grew_less(server, memory, 96 * MIB)
+        assert_grew_less(server, memory, 160 * MIB)  # of 300
     watcher.was_served()
 
 
