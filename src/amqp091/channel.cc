@@ -21,8 +21,7 @@ Channel::~Channel() {
   }
 }
 
-// --- dispatch ---------------------------------------------------------------------------------------------
-
+// --- dispatch -----------------------------------------------------------------------------------
 template <class M>
 void Channel::on(const M&) {
   fail({ReplyCode::kCommandInvalid, "unimplemented method", M::kId});
@@ -55,11 +54,13 @@ void Channel::handle_method(MethodId id, std::string_view arguments) {
   }
   const DecodeStatus status = dispatch<method::All>(id, arguments, ChannelMethods{*this});
   switch (status) {
-    case DecodeStatus::kOk: return;
+    case DecodeStatus::kOk:
+      return;
     case DecodeStatus::kUnknownMethod:
       fail(ReplyCode::kCommandInvalid, "unknown method");
       return connection_.give_up();
-    case DecodeStatus::kBadLength: return fail(ReplyCode::kFrameError, "cannot decode <<0>>");
+    case DecodeStatus::kBadLength:
+      return fail(ReplyCode::kFrameError, "cannot decode <<0>>");
     case DecodeStatus::kBadUtf8:
       return fail(ReplyCode::kFrameError, "Malformed UTF-8 in shortstr");
     case DecodeStatus::kBadTable:
@@ -68,8 +69,7 @@ void Channel::handle_method(MethodId id, std::string_view arguments) {
   }
 }
 
-// --- open, flow, close --------------------------------------------------------------------------------------
-
+// --- open, flow, close --------------------------------------------------------------------------
 void Channel::on(const method::ChannelOpen&) {
   fail(ReplyCode::kChannelError, "second 'channel.open' seen");
 }
@@ -159,8 +159,7 @@ void Channel::drop_content() {
   content_ = {};
 }
 
-// --- operations under way --------------------------------------------------------------------------------------
-
+// --- operations under way -----------------------------------------------------------------------
 namespace {
 
 // A passive declaration tells what is there, which operations under way may change.
@@ -198,8 +197,7 @@ void Channel::end_operation(Place place, std::function<void()> reply) {
   if (operations_.empty()) connection_.set_pipelining(nullptr);
 }
 
-// --- modes --------------------------------------------------------------------------------------------------
-
+// --- modes --------------------------------------------------------------------------------------
 void Channel::on(const method::ConfirmSelect& select) {
   if (mode_ == Mode::kTransaction) {
     return fail(ReplyCode::kPreconditionFailed, "cannot switch from tx to confirm mode");

@@ -170,8 +170,7 @@ class Channel final : public engine::SessionEvents {
   void on(const method::BasicPublish& publish);
   void content_without_method();
   void begin_message(std::string_view properties);
-  std::optional<ProtocolError> check_properties(std::string_view properties,
-                                                std::string& amended);
+  std::optional<ProtocolError> check_properties(std::string_view properties, std::string& amended);
   void publish();
   bool check_topic_access(const engine::Exchange& exchange, const engine::Message& message);
   void publish_directly(engine::Message* message);
@@ -229,7 +228,7 @@ class Channel final : public engine::SessionEvents {
   StringMap<std::uint32_t> tags_;
   std::vector<ConsumerInfo> consumers_;  // by handle; places are not reused
   SlidingWindow<Unacked> unacked_{1};
-  std::uint64_t direct_nonce_ = 0;       // of the direct reply consumer; 0 = none
+  std::uint64_t direct_nonce_ = 0;  // of the direct reply consumer; 0 = none
   std::uint32_t direct_handle_ = 0;
   bool has_timeouts_ = false;
 

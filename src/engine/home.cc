@@ -34,11 +34,8 @@ void Home::mark_dirty(Queue& queue) {
   dirty_.push_back(&queue);
 }
 
-// --- topology ---------------------------------------------------------------------------------------
-
-void Home::queue_added(QueueEntry& entry) {
-  entry.local = std::make_unique<Queue>(entry, *this);
-}
+// --- topology -----------------------------------------------------------------------------------
+void Home::queue_added(QueueEntry& entry) { entry.local = std::make_unique<Queue>(entry, *this); }
 
 void Home::settings_changed(QueueEntry& entry) {
   entry.local->settings_changed();
@@ -64,10 +61,8 @@ void Home::queue_removed(QueueEntry& entry) {
   dying_.push_back(std::move(entry.local));
 }
 
-// --- publishes ----------------------------------------------------------------------------------------
-
-bool Home::push(const PublishItem& item, bool awaited, std::vector<Stored>& stored,
-                bool admitted) {
+// --- publishes ----------------------------------------------------------------------------------
+bool Home::push(const PublishItem& item, bool awaited, std::vector<Stored>& stored, bool admitted) {
   Queue* queue = find_queue(item.target);
   if (queue == nullptr || queue->deleting) {
     push_elsewhere(item, awaited);
@@ -132,8 +127,7 @@ void Home::answer(Awaiting& awaiting) {
   if (awaiting.relay != 0) {
     return exchanges_.answer(awaiting.relay, awaiting.to, std::move(awaiting.answer));
   }
-  std::visit([&](auto& answer) { mailer_.send(awaiting.to, std::move(answer)); },
-             awaiting.answer);
+  std::visit([&](auto& answer) { mailer_.send(awaiting.to, std::move(answer)); }, awaiting.answer);
 }
 
 void Home::await(Awaiting awaiting, const std::vector<PublishItem>& items) {
@@ -166,8 +160,7 @@ void Home::commits_ended(const std::vector<storage::CommitEnd>& ended) {
   }
 }
 
-// --- settlement -----------------------------------------------------------------------------------------
-
+// --- settlement ---------------------------------------------------------------------------------
 void Home::settle(const SettleItem& item) {
   Consumer* consumer = find_consumer(item.consumer);
   if (consumer == nullptr) return;  // its queue is gone, or it was released
@@ -250,8 +243,7 @@ void Home::want_token(Consumer& consumer) {
   mailer_.send(consumer.session.shard(), TokenWanted{consumer.session, consumer.id});
 }
 
-// --- units -------------------------------------------------------------------------------------------------
-
+// --- units --------------------------------------------------------------------------------------
 void Home::handle(ShardIndex from, UnitPart& part) {
   struct Load {
     std::size_t messages = 0;
@@ -290,8 +282,7 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
   await({store_.staged(), from, UnitDone{decision.unit, true}, {}, std::move(stored)}, {});
 }
 
-// --- the turn ----------------------------------------------------------------------------------------------
-
+// --- the turn -----------------------------------------------------------------------------------
 bool Home::work() {
   bool worked = dead_letters_.run();
   for (Queue* queue : std::exchange(dirty_, {})) {
@@ -364,14 +355,11 @@ void Home::dead_letter(Queue& queue, Position position, const Message&, DeathRea
   dead_letters_.add(queue, position, reason);
 }
 
-void Home::forget_stored(Queue& queue, Position position) {
-  store_.settle(queue.id(), position);
-}
+void Home::forget_stored(Queue& queue, Position position) { store_.settle(queue.id(), position); }
 
 Home::Leftovers Home::leftovers() const {
-  return {consumers_.size(), sessions_.size(),         links_.size(),
-          dying_.size(),     units_.size(),    dead_letters_.pending(),
-          exchanges_.pending()};
+  return {consumers_.size(), sessions_.size(),        links_.size(),       dying_.size(),
+          units_.size(),     dead_letters_.pending(), exchanges_.pending()};
 }
 
 }  // namespace polymq::engine

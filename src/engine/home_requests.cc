@@ -116,8 +116,8 @@ ReplyBody Home::consume(const QueueRequest& request, Queue& queue, const Consume
   // A quorum queue lets others in beside an exclusive consumer.
   if (queue.settings().type == QueueType::kQuorum) options.exclusive = false;
   const bool clash = queue.consumers().has_exclusive() ||
-                     (options.exclusive && (!queue.consumers().empty() ||
-                                            queue.settings().single_active_consumer));
+                     (options.exclusive &&
+                      (!queue.consumers().empty() || queue.settings().single_active_consumer));
   if (clash) return EngineError{ErrorKind::kRefused, name + " in exclusive use"};
   queue.touch();
   queue.had_consumer = true;

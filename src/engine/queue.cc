@@ -42,8 +42,8 @@ void Queue::settings_changed() {
                                settings().type == QueueType::kQuorum);
   if (settings().deduplication && !seen_) {
     seen_ = std::make_unique<DeduplicationWindow>(DeduplicationLimits{
-        static_cast<std::size_t>(settings().deduplication_entries.value_or(
-            QueueSettings::kDefaultDeduplicationEntries)),
+        static_cast<std::size_t>(
+            settings().deduplication_entries.value_or(QueueSettings::kDefaultDeduplicationEntries)),
         settings().deduplication_ttl_ms});
   }
   enforce_length();

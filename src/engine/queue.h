@@ -120,8 +120,8 @@ class Queue {
   void on_timer();
   /// Does a slice of pending work; true while there is more.
   bool sweep();
-  /// The queue goes: consumers are detached, ready messages dropped. What is out and unwritten stays
-  /// until its clients have let go; then drained() is true.
+  /// The queue goes: consumers are detached, ready messages dropped. What is out and unwritten
+  /// stays until its clients have let go; then drained() is true.
   void close();
   bool drained() const { return slots_.empty(); }
   bool sweep_pending() const { return sweep_at_ < purged_below_; }

@@ -75,7 +75,7 @@ std::uint64_t Queue::settle(Consumer& consumer, LeaseNumber first, LeaseNumber l
 }
 
 void Queue::release_all(Consumer& consumer) {
-  const Settle written = consumer.options.no_ack                  ? Settle::kAck
+  const Settle written = consumer.options.no_ack                 ? Settle::kAck
                          : settings().type == QueueType::kQuorum ? Settle::kFail
                                                                  : Settle::kRequeue;
   std::vector<Position> returned;

@@ -34,8 +34,7 @@ Batch& batch_for(std::vector<std::pair<ShardIndex, Batch>>& batches, ShardIndex 
 
 }  // namespace
 
-// --- Client ---------------------------------------------------------------------------------------------
-
+// --- Client -------------------------------------------------------------------------------------
 Client::Client(Shard& shard, ClientEvents& events, std::string_view vhost)
     : shard_(shard),
       events_(events),
@@ -97,8 +96,7 @@ void Client::proceed() {
   std::exchange(done_, nullptr)();
 }
 
-// --- Session --------------------------------------------------------------------------------------------
-
+// --- Session ------------------------------------------------------------------------------------
 Session::Session(Client& client, SessionEvents& events)
     : client_(client),
       shard_(client.shard()),
@@ -135,8 +133,7 @@ EngineResult<void> Session::check_access(const QueueEntry& entry) const {
 
 void Session::ask_control(decltype(ControlRequest::what) what, ReplyHandler done) {
   flush();
-  const RequestId request =
-      shard_.ask(kControlShard, id_, std::move(done));
+  const RequestId request = shard_.ask(kControlShard, id_, std::move(done));
   asked_control_ = true;
   shard_.send(kControlShard, ControlRequest{request, id_, std::move(what)});
 }
@@ -166,8 +163,7 @@ void Session::ask_queue(const std::string& name, decltype(QueueRequest::what) wh
   shard_.send(entry->home, QueueRequest{request, id_, client_.id_, id, std::move(what)});
 }
 
-// --- topology -------------------------------------------------------------------------------------------
-
+// --- topology -----------------------------------------------------------------------------------
 void Session::declare_exchange(DeclareExchange what, Completion<void> done) {
   ask_control(std::move(what), [done = std::move(done)](ReplyBody& body) { complete(body, done); });
 }
@@ -239,9 +235,8 @@ void Session::create_queue(QueueDeclare what, QueueId gone, Completion<QueueStat
           if (alive == nullptr || alive->closing_) return client->proceed();
         }
         if (declared != nullptr && !declared->created) return declare_queue(what, done);
-        complete<QueueDeclared>(body, done, [](QueueDeclared&) -> EngineResult<QueueState> {
-          return QueueState{};
-        });
+        complete<QueueDeclared>(
+            body, done, [](QueueDeclared&) -> EngineResult<QueueState> { return QueueState{}; });
       });
   asked_control_ = true;
   shard_.send(kControlShard, ControlRequest{request, id_, std::move(declare)});
@@ -261,9 +256,8 @@ void Session::inspect_queue(std::string name, Completion<QueueState> done) {
 void Session::delete_queue(std::string name, DeleteQueue conditions,
                            Completion<std::uint64_t> done) {
   const auto removed = [done](ReplyBody& body) {
-    complete<Removed>(body, done, [](Removed& answer) -> EngineResult<std::uint64_t> {
-      return answer.messages;
-    });
+    complete<Removed>(
+        body, done, [](Removed& answer) -> EngineResult<std::uint64_t> { return answer.messages; });
   };
   ask_queue(name, conditions, removed, [this, done, removed](QueueId gone) {
     if (gone == 0) return done(0);
@@ -284,8 +278,7 @@ void Session::purge_queue(std::string name, Completion<std::uint64_t> done) {
       [this, name, done](QueueId) { done(tl::make_unexpected(no_queue(name))); });
 }
 
-// --- messages -------------------------------------------------------------------------------------------
-
+// --- messages -----------------------------------------------------------------------------------
 bool Session::unroutable(Exchange& exchange, const Message& message,
                          std::span<Target* const> targets) {
   if (targets.empty()) return true;
@@ -408,8 +401,7 @@ void Session::commit(std::vector<TransactionPublish> publishes, std::vector<Sett
   }
 }
 
-// --- channel-wide prefetch --------------------------------------------------------------------------------
-
+// --- channel-wide prefetch ----------------------------------------------------------------------
 void Session::set_shared_prefetch(std::uint32_t limit) {
   const bool was_on = shared_limit_ != 0;
   shared_limit_ = limit;

@@ -34,8 +34,7 @@ std::uint64_t Shard::random() {
   return random_ * 0x2545f4914f6cdd1du;
 }
 
-// --- turns ------------------------------------------------------------------------------------------------
-
+// --- turns --------------------------------------------------------------------------------------
 void Shard::begin_turn(Now now) {
   now_ = now;
   home_.run_timers();
@@ -82,8 +81,7 @@ bool Shard::finish_turn() {
   return more || !own_mail_.empty();
 }
 
-// --- mail ---------------------------------------------------------------------------------------------------
-
+// --- mail ---------------------------------------------------------------------------------------
 void Shard::send(ShardIndex to, Mail mail) {
   if (to == self()) {
     own_mail_.push_back(std::move(mail));
@@ -103,8 +101,7 @@ RequestId Shard::ask(ShardIndex, SessionId session, std::function<void(ReplyBody
   return request;
 }
 
-void Shard::administer(decltype(ControlRequest::what) what,
-                       std::function<void(ReplyBody&)> done) {
+void Shard::administer(decltype(ControlRequest::what) what, std::function<void(ReplyBody&)> done) {
   const RequestId request = ask(kControlShard, {}, std::move(done));
   send(kControlShard, ControlRequest{request, {}, std::move(what)});
 }
@@ -119,8 +116,7 @@ void Shard::deliver(ShardIndex from, Mail& mail) {
                       std::is_same_v<What, GrantToken>) {
           home_.handle(what);
         } else if constexpr (std::is_same_v<What, QueueRequest> ||
-                             std::is_same_v<What, CloseSession> ||
-                             std::is_same_v<What, UnitPart> ||
+                             std::is_same_v<What, CloseSession> || std::is_same_v<What, UnitPart> ||
                              std::is_same_v<What, UnitDecision>) {
           home_.handle(from, what);
         } else if constexpr (std::is_same_v<What, ControlRequest> ||
@@ -237,8 +233,7 @@ void Shard::handle(ShardIndex, TokensReturned& returned) {
   if (Session* session = find_session(returned.session)) session->tokens_returned(returned.count);
 }
 
-// --- units ----------------------------------------------------------------------------------------------------
-
+// --- units --------------------------------------------------------------------------------------
 void Shard::handle(ShardIndex, UnitPrepared& prepared) {
   const auto it = units_.find(prepared.unit);
   Unit& unit = it->second;
@@ -266,8 +261,7 @@ void Shard::handle(ShardIndex, UnitDone& done) {
   if (session != nullptr && !session->closing_) unit.done(unit.ok);
 }
 
-// --- memory -----------------------------------------------------------------------------------------------------
-
+// --- memory -------------------------------------------------------------------------------------
 void Shard::report_memory() {
   if (now_.monotonic - reported_at_ < kMemoryReportIntervalMs) return;
   reported_at_ = now_.monotonic;
@@ -294,8 +288,7 @@ void Shard::handle(ShardIndex, Alarm& alarm) {
   }
 }
 
-// --- topology -----------------------------------------------------------------------------------------------------
-
+// --- topology -----------------------------------------------------------------------------------
 void Shard::queue_added(QueueEntry& entry) {
   if (entry.home == self()) home_.queue_added(entry);
 }

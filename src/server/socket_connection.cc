@@ -27,8 +27,8 @@ bool hung_up(int fd) {
 }  // namespace
 
 SocketConnection::SocketConnection(ShardRuntime& runtime, Socket socket, amqp091::Peer peer,
-                                   const amqp091::Settings& settings,
-                                   amqp091::Admission& admission, bool expects_proxy_header)
+                                   const amqp091::Settings& settings, amqp091::Admission& admission,
+                                   bool expects_proxy_header)
     : runtime_(runtime),
       socket_(std::move(socket)),
       peer_(std::move(peer)),
@@ -46,8 +46,7 @@ void SocketConnection::start() {
   read_if_wanted();
 }
 
-// --- reading ----------------------------------------------------------------------------------------------
-
+// --- reading ------------------------------------------------------------------------------------
 void SocketConnection::read_if_wanted() {
   if (reading_ || closed_ || (connection_ && !connection_->wants_input()) || runtime_.congested()) {
     return;
@@ -125,7 +124,8 @@ bool SocketConnection::take_proxy_header(std::string_view& bytes) {
           .with("peer", peer_.name);
       close_now();
       return false;
-    case ProxyResult::Kind::kHeader: break;
+    case ProxyResult::Kind::kHeader:
+      break;
   }
   expects_proxy_header_ = false;
   bytes.remove_prefix(result.header.size);
@@ -134,8 +134,7 @@ bool SocketConnection::take_proxy_header(std::string_view& bytes) {
   return true;
 }
 
-// --- writing ----------------------------------------------------------------------------------------------
-
+// --- writing ------------------------------------------------------------------------------------
 void SocketConnection::output_ready() {
   if (flush_noted_ || closed_) return;
   flush_noted_ = true;
@@ -166,8 +165,7 @@ void SocketConnection::flush() {
     connection_->written(static_cast<std::size_t>(sent));
   }
   if (!wanted_input && connection_->wants_input()) resume();
-  if (shut_ && connection_->output().empty() &&
-      close_at_ <= runtime_.shard().now().monotonic) {
+  if (shut_ && connection_->output().empty() && close_at_ <= runtime_.shard().now().monotonic) {
     close_now();
   }
 }
@@ -177,8 +175,7 @@ void SocketConnection::on_writable() {
   output_ready();
 }
 
-// --- ending -----------------------------------------------------------------------------------------------
-
+// --- ending -------------------------------------------------------------------------------------
 void SocketConnection::resume() {
   if (resume_noted_) return;
   resume_noted_ = true;

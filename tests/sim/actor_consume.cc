@@ -131,8 +131,8 @@ void ChannelActor::take(const engine::DeliveryItem& item, const Held& held) {
   client_.handed_over(*this, tag, held.consumer.shard(), held.bytes, held.handle != kGot);
 }
 
-// What one channel published to a queue, one consumer sees in that order: the first time, and within
-// one priority.
+// What one channel published to a queue, one consumer sees in that order: the first time, and
+// within one priority.
 void ChannelActor::check_order(Consumer& consumer, const Held& held,
                                const engine::DeliveryItem& item) {
   const MessageId id = held.key.message;
@@ -140,8 +140,7 @@ void ChannelActor::check_order(Consumer& consumer, const Held& held,
   if (world_.model().may_be_disordered(id, consumer.queue)) return;
   const Published& message = world_.model().message(id);
   const bool prioritized = kind_of(world_.model().queue_name(consumer.queue)).prioritized;
-  std::uint64_t& last =
-      consumer.last_order[{message.by.value, prioritized ? message.priority : 0}];
+  std::uint64_t& last = consumer.last_order[{message.by.value, prioritized ? message.priority : 0}];
   if (message.order < last) {
     violated("(c) channel %lx: message %lu of %s comes behind a later one", session_.id().value, id,
              world_.model().queue_name(consumer.queue).c_str());

@@ -17,8 +17,8 @@ engine::Message* ChannelActor::make_message(const std::string& exchange, const s
   Published record{.by = session_.id(), .order = next_order_++};
   record.exchange = exchange;
   record.routing_key = key;
-  record.body_size = random.between(sizeof(MessageId), std::max<std::size_t>(workload.largest_body,
-                                                                             sizeof(MessageId)));
+  record.body_size = random.between(
+      sizeof(MessageId), std::max<std::size_t>(workload.largest_body, sizeof(MessageId)));
   record.priority = random.chance(30) ? static_cast<int>(random.below(8)) : -1;
   record.own_ttl = random.chance(workload.ttl_percent);
   record.unit = mode_ == Mode::kTransaction ? unit_ : nullptr;
@@ -33,8 +33,8 @@ engine::Message* ChannelActor::make_message(const std::string& exchange, const s
   Message* message = Message::create(parts, client_.client().shard().meter());
   Model::fill_body(id, message->body_space(), size);
   if (expires) {
-    message->make_extension().ttl = {random.chance(20) ? 0
-                                                       : static_cast<std::int64_t>(random.below(80))};
+    message->make_extension().ttl = {
+        random.chance(20) ? 0 : static_cast<std::int64_t>(random.below(80))};
   }
   return message;
 }
@@ -103,8 +103,8 @@ void ChannelActor::commit() {
   std::vector<std::pair<CopyKey, Settle>> settled;
   for (const Settlement& settlement : std::exchange(transaction_settles_, {})) {
     const auto held = held_.find(settlement.tag);
-    settles.push_back({held->second.consumer, held->second.lease, held->second.lease,
-                       settlement.how});
+    settles.push_back(
+        {held->second.consumer, held->second.lease, held->second.lease, settlement.how});
     settled.emplace_back(held->second.key, settlement.how);
     note_dead_letter_target(held->second.key.queue);
     world_.model().in_doubt(held->second.key);
@@ -117,12 +117,11 @@ void ChannelActor::commit() {
   settles_in_commit_ = settled;
   const auto operation = begin("commit of " + std::to_string(transaction_.size()) + " and " +
                                std::to_string(settles.size()));
-  session_.commit(std::exchange(transaction_, {}), std::move(settles),
-                  [this, operation](bool ok) {
-                    end(operation);
-                    commit_ended(ok ? Unit::Outcome::kApplied : Unit::Outcome::kRefused);
-                    if (!ok) close();  // as AMQP does: what was acknowledged comes back
-                  });
+  session_.commit(std::exchange(transaction_, {}), std::move(settles), [this, operation](bool ok) {
+    end(operation);
+    commit_ended(ok ? Unit::Outcome::kApplied : Unit::Outcome::kRefused);
+    if (!ok) close();  // as AMQP does: what was acknowledged comes back
+  });
 }
 
 void ChannelActor::commit_ended(Unit::Outcome outcome) {
@@ -133,7 +132,8 @@ void ChannelActor::commit_ended(Unit::Outcome outcome) {
   unit_in_commit_->outcome = outcome;
   for (const auto& [key, how] : std::exchange(settles_in_commit_, {})) {
     // A commit that the store failed has settled all the same, as long as memory is all there is.
-    const bool failed = outcome == Unit::Outcome::kRefused && world_.workload().store.fail_percent != 0;
+    const bool failed =
+        outcome == Unit::Outcome::kRefused && world_.workload().store.fail_percent != 0;
     world_.model().doubt_ends(key, failed ? Unit::Outcome::kUnknown : outcome, how);
   }
   unit_in_commit_.reset();
@@ -163,9 +163,8 @@ void ChannelActor::direct() {
   const World::DirectAddress to = random.pick(addresses);
   if (random.chance(20)) {
     const auto operation = begin("look at a direct address");
-    return session_.inspect_direct(to.session, to.nonce, [this, operation](bool) {
-      end(operation);
-    });
+    return session_.inspect_direct(to.session, to.nonce,
+                                   [this, operation](bool) { end(operation); });
   }
   MessageId id = 0;
   Message* message = make_message("", "direct", id);

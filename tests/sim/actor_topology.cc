@@ -12,16 +12,15 @@ void ChannelActor::declare() { declare_named(world_.random().pick(world_.queue_n
 void ChannelActor::declare_named(const std::string& name) {
   const QueueKind& kind = kind_of(name);
   const auto operation = begin("declare " + name);
-  session_.declare_queue(
-      {name, kind.durable, kind.exclusive, kind.auto_delete, kind.fields()},
-      [this, name, operation](EngineResult<engine::QueueState> result) {
-        end(operation);
-        if (!result) {
-          refused(result.error());
-          return;
-        }
-        check_declared_everywhere(name);
-      });
+  session_.declare_queue({name, kind.durable, kind.exclusive, kind.auto_delete, kind.fields()},
+                         [this, name, operation](EngineResult<engine::QueueState> result) {
+                           end(operation);
+                           if (!result) {
+                             refused(result.error());
+                             return;
+                           }
+                           check_declared_everywhere(name);
+                         });
 }
 
 // After declare-ok any connection anywhere routes by it, unless it goes away again.
@@ -138,7 +137,8 @@ void ChannelActor::change_exchange() {
     return session_.delete_exchange({vhost->id, name, random.chance(50)},
                                     done(begin("delete exchange " + name)));
   }
-  engine::DeclareExchange what{vhost->id, name, first ? "fanout" : "topic", false, first, false, {}};
+  engine::DeclareExchange what{vhost->id, name, first ? "fanout" : "topic", false, first,
+                               false,     {}};
   if (!first) {
     what.arguments.push_back({"alternate-exchange", engine::Value::string("amq.fanout")});
   }

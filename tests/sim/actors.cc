@@ -59,9 +59,10 @@ void ClientActor::write(bool all) {
     unreported_.push_back(output_.front());
     output_.pop_front();
   }
-  // The engine is told of longer pieces of output at once, so that an answer may overtake the report.
-  std::size_t reports = all || random.chance(70) ? unreported_.size()
-                                                 : random.below(unreported_.size() + 1);
+  // The engine is told of longer pieces of output at once, so that an answer may overtake the
+  // report.
+  std::size_t reports =
+      all || random.chance(70) ? unreported_.size() : random.below(unreported_.size() + 1);
   for (; reports != 0; --reports) {
     const Output output = unreported_.front();
     unreported_.pop_front();

@@ -62,7 +62,7 @@ class ChannelActor final : public engine::SessionEvents {
     engine::QueueId queue = 0;
     engine::ConsumerId id = {};
     engine::ConsumerOptions options = {};
-    bool ended = false;      // cancelled, refused, or gone: nothing may come any more
+    bool ended = false;  // cancelled, refused, or gone: nothing may come any more
     bool cancelling = false;
     engine::LeaseNumber last_lease = 0;
     std::map<std::pair<std::uint64_t, int>, std::uint64_t> last_order = {};  // by publisher
@@ -96,8 +96,7 @@ class ChannelActor final : public engine::SessionEvents {
 
   // actor_publish.cc
   void publish();
-  engine::Message* make_message(const std::string& exchange, const std::string& key,
-                                MessageId& id);
+  engine::Message* make_message(const std::string& exchange, const std::string& key, MessageId& id);
   void take_confirms();
   void commit();
   void commit_ended(Unit::Outcome outcome);
@@ -136,8 +135,8 @@ class ChannelActor final : public engine::SessionEvents {
   std::shared_ptr<Operation> operation_;
   std::vector<Consumer> consumers_;
   std::uint64_t next_tag_ = 1;
-  std::map<std::uint64_t, Held> held_;  // by delivery tag
-  std::map<std::uint64_t, Held> lent_;  // settled before it was reported written
+  std::map<std::uint64_t, Held> held_;              // by delivery tag
+  std::map<std::uint64_t, Held> lent_;              // settled before it was reported written
   std::map<std::uint64_t, MessageId> unconfirmed_;  // by the publisher's sequence
   std::uint64_t next_order_ = 1;
   std::uint64_t direct_nonce_ = 0;
@@ -151,7 +150,8 @@ class ChannelActor final : public engine::SessionEvents {
   std::vector<std::pair<CopyKey, engine::Settle>> settles_in_commit_;
 };
 
-/// A connection with its socket: what it was handed is written after a while, and reported in order.
+/// A connection with its socket: what it was handed is written after a while, and reported in
+/// order.
 class ClientActor final : public engine::ClientEvents {
  public:
   ClientActor(World& world, engine::Shard& shard, std::string vhost);

@@ -103,9 +103,10 @@ void Model::check_counters(const CopyKey& key, const Copy& copy, const DeliveryI
   }
   if (copy.uncertain) return;
   if (item.acquired != copy.taken || item.failed != copy.failed) {
-    violated("(b) message %lu of %s: acquired %u failed %u, but it was written %u and failed %u times",
-             key.message, queue_name(key.queue).c_str(), item.acquired, item.failed, copy.taken,
-             copy.failed);
+    violated(
+        "(b) message %lu of %s: acquired %u failed %u, but it was written %u and failed %u times",
+        key.message, queue_name(key.queue).c_str(), item.acquired, item.failed, copy.taken,
+        copy.failed);
   }
 }
 
@@ -192,7 +193,8 @@ void Model::received_directly(const Message& message) {
 // --- queues -------------------------------------------------------------------------------------
 
 void Model::queue_seen(const engine::QueueEntry& entry) {
-  queues_.try_emplace(entry.id, QueueRecord{entry.name, entry.vhost->id, entry.owner, &kind_of(entry.name)});
+  queues_.try_emplace(entry.id,
+                      QueueRecord{entry.name, entry.vhost->id, entry.owner, &kind_of(entry.name)});
 }
 
 void Model::dead_letter_target(QueueId source, const engine::QueueEntry* target) {
@@ -215,8 +217,8 @@ void Model::owner_ends(engine::ClientId owner) {
 void Model::check_end(const std::set<QueueId>& alive,
                       const std::set<engine::VhostId>& vhosts) const {
   for (const auto& [id, queue] : queues_) {
-    const bool may_go = may_vanish_.contains(id) || queue.kind->auto_delete || queue.kind->fleeting ||
-                        !vhosts.contains(queue.vhost);
+    const bool may_go = may_vanish_.contains(id) || queue.kind->auto_delete ||
+                        queue.kind->fleeting || !vhosts.contains(queue.vhost);
     if (!alive.contains(id) && !may_go) {
       violated("(a) queue %s (#%lu) is gone, and nobody removed it", queue.name.c_str(), id);
     }

@@ -49,9 +49,8 @@ bool Network::overflowing(ShardIndex from) const {
 }
 
 bool Network::idle() const {
-  return std::all_of(links_.begin(), links_.end(), [](const Link& way) {
-    return way.mailbox.empty() && way.overflow.empty();
-  });
+  return std::all_of(links_.begin(), links_.end(),
+                     [](const Link& way) { return way.mailbox.empty() && way.overflow.empty(); });
 }
 
 }  // namespace polymq::sim

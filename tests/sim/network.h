@@ -1,5 +1,5 @@
-// The mailboxes between simulated shards: FIFO for each pair, held back as long as one likes, with a
-// capacity beyond which a sender's mail waits at the sender.
+// The mailboxes between simulated shards: FIFO for each pair, held back as long as one likes, with
+// a capacity beyond which a sender's mail waits at the sender.
 #pragma once
 
 #include <deque>

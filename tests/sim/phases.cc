@@ -55,8 +55,8 @@ void World::set_up() {
   if (workload_.vhosts) administer(engine::AddVhost{"v2", "", {}}, "add vhost v2");
   quiesce("at the start");
   for (const std::string& vhost : vhost_names()) {
-    clients_.push_back(std::make_unique<ClientActor>(
-        *this, *shards_[random_.below(shards_.size())], vhost));
+    clients_.push_back(
+        std::make_unique<ClientActor>(*this, *shards_[random_.below(shards_.size())], vhost));
     ChannelActor& channel = clients_.back()->open_channel();
     for (const std::string& name : queue_names_) {
       if (!kind_of(name).stable && !random_.chance(60)) continue;
@@ -91,21 +91,24 @@ void World::operate() {
 }
 
 void World::change_policies() {
-  const Fields choices = {{"max-length", Value::integer(static_cast<std::int64_t>(random_.below(6)))},
-                          {"message-ttl", Value::integer(static_cast<std::int64_t>(random_.below(60)))},
-                          {"expires", Value::integer(static_cast<std::int64_t>(random_.between(50, 300)))},
-                          {"dead-letter-exchange", Value::string("")},
-                          {"dead-letter-routing-key", Value::string("dead.0")},
-                          {"max-length-bytes", Value::integer(static_cast<std::int64_t>(random_.below(300)))},
-                          {"overflow", Value::string("reject-publish")}};
+  const Fields choices = {
+      {"max-length", Value::integer(static_cast<std::int64_t>(random_.below(6)))},
+      {"message-ttl", Value::integer(static_cast<std::int64_t>(random_.below(60)))},
+      {"expires", Value::integer(static_cast<std::int64_t>(random_.between(50, 300)))},
+      {"dead-letter-exchange", Value::string("")},
+      {"dead-letter-routing-key", Value::string("dead.0")},
+      {"max-length-bytes", Value::integer(static_cast<std::int64_t>(random_.below(300)))},
+      {"overflow", Value::string("reject-publish")}};
   Fields definition;
   for (const engine::Field& choice : choices) {
     if (random_.chance(35)) definition.push_back(choice);
   }
   std::vector<engine::Policy> policies;
-  auto policy = engine::make_policy(
-      engine::PolicyAuthor::kUser,
-      {.vhost = "/", .name = "p", .pattern = "^pol", .apply_to = "queues", .definition = definition});
+  auto policy = engine::make_policy(engine::PolicyAuthor::kUser, {.vhost = "/",
+                                                                  .name = "p",
+                                                                  .pattern = "^pol",
+                                                                  .apply_to = "queues",
+                                                                  .definition = definition});
   if (policy) policies.push_back(std::move(*policy));
   administer(engine::SetPolicies{"/", std::make_shared<const engine::PolicySet>(
                                           std::move(policies), std::vector<engine::Policy>{})},
@@ -146,17 +149,17 @@ void World::check_topology() {
       }
       for (const auto& [exchange, here] : vhost->exchanges) {
         const auto there = same->exchanges.find(exchange);
-        if (there == same->exchanges.end() ||
-            there->second->binding_count != here->binding_count) {
+        if (there == same->exchanges.end() || there->second->binding_count != here->binding_count) {
           violated("(h) shard %u has other bindings of %s", index, exchange.c_str());
         }
       }
     }
     const auto left = shard.home().leftovers();
     if (left.consumers + left.sessions + left.links + left.dying_queues + left.units != 0) {
-      violated("(h) without clients shard %u keeps %zu consumers, %zu sessions, %zu links, %zu dying "
-               "queues, %zu units",
-               index, left.consumers, left.sessions, left.links, left.dying_queues, left.units);
+      violated(
+          "(h) without clients shard %u keeps %zu consumers, %zu sessions, %zu links, %zu dying "
+          "queues, %zu units",
+          index, left.consumers, left.sessions, left.links, left.dying_queues, left.units);
     }
     if (shard.alarm()) violated("(j) the alarm of shard %u does not end", index);
   }
@@ -198,7 +201,8 @@ void World::delete_everything(const std::string& vhost) {
       std::make_unique<ClientActor>(*this, *shards_[random_.below(shards_.size())], vhost));
   ChannelActor& channel = clients_.back()->open_channel();
   std::vector<std::string> names;
-  for (const auto& [name, entry] : shards_[0]->topology().vhost(vhost)->queues) names.push_back(name);
+  for (const auto& [name, entry] : shards_[0]->topology().vhost(vhost)->queues)
+    names.push_back(name);
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
     channel.remove_queue(name);
@@ -219,11 +223,13 @@ void World::check_nothing_left() {
     bytes += shard.meter().bytes;
     const auto left = shard.home().leftovers();
     if (left.consumers + left.sessions + left.links + left.dying_queues + left.units +
-            left.dead_letters != 0) {
-      violated("(h) shard %u is left with %zu consumers, %zu sessions, %zu links, %zu dying queues, "
-               "%zu units, %zu dead letters",
-               index, left.consumers, left.sessions, left.links, left.dying_queues, left.units,
-               left.dead_letters);
+            left.dead_letters !=
+        0) {
+      violated(
+          "(h) shard %u is left with %zu consumers, %zu sessions, %zu links, %zu dying queues, "
+          "%zu units, %zu dead letters",
+          index, left.consumers, left.sessions, left.links, left.dying_queues, left.units,
+          left.dead_letters);
     }
     if (shard.pending_requests() != 0) {
       violated("(h) shard %u waits for %zu answers", index, shard.pending_requests());

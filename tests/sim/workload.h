@@ -53,13 +53,13 @@ struct Weights {
   unsigned cancel = 2;
   unsigned get = 5;
   unsigned declare = 4;
-  unsigned remove = 1;   // delete a queue
+  unsigned remove = 1;  // delete a queue
   unsigned purge = 1;
   unsigned bind = 2;
   unsigned unbind = 1;
   unsigned inspect = 2;
   unsigned qos = 1;
-  unsigned commit = 3;   // in transactional channels
+  unsigned commit = 3;  // in transactional channels
   unsigned rollback = 1;
   unsigned direct = 0;
   unsigned exchange = 0;  // declare or delete an exchange
@@ -75,13 +75,13 @@ struct Workload {
   unsigned confirm_percent = 50;      // channels that ask for confirms
   unsigned transaction_percent = 10;  // channels in transaction mode
   unsigned persistent_percent = 40;
-  unsigned ttl_percent = 0;           // messages with a time to live of their own
+  unsigned ttl_percent = 0;  // messages with a time to live of their own
   unsigned shared_prefetch_percent = 15;
-  unsigned exclusive_percent = 3;     // exclusive consumers
+  unsigned exclusive_percent = 3;  // exclusive consumers
   std::size_t largest_body = 64;
   StoreFaults store = {};
   bool policies = false;
-  bool vhosts = false;                // a second vhost comes and goes
+  bool vhosts = false;  // a second vhost comes and goes
   std::int64_t memory_limit = INT64_MAX;
 };
 

@@ -102,7 +102,7 @@ class World {
   std::vector<DirectAddress> direct_addresses_;
   std::map<engine::QueueId, ActiveConsumer> active_consumers_;
   std::size_t administering_ = 0;
-  unsigned hold_percent_ = 0;   // the chance that a mailbox is left alone in a turn
+  unsigned hold_percent_ = 0;  // the chance that a mailbox is left alone in a turn
   unsigned act_percent_ = 0;
   bool winding_down_ = true;  // nobody acts, and no mail is held back: but for the work itself
 };
