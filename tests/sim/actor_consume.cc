@@ -36,6 +36,7 @@ void ChannelActor::consume() {
   if (entry != nullptr) {
     world_.model().queue_seen(*entry);
     consumer.queue = entry->id;
+    used_.insert(entry->id);
   }
   consumers_.push_back(consumer);
   const auto operation = begin("consume " + name + " as " + std::to_string(handle));
@@ -175,6 +176,7 @@ void ChannelActor::get(const std::string& name, bool no_ack, bool* empty) {
   const QueueEntry* entry = find_queue(name);
   if (entry != nullptr) world_.model().queue_seen(*entry);
   const engine::QueueId queue = entry == nullptr ? 0 : entry->id;
+  used_.insert(queue);
   const auto operation = begin("get from " + name);
   session_.get(name, no_ack,
                [this, queue, no_ack, empty,

@@ -71,6 +71,7 @@ void ChannelActor::publish() {
       unconfirmed_[session_.publisher().publish_tracked(message, queues)] = id;
       if (unroutable) take_confirms();
     } else {
+      world_.model().unconfirmed(id);
       session_.publisher().publish(message, queues);
     }
   }

@@ -59,7 +59,7 @@ void Model::confirmed(MessageId id, bool positively) {
   }
 }
 
-void Model::confirm_lost(MessageId id) {
+void Model::unconfirmed(MessageId id) {
   if (workload_.store.fail_percent != 0) confirmed(id, false);
 }
 
@@ -204,10 +204,9 @@ void Model::dead_letter_target(QueueId source, const engine::QueueEntry* target)
   }
 }
 
-void Model::owner_ends(engine::ClientId owner) {
-  for (const auto& [id, queue] : queues_) {
-    if (queue.owner == owner) may_vanish_.insert(id);
-  }
+void Model::may_vanish(QueueId queue) {
+  may_vanish_.insert(queue);
+  vanished_names_.insert(queue_name(queue));
 }
 
 // --- the end ------------------------------------------------------------------------------------
@@ -215,7 +214,8 @@ void Model::owner_ends(engine::ClientId owner) {
 void Model::check_end(const std::set<QueueId>& alive,
                       const std::set<engine::VhostId>& vhosts) const {
   for (const auto& [id, queue] : queues_) {
-    const bool may_go = may_vanish_.contains(id) || queue.kind->auto_delete || queue.kind->fleeting ||
+    const bool may_go = may_vanish_.contains(id) || ended_owners_.contains(queue.owner) ||
+                        queue.kind->auto_delete || queue.kind->fleeting ||
                         !vhosts.contains(queue.vhost);
     if (!alive.contains(id) && !may_go) {
       violated("(a) queue %s (#%lu) is gone, and nobody removed it", queue.name.c_str(), id);
