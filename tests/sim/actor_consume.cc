@@ -98,7 +98,7 @@ void ChannelActor::check_consumer(const Consumer& consumer, const engine::Delive
   if (!consumer.id) violated("(f) consumer %u is handed messages before consume-ok", run.handle);
   if (consumer.id != run.consumer) violated("(f) consumer %u has another id", run.handle);
   if (run.first <= consumer.last_lease) violated("(f) lease %lu is handed out again", run.first);
-  if (single_active(kind_of(world_.model().queue_name(consumer.queue)))) {
+  if (!consumer.cancelling && single_active(kind_of(world_.model().queue_name(consumer.queue)))) {
     world_.active_consumer(consumer.queue, run.consumer);
   }
 }

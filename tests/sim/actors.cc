@@ -244,14 +244,14 @@ void ChannelActor::close() {
   closing_ = true;
   world_.log().add("channel %lx closes with %zu held", session_.id().value, held_.size());
   if (operation_) operation_->dropped = true;
-  for (const engine::QueueId queue : used_) world_.model().disordered(queue);
+  for (const engine::QueueId queue : used_) world_.model().disorder_begins(queue);
   for (const Consumer& consumer : consumers_) world_.leaves(consumer.queue, consumer.id);
   client_.forget_output(*this);
   return_held();
   rollback();
   for (const auto& [sequence, id] : unconfirmed_) world_.model().unconfirmed(id);
   session_.close([this] {
-    for (const engine::QueueId queue : used_) world_.model().disordered(queue);
+    for (const engine::QueueId queue : used_) world_.model().disorder_ends(queue);
     if (purging_ != 0) world_.model().purged(purging_);
     world_.log().add("channel %lx is closed", session_.id().value);
     client_.channel_closed(*this);

@@ -64,6 +64,8 @@ void Model::unconfirmed(MessageId id) {
 }
 
 bool Model::may_be_disordered(MessageId id, QueueId queue) const {
+  const auto closing = disordering_.find(queue);
+  if (closing != disordering_.end() && closing->second != 0) return true;
   const auto known = disordered_.find(queue);
   return known != disordered_.end() && id < known->second;
 }

@@ -66,9 +66,13 @@ class Model {
   /// Nobody is told what became of it: it asked for no confirm, or its channel closed before.
   void unconfirmed(MessageId id);
   const Published& message(MessageId id) const { return messages_.at(id); }
-  /// All published up to now may have been returned unmarked to `queue` by a closing channel, so
-  /// that a consumer sees them behind later ones.
-  void disordered(engine::QueueId queue) { disordered_[queue] = next_; }
+  /// A channel that was handed messages of `queue` closes: all that are published until it is closed
+  /// may come back unmarked, so that a consumer sees them behind later ones.
+  void disorder_begins(engine::QueueId queue) { ++disordering_[queue]; }
+  void disorder_ends(engine::QueueId queue) {
+    --disordering_[queue];
+    disordered_[queue] = next_;
+  }
   bool may_be_disordered(MessageId id, engine::QueueId queue) const;
 
   // --- the life of a copy ---
@@ -135,6 +139,7 @@ class Model {
   std::map<CopyKey, Copy> copies_;
   std::map<engine::QueueId, QueueRecord> queues_;
   std::map<engine::QueueId, MessageId> disordered_;
+  std::map<engine::QueueId, unsigned> disordering_;
   std::map<engine::QueueId, engine::QueueId> dead_letter_targets_;
   std::set<engine::QueueId> may_vanish_;
   std::set<std::string> vanished_names_;
