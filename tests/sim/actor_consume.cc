@@ -225,8 +225,16 @@ void ChannelActor::reported(std::uint64_t tag, bool dropped) {
 // --- settlement ---------------------------------------------------------------------------------
 
 void ChannelActor::unacked_changed() {
-  session_.set_unacked(static_cast<std::uint64_t>(std::count_if(
-      held_.begin(), held_.end(), [](const auto& held) { return !held.second.no_ack; })));
+  session_.set_unacked(unacked());
+}
+
+std::size_t ChannelActor::unacked() const {
+  return static_cast<std::size_t>(std::count_if(
+      held_.begin(), held_.end(), [](const auto& held) { return !held.second.no_ack; }));
+}
+
+bool ChannelActor::has_shared_credit() const {
+  return shared_limit_ == 0 || unacked() < shared_limit_;
 }
 
 void ChannelActor::settle() {

@@ -23,6 +23,12 @@ ChannelActor& ClientActor::open_channel() {
   return *channels_.back();
 }
 
+const ChannelActor* ClientActor::find_channel(engine::SessionId id) const {
+  const auto known = std::find_if(channels_.begin(), channels_.end(),
+                                  [&](const auto& channel) { return channel->id() == id; });
+  return known == channels_.end() ? nullptr : known->get();
+}
+
 void ClientActor::act() {
   if (closing_) return;
   if (world_.random().below(400) < world_.workload().weights.close_client) return close();

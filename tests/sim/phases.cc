@@ -19,6 +19,7 @@ void World::run() {
   winding_down_ = true;
   for (const auto& store : stores_) store->calm();
   quiesce("after the work");
+  check_nobody_waits();
   close_clients();
   // Timers that are due: expiry, retries, reports of memory.
   for (int i = 0; i < 20; ++i) {
@@ -127,6 +128,36 @@ void World::close_clients() {
   quiesce("while clients close");
   if (!clients_.empty()) violated("(j) a client does not end");
   if (administering_ != 0) violated("(f) an operator waits for an answer");
+}
+
+bool World::could_take(const engine::Queue& queue, const engine::Consumer& consumer) const {
+  const engine::Consumer* active = queue.consumers().active();
+  if (queue.settings().single_active_consumer && active != &consumer) return false;
+  if (consumer.options.no_ack) return true;
+  if (consumer.options.prefetch != 0 && consumer.leases.size() >= consumer.options.prefetch) {
+    return false;
+  }
+  if (!consumer.shared_credit) return true;
+  return std::any_of(clients_.begin(), clients_.end(), [&](const auto& client) {
+    const ChannelActor* channel = client->find_channel(consumer.session);
+    return channel != nullptr && channel->has_shared_credit();
+  });
+}
+
+void World::check_nobody_waits() const {
+  for (const auto& shard : shards_) {
+    for (const auto& [name, vhost] : shard->topology().vhosts()) {
+      for (const auto& [queue, entry] : vhost->queues) {
+        if (!entry->local || entry->local->ready() == 0) continue;
+        for (const engine::Consumer* consumer : entry->local->consumers().members()) {
+          if (could_take(*entry->local, *consumer)) {
+            violated("(j) %s has %lu messages, and a consumer of channel %lx waits for them",
+                     queue.c_str(), entry->local->ready(), consumer->session.value);
+          }
+        }
+      }
+    }
+  }
 }
 
 // All replicas are the same, and no home keeps anything of clients that are gone.
