@@ -148,7 +148,14 @@ void World::check_nobody_waits() const {
   for (const auto& shard : shards_) {
     for (const auto& [name, vhost] : shard->topology().vhosts()) {
       for (const auto& [queue, entry] : vhost->queues) {
-        if (!entry->local || entry->local->ready() == 0) continue;
+        if (!entry->local) continue;
+        for (const engine::Consumer* consumer : entry->local->attached) {
+          if (consumer->link->unwritten_bytes != 0) {
+            violated("(e) all is written, but the window of client %lx holds %zu bytes",
+                     consumer->link->client.value, consumer->link->unwritten_bytes);
+          }
+        }
+        if (entry->local->ready() == 0) continue;
         for (const engine::Consumer* consumer : entry->local->consumers().members()) {
           if (could_take(*entry->local, *consumer)) {
             violated("(j) %s has %lu messages, and a consumer of channel %lx waits for them",
