@@ -59,11 +59,13 @@ void Model::confirmed(MessageId id, bool positively) {
   }
 }
 
-void Model::confirm_lost(MessageId id) {
+void Model::unconfirmed(MessageId id) {
   if (workload_.store.fail_percent != 0) confirmed(id, false);
 }
 
 bool Model::may_be_disordered(MessageId id, QueueId queue) const {
+  const auto closing = disordering_.find(queue);
+  if (closing != disordering_.end() && closing->second != 0) return true;
   const auto known = disordered_.find(queue);
   return known != disordered_.end() && id < known->second;
 }
@@ -103,10 +105,9 @@ void Model::check_counters(const CopyKey& key, const Copy& copy, const DeliveryI
   }
   if (copy.uncertain) return;
   if (item.acquired != copy.taken || item.failed != copy.failed) {
-    violated(
-        "(b) message %lu of %s: acquired %u failed %u, but it was written %u and failed %u times",
-        key.message, queue_name(key.queue).c_str(), item.acquired, item.failed, copy.taken,
-        copy.failed);
+    violated("(b) message %lu of %s: acquired %u failed %u, but it was written %u and failed %u times",
+             key.message, queue_name(key.queue).c_str(), item.acquired, item.failed, copy.taken,
+             copy.failed);
   }
 }
 
@@ -193,8 +194,7 @@ void Model::received_directly(const Message& message) {
 // --- queues -------------------------------------------------------------------------------------
 
 void Model::queue_seen(const engine::QueueEntry& entry) {
-  queues_.try_emplace(entry.id,
-                      QueueRecord{entry.name, entry.vhost->id, entry.owner, &kind_of(entry.name)});
+  queues_.try_emplace(entry.id, QueueRecord{entry.name, entry.vhost->id, entry.owner, &kind_of(entry.name)});
 }
 
 void Model::dead_letter_target(QueueId source, const engine::QueueEntry* target) {
@@ -206,10 +206,9 @@ void Model::dead_letter_target(QueueId source, const engine::QueueEntry* target)
   }
 }
 
-void Model::owner_ends(engine::ClientId owner) {
-  for (const auto& [id, queue] : queues_) {
-    if (queue.owner == owner) may_vanish_.insert(id);
-  }
+void Model::may_vanish(QueueId queue) {
+  may_vanish_.insert(queue);
+  vanished_names_.insert(queue_name(queue));
 }
 
 // --- the end ------------------------------------------------------------------------------------
@@ -217,8 +216,9 @@ void Model::owner_ends(engine::ClientId owner) {
 void Model::check_end(const std::set<QueueId>& alive,
                       const std::set<engine::VhostId>& vhosts) const {
   for (const auto& [id, queue] : queues_) {
-    const bool may_go = may_vanish_.contains(id) || queue.kind->auto_delete ||
-                        queue.kind->fleeting || !vhosts.contains(queue.vhost);
+    const bool may_go = may_vanish_.contains(id) || ended_owners_.contains(queue.owner) ||
+                        queue.kind->auto_delete || queue.kind->fleeting ||
+                        !vhosts.contains(queue.vhost);
     if (!alive.contains(id) && !may_go) {
       violated("(a) queue %s (#%lu) is gone, and nobody removed it", queue.name.c_str(), id);
     }
