@@ -112,6 +112,10 @@ void Channel::abandon() {
 
 void Channel::close_session() {
   drop_content();
+  if (!operations_.empty()) {
+    operations_.clear();
+    connection_.set_pipelining(nullptr);
+  }
   connection_.report_encoded_as_written();
   session_.close([this] {
     session_gone_ = true;
@@ -135,11 +139,8 @@ void Channel::fail(ProtocolError error) {
   if (error.method == MethodId{} && !error.no_method) error.method = current_;
   if (is_hard(error.code)) return connection_.fail(error);
   if (state_ != State::kOpen) return;
-  log::Line(log::Area::kConnection, log::Level::kInfo, "channel error")
-      .with("user", connection_.user())
-      .with("vhost", connection_.vhost())
-      .with("channel", number_)
-      .with("reason", error.text());
+  connection_.log(log::Area::kConnection, log::Level::kInfo, "channel error",
+                  {{"channel", std::to_string(number_)}, {"reason", error.text()}});
   state_ = State::kAwaitCloseOk;
   const std::string text = error.text();
   send(method::ChannelClose{static_cast<std::uint16_t>(error.code), text, error.method.class_id,
@@ -150,6 +151,33 @@ void Channel::fail(ProtocolError error) {
 void Channel::drop_content() {
   if (content_.message != nullptr) content_.message->release(connection_.shard().meter());
   content_ = {};
+}
+
+// --- operations under way --------------------------------------------------------------------------------------
+
+bool Channel::may_pipeline(MethodId id) const {
+  constexpr std::size_t kMostOperations = 256;
+  return operations_.size() < kMostOperations &&
+         (id == method::QueueDeclare::kId || id == method::QueueBind::kId ||
+          id == method::ExchangeDeclare::kId || id == method::ExchangeBind::kId);
+}
+
+Channel::Place Channel::begin_operation() {
+  if (operations_.empty()) connection_.set_pipelining(this);
+  operations_.push_back({});
+  return first_operation_ + operations_.size() - 1;
+}
+
+void Channel::end_operation(Place place, std::function<void()> reply) {
+  if (operations_.empty()) return;  // an earlier one failed, and with it the channel
+  operations_[place - first_operation_] = {true, std::move(reply)};
+  while (!operations_.empty() && operations_.front().done) {
+    const std::function<void()> next = std::move(operations_.front().reply);
+    operations_.pop_front();
+    ++first_operation_;
+    next();
+  }
+  if (operations_.empty()) connection_.set_pipelining(nullptr);
 }
 
 // --- modes --------------------------------------------------------------------------------------------------

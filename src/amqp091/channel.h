@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -35,6 +36,8 @@ class Channel final : public engine::SessionEvents {
   /// The connection is over: no reply is wanted. channel_ended() follows.
   void abandon();
   bool open() const { return state_ == State::kOpen; }
+  /// May a method be handled while topology operations of this channel are under way?
+  bool may_pipeline(MethodId id) const;
   /// It sent channel.close and waits for close-ok, which must not surprise it.
   bool closing() const { return state_ == State::kAwaitCloseOk; }
   void handle_while_closing(MethodId id, std::string_view arguments);
@@ -124,6 +127,10 @@ class Channel final : public engine::SessionEvents {
   void close_session();
   void session_closed();
   void drop_content();
+  /// An operation whose reply keeps its place among those of the operations around it.
+  using Place = std::uint64_t;
+  Place begin_operation();
+  void end_operation(Place place, std::function<void()> reply);
   void wait_for_reply() { connection_.begin_wait(); }
   void reply_came() { connection_.end_wait(); }
   template <class M>
@@ -145,6 +152,8 @@ class Channel final : public engine::SessionEvents {
   void inspect_queue(const std::string& name, bool nowait);
   void declare_queue(const method::QueueDeclare& declare, std::string name);
   void queue_declared(const std::string& name, engine::QueueState state, bool nowait);
+  template <class Ok>
+  engine::Completion<void> topology_reply(bool nowait);
   template <class Ok>
   void change_binding(engine::ChangeBinding change, bool nowait);
   bool check_binding_access(const engine::ChangeBinding& change);
@@ -206,6 +215,14 @@ class Channel final : public engine::SessionEvents {
   MethodId current_{};  // the method being handled, for errors
   std::string last_queue_;
   std::uint16_t prefetch_;
+
+  // Topology operations under way; replies go out in order.
+  struct Operation {
+    bool done = false;
+    std::function<void()> reply;
+  };
+  std::deque<Operation> operations_;
+  Place first_operation_ = 0;
 
   StringMap<std::uint32_t> tags_;
   std::vector<ConsumerInfo> consumers_;  // by handle; places are not reused

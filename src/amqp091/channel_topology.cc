@@ -69,6 +69,18 @@ engine::QueueEntry* Channel::find_queue(std::string_view name) {
   return vhost == nullptr ? nullptr : connection_.shard().topology().queue(*vhost, name);
 }
 
+/// Answers a topology operation in its place, with its own method's ids if it failed.
+template <class Ok>
+engine::Completion<void> Channel::topology_reply(bool nowait) {
+  return [this, nowait, id = current_, place = begin_operation()](EngineResult<void> result) {
+    end_operation(place, [this, nowait, id, result = std::move(result)] {
+      current_ = id;
+      if (!result) return fail(result.error());
+      if (!nowait) send(Ok{});
+    });
+  };
+}
+
 // --- exchanges ----------------------------------------------------------------------------------------------
 
 void Channel::on(const method::ExchangeDeclare& declare) {
@@ -97,15 +109,10 @@ void Channel::on(const method::ExchangeDeclare& declare) {
   }
   engine::Vhost* vhost = connection_.client().vhost();
   if (vhost == nullptr) return fail(ReplyCode::kNotFound, "no vhost");
-  wait_for_reply();
   session_.declare_exchange(
       {vhost->id, name, std::string(declare.type), declare.durable, declare.auto_delete,
        declare.internal, std::move(arguments)},
-      [this, nowait = declare.nowait](EngineResult<void> result) {
-        reply_came();
-        if (!result) return fail(result.error());
-        if (!nowait) send(method::ExchangeDeclareOk{});
-      });
+      topology_reply<method::ExchangeDeclareOk>(declare.nowait));
 }
 
 void Channel::inspect_exchange(const method::ExchangeDeclare& declare) {
@@ -181,12 +188,7 @@ void Channel::change_binding(engine::ChangeBinding change, bool nowait) {
   engine::Vhost* vhost = connection_.client().vhost();
   if (vhost == nullptr) return fail(ReplyCode::kNotFound, "no vhost");
   change.vhost = vhost->id;
-  wait_for_reply();
-  session_.change_binding(std::move(change), [this, nowait](EngineResult<void> result) {
-    reply_came();
-    if (!result) return fail(result.error());
-    if (!nowait) send(Ok{});
-  });
+  session_.change_binding(std::move(change), topology_reply<Ok>(nowait));
 }
 
 void Channel::on(const method::ExchangeBind& bind) {
@@ -262,7 +264,9 @@ void Channel::declare_queue(const method::QueueDeclare& declare, std::string nam
       return fail(ReplyCode::kPreconditionFailed,
                   "Cannot declare a server-named queue for type rabbit_quorum_queue");
     }
-    name = generate_name("amq.gen-");
+    const EngineResult<std::string> prefix = engine::server_name_prefix(arguments);
+    if (!prefix) return fail(prefix.error());
+    name = generate_name(*prefix + "-");
   } else if (name.starts_with("amq.") && !(declare.exclusive && find_queue(name) != nullptr)) {
     return fail(ReplyCode::kAccessRefused,
                 "queue name '" + name + "' contains reserved prefix 'amq.*'");
@@ -274,13 +278,20 @@ void Channel::declare_queue(const method::QueueDeclare& declare, std::string nam
                 "Feature `transient_nonexcl_queues` is deprecated and not permitted");
   }
   if (find_queue(name) == nullptr && !check_dead_letter_access(name, arguments)) return;
-  wait_for_reply();
+  last_queue_ = name;
+  // What exists is asked for at its home: operations that follow must not get ahead of that.
+  const bool known = find_queue(name) != nullptr;
+  if (known) wait_for_reply();
   session_.declare_queue(
       {name, declare.durable, declare.exclusive, declare.auto_delete, std::move(arguments)},
-      [this, name, nowait = declare.nowait](EngineResult<engine::QueueState> result) {
-        reply_came();
-        if (!result) return fail(result.error());
-        queue_declared(name, *result, nowait);
+      [this, name, nowait = declare.nowait, known, id = current_,
+       place = begin_operation()](EngineResult<engine::QueueState> result) {
+        if (known) reply_came();
+        end_operation(place, [this, name, nowait, id, result = std::move(result)] {
+          current_ = id;
+          if (!result) return fail(result.error());
+          queue_declared(name, *result, nowait);
+        });
       });
 }
 

@@ -16,6 +16,12 @@ using namespace std::chrono_literals;
 constexpr auto kFatalDelay = 3000ms;
 constexpr auto kLongestCloseWait = 30'000ms;
 
+std::string_view kind_of_stranger(std::string_view input) {
+  if (input.starts_with("\x16\x03")) return "TLS on a plain port";
+  if (input.starts_with("GET ") || input.starts_with("POST")) return "HTTP";
+  return "unknown protocol";
+}
+
 }  // namespace
 
 Connection::Connection(engine::Shard& shard, const Settings& settings, Admission& admission,
@@ -35,6 +41,7 @@ Connection::~Connection() = default;
 // --- input ------------------------------------------------------------------------------------------------
 
 bool Connection::may_parse() const {
+  // Frames after the connection's end are looked at whatever was awaited before.
   return waiting_ == 0 && !blocked_ && output_.size() < settings_.output_buffer_limit;
 }
 
@@ -53,6 +60,8 @@ std::size_t Connection::receive(std::string_view input) {
     if (status != FrameStatus::kFrame) {
       frame_failed(status, frame, rest);
       if (deaf_) return input.size();
+    } else if (pipelining_ != nullptr && !may_handle(frame)) {
+      return at;
     } else {
       handle(frame);
     }
@@ -73,11 +82,8 @@ std::size_t Connection::receive_protocol_header(std::string_view input) {
       return kProtocolHeader.size();
     }
   }
-  log::Line(log::Area::kConnection, log::Level::kWarning, "not the AMQP 0-9-1 protocol")
-      .with("peer", peer_.name)
-      .with("reason", input.starts_with("\x16\x03")                                    ? "TLS on a plain port"
-                      : input.starts_with("GET ") || input.starts_with("POST") ? "HTTP"
-                                                                              : "unknown protocol");
+  log(log::Area::kConnection, log::Level::kWarning, "not the AMQP 0-9-1 protocol",
+      {{"reason", kind_of_stranger(input)}});
   output_.append(kProtocolHeader);
   transport_.output_ready();
   deaf_ = true;
@@ -240,6 +246,20 @@ void Connection::frame_failed(FrameStatus status, const Frame& frame, std::strin
   if (status == FrameStatus::kTooLarge || status == FrameStatus::kBadEnd) give_up();
 }
 
+void Connection::set_pipelining(Channel* channel) {
+  pipelining_ = channel;
+  if (channel == nullptr) transport_.resume();
+}
+
+// While topology operations are under way, only more of them may follow.
+bool Connection::may_handle(const Frame& frame) const {
+  if (frame.type == FrameType::kHeartbeat) return true;
+  if (frame.type != FrameType::kMethod || frame.channel != pipelining_->number()) return false;
+  const MethodId id{load_big_endian<std::uint16_t>(frame.payload.data()),
+                    load_big_endian<std::uint16_t>(frame.payload.data() + 2)};
+  return pipelining_->may_pipeline(id);
+}
+
 void Connection::give_up() {
   deaf_ = true;
   transport_.shut(kFatalDelay);
@@ -303,8 +323,7 @@ void Connection::report_encoded_as_written() {
 void Connection::tick(MonotonicMs now) {
   if (state_ < State::kRunning) {
     if (now - started_ > settings_.handshake_timeout.count()) {
-      log::Line(log::Area::kConnection, log::Level::kWarning, "handshake timed out")
-          .with("peer", peer_.name);
+      log(log::Area::kConnection, log::Level::kWarning, "handshake timed out", {});
       deaf_ = true;
       transport_.shut(0ms);
     }
@@ -322,9 +341,8 @@ void Connection::tick(MonotonicMs now) {
   // What we do not read cannot tell that the client is alive.
   if (!may_parse()) last_received_ = now;
   if (now - last_received_ > interval * 5 / 2) {
-    log::Line(log::Area::kConnection, log::Level::kWarning, "missed heartbeats from client")
-        .with("peer", peer_.name)
-        .with("timeout_s", heartbeat_s_);
+    log(log::Area::kConnection, log::Level::kWarning, "missed heartbeats from client",
+        {{"timeout_s", std::to_string(heartbeat_s_)}});
     deaf_ = true;
     state_ = State::kClosed;
     output_.truncate(0);
@@ -358,17 +376,26 @@ std::chrono::milliseconds Connection::close_patience() const {
   return std::min<std::chrono::milliseconds>(std::chrono::seconds(heartbeat_s_), kLongestCloseWait);
 }
 
-void Connection::log_error(const ProtocolError& error, std::string_view what) {
-  log::Line(log::Area::kConnection, log::Level::kWarning, what)
-      .with("peer", peer_.name)
-      .with("user", user_)
-      .with("vhost", client_ ? client_->vhost_name() : "")
-      .with("reason", error.text());
+void Connection::log(
+    log::Area area, log::Level level, std::string_view what,
+    std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+  if (!log::enabled(area, level)) return;
+  // Its address: every connection has another port.
+  const std::string_view address = std::string_view(peer_.name).substr(0, peer_.name.find(" -> "));
+  const std::optional<std::uint64_t> left_out = transport_.log_limiter().admit(
+      address.substr(0, address.rfind(':')), std::chrono::steady_clock::now());
+  if (!left_out) return;
+  log::Line line(area, level, what);
+  line.with("peer", peer_.name);
+  if (!user_.empty()) line.with("user", user_);
+  if (client_) line.with("vhost", client_->vhost_name());
+  for (const auto& [key, value] : fields) line.with(key, value);
+  if (*left_out != 0) line.with("lines_left_out", *left_out);
 }
 
 void Connection::fail(const ProtocolError& error) {
   if (state_ >= State::kClosing) return;
-  log_error(error, "connection error");
+  log(log::Area::kConnection, log::Level::kWarning, "connection error", {{"reason", error.text()}});
   const bool was_open = state_ == State::kRunning;
   const bool speaks = state_ > State::kHeader;
   state_ = State::kClosing;
@@ -441,7 +468,7 @@ void Connection::lost() {
       admission_.leave(user_, client_->vhost_name());
     }
   }
-  log::Line(log::Area::kConnection, log::Level::kInfo, "connection closed").with("peer", peer_.name);
+  log(log::Area::kConnection, log::Level::kInfo, "connection closed", {});
   maybe_finished();
 }
 

@@ -16,6 +16,8 @@
 #include "amqp091/settings.h"
 #include "auth/sasl.h"
 #include "base/bytes.h"
+#include "base/log.h"
+#include "base/log_limiter.h"
 #include "engine/session.h"
 #include "engine/shard.h"
 
@@ -35,6 +37,8 @@ class Transport {
   /// Write what is there, then close the socket, `after` this time at the latest if the peer does
   /// not do it first.
   virtual void shut(std::chrono::milliseconds after) = 0;
+  /// The shard's, so that no peer fills the log.
+  virtual LogLimiter& log_limiter() = 0;
   /// After lost(): nothing refers to the connection any more; it may be destroyed.
   virtual void finished() = 0;
 };
@@ -90,6 +94,9 @@ class Connection final : public engine::ClientEvents {
   /// Between these two nothing more is parsed.
   void begin_wait() { ++waiting_; }
   void end_wait();
+  /// Runs of topology operations of one channel may be under way together: nothing else is parsed
+  /// until their replies are there. Null: none is.
+  void set_pipelining(Channel* channel);
   /// Closes the connection with an error.
   void fail(const ProtocolError& error);
   /// The client's state cannot be known any more: it is heard no longer.
@@ -98,6 +105,9 @@ class Connection final : public engine::ClientEvents {
   bool qos_by_specification() const { return capabilities_.qos_by_specification; }
   /// A publish arrived while memory is short.
   void publishing_under_alarm();
+  /// A line about this peer, unless it had too many lately.
+  void log(log::Area area, log::Level level, std::string_view what,
+           std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
   bool allowed(auth::Access access, std::string_view resource);
   /// Verdicts given before still hold.
   bool directory_current() { return admission_.directory_version() == directory_version_; }
@@ -134,6 +144,7 @@ class Connection final : public engine::ClientEvents {
   };
 
   bool may_parse() const;
+  bool may_handle(const Frame& frame) const;
   std::size_t receive_protocol_header(std::string_view input);
   void send_start();
   void handle(const Frame& frame);
@@ -164,7 +175,6 @@ class Connection final : public engine::ClientEvents {
   void end_client(std::function<void()> then);
   void maybe_finished();
   std::chrono::milliseconds close_patience() const;
-  void log_error(const ProtocolError& error, std::string_view what);
 
   engine::Shard& shard_;
   const Settings& settings_;
@@ -180,6 +190,7 @@ class Connection final : public engine::ClientEvents {
   bool admitted_ = false;
   bool client_ended_ = false;
   std::uint32_t waiting_ = 0;
+  Channel* pipelining_ = nullptr;
   Capabilities capabilities_;
   std::uint16_t channel_max_ = 0;
   std::uint16_t heartbeat_s_ = 0;

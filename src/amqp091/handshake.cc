@@ -118,11 +118,8 @@ void Connection::step_sasl(std::string_view response) {
 }
 
 void Connection::login_refused(const auth::SaslStep& step) {
-  log::Line(log::Area::kAuth, log::Level::kWarning, "login refused")
-      .with("peer", peer_.name)
-      .with("user", step.user)
-      .with("mechanism", mechanism_name_)
-      .with("reason", step.text);
+  log(log::Area::kAuth, log::Level::kWarning, "login refused",
+      {{"claimed_user", step.user}, {"mechanism", mechanism_name_}, {"reason", step.text}});
   state_ = State::kClosing;
   if (capabilities_.authentication_failure_close) {
     const std::string text =
@@ -190,11 +187,8 @@ void Connection::on(const method::ConnectionOpen& open) {
   admitted_ = true;
   client_ = std::make_unique<engine::Client>(shard_, *this, vhost);
   state_ = State::kRunning;
-  log::Line(log::Area::kConnection, log::Level::kInfo, "connection opened")
-      .with("peer", peer_.name)
-      .with("user", user_)
-      .with("vhost", vhost)
-      .with("name", connection_name_);
+  log(log::Area::kConnection, log::Level::kInfo, "connection opened",
+      {{"name", connection_name_}});
   send(0, method::ConnectionOpenOk{});
 }
 

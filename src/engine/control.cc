@@ -52,6 +52,9 @@ void Control::apply(Delta delta) {
 }
 
 void Control::handle(ShardIndex from, ControlRequest& request) {
+  if (failed_.contains(request.session.value)) {
+    return answer(from, {request.request, EngineError{ErrorKind::kPrecondition, "dropped"}});
+  }
   if (const auto* declare = std::get_if<DeclareQueue>(&request.what);
       declare != nullptr && declare->gone != 0 && topology_.queue(declare->gone) != nullptr) {
     // Its home has decided that it goes, and that word is still on its way here.
@@ -71,8 +74,13 @@ void Control::handle(ShardIndex from, ControlRequest& request) {
       },
       request.what);
   remove_unused_exchanges();
+  if (request.session && std::holds_alternative<EngineError>(body)) {
+    failed_.insert(request.session.value);
+  }
   answer(from, {request.request, std::move(body)});
 }
+
+void Control::handle(ShardIndex, const ForgetSession& ended) { failed_.erase(ended.session.value); }
 
 // --- exchanges ---------------------------------------------------------------------------------------
 
@@ -159,8 +167,8 @@ ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
   return QueueDeclared{id, true};
 }
 
-// A queue or an exchange with state. Where it was declared, so that its own traffic needs no hop, unless that shard has clearly more
-// than its share.
+// A queue or an exchange with state. Where it was declared, so that its own traffic needs no hop,
+// unless that shard has clearly more than its share.
 ShardIndex Control::place(ShardIndex declared_on) const {
   const auto least = std::min_element(homes_per_shard_.begin(), homes_per_shard_.end());
   if (homes_per_shard_[declared_on] <= *least * 2 + 8) return declared_on;

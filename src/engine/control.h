@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <deque>
 #include <vector>
 
@@ -24,6 +25,7 @@ class Control {
   void handle(ShardIndex from, ControlRequest& request);
   void handle(ShardIndex from, const RemoveQueue& removal);
   void handle(ShardIndex from, const RoundApplied& applied);
+  void handle(ShardIndex from, const ForgetSession& ended);
   void handle(ShardIndex from, const MemoryReport& report);
 
   /// Sends the deltas decided since the last call as one round. True when there were some.
@@ -73,6 +75,7 @@ class Control {
   std::vector<std::uint64_t> applied_;       // per shard: the last round it said it applied
   std::deque<Waiting> waiting_;              // in order of rounds
   boost::unordered_flat_map<QueueId, std::vector<Parked>> parked_;  // until that queue is removed
+  boost::unordered_flat_set<std::uint64_t> failed_;  // sessions whose requests are dropped
   std::vector<std::uint64_t> homes_per_shard_;  // of queues and of exchanges with state
   std::vector<std::int64_t> message_bytes_;
 };

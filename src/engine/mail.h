@@ -164,6 +164,7 @@ struct SetPolicies {
 };
 struct ControlRequest {
   RequestId request;
+  SessionId session;  // after one of its requests failed, its later ones are dropped
   std::variant<DeclareExchange, DeleteExchange, DeclareQueue, ChangeBinding, AddVhost, RemoveVhost,
                SetPolicies>
       what;
@@ -178,6 +179,10 @@ struct RemoveQueue {
 };
 struct RoundApplied {
   std::uint64_t round;
+};
+/// A session that asked control for something has ended.
+struct ForgetSession {
+  SessionId session;
 };
 struct MemoryReport {
   std::int64_t message_bytes;
@@ -267,7 +272,7 @@ struct Reply {
 using Mail = std::variant<PublishBatch, SettleBatch, WrittenBatch, DeliveryBatch, PublishAnswer,
                           QueueRequest, Reply, CloseSession, CloseClient, ShareCredit, SetPrefetch, GrantToken,
                           TokenWanted, TokensReturned, UnitPart, UnitDecision, UnitPrepared, UnitDone,
-                          ControlRequest, RemoveQueue, Round, RoundApplied, MemoryReport, Alarm,
+                          ControlRequest, RemoveQueue, Round, RoundApplied, ForgetSession, MemoryReport, Alarm,
                           ConsumerGone, DirectMessage, InspectDirect>;
 
 /// Mail with the sender's topology version: a receiver that is behind keeps it until it has caught up.

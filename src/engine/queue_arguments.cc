@@ -290,7 +290,7 @@ Overflow QueueSettings::effective_overflow() const {
 
 std::optional<std::int64_t> QueueSettings::effective_delivery_limit() const {
   if (type != QueueType::kQuorum) return std::nullopt;
-  const std::int64_t limit = delivery_limit.value_or(kDefaultDeliveryLimit);
+  const std::int64_t limit = delivery_limit.value_or(default_delivery_limit);
   return limit < 0 ? std::nullopt : std::optional(limit);
 }
 

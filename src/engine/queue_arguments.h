@@ -30,7 +30,8 @@ std::optional<DelayedRetry> delayed_retry_of(std::string_view text);
 
 /// What arguments and policies say of a queue; absent = not limited, or the type's default.
 struct QueueSettings {
-  /// A quorum queue's limit when nothing says otherwise; a negative limit means none.
+  /// A quorum queue's delivery limit when neither argument nor policy says one, unless the operator
+  /// chose another default; a negative limit means none.
   static constexpr std::int64_t kDefaultDeliveryLimit = 20;
   /// Entries of a deduplicating queue's window when x-cache-size is absent.
   static constexpr std::int64_t kDefaultDeduplicationEntries = 128;
@@ -47,6 +48,7 @@ struct QueueSettings {
   std::optional<std::int64_t> max_length;
   std::optional<std::int64_t> max_length_bytes;
   std::optional<std::int64_t> delivery_limit;
+  std::int64_t default_delivery_limit = kDefaultDeliveryLimit;
   std::optional<std::int64_t> consumer_timeout_ms;
   std::optional<std::int64_t> consumer_disconnected_timeout_ms;
   std::optional<std::int64_t> delayed_retry_min_ms;  // present when delayed_retry is on

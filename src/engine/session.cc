@@ -129,8 +129,10 @@ EngineResult<void> Session::check_access(const QueueEntry& entry) const {
 
 void Session::ask_control(decltype(ControlRequest::what) what, ReplyHandler done) {
   flush();
-  const RequestId request = shard_.ask(kControlShard, id_, std::move(done));
-  shard_.send(kControlShard, ControlRequest{request, std::move(what)});
+  const RequestId request =
+      shard_.ask(kControlShard, id_, std::move(done));
+  asked_control_ = true;
+  shard_.send(kControlShard, ControlRequest{request, id_, std::move(what)});
 }
 
 void Session::ask_queue(const std::string& name, decltype(QueueRequest::what) what,
@@ -202,7 +204,8 @@ void Session::declare_queue(QueueDeclare what, Completion<QueueState> done) {
 void Session::create_queue(QueueDeclare what, QueueId gone, Completion<QueueState> done) {
   Vhost* vhost = client_.vhost();
   if (vhost == nullptr) return done(tl::make_unexpected(no_queue(what.name)));
-  const auto settings = parse_queue_arguments(declaration(what));
+  auto settings = parse_queue_arguments(declaration(what));
+  if (settings) settings->default_delivery_limit = shard_.options().default_delivery_limit;
   if (!settings) return done(tl::make_unexpected(settings.error()));
   DeclareQueue declare{.vhost = vhost->id,
                        .name = what.name,
@@ -234,7 +237,8 @@ void Session::create_queue(QueueDeclare what, QueueId gone, Completion<QueueStat
           return QueueState{};
         });
       });
-  shard_.send(kControlShard, ControlRequest{request, std::move(declare)});
+  asked_control_ = true;
+  shard_.send(kControlShard, ControlRequest{request, id_, std::move(declare)});
 }
 
 void Session::inspect_queue(std::string name, Completion<QueueState> done) {
@@ -446,6 +450,7 @@ void Session::close(std::function<void()> done) {
   flush();
   closing_ = true;
   closed_ = std::move(done);
+  if (asked_control_) shard_.send(kControlShard, ForgetSession{id_});
   const auto finish = [this] {
     --client_.sessions_open_;
     Client& client = client_;

@@ -204,6 +204,7 @@ class Session {
   std::vector<std::pair<ShardIndex, SettleBatch>> settles_;
   std::set<ShardIndex> homes_;
   bool closing_ = false;
+  bool asked_control_ = false;
   std::size_t closes_pending_ = 0;
   std::function<void()> closed_;
   std::uint32_t shared_limit_ = 0;

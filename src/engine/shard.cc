@@ -104,7 +104,7 @@ RequestId Shard::ask(ShardIndex, SessionId session, std::function<void(ReplyBody
 void Shard::administer(decltype(ControlRequest::what) what,
                        std::function<void(ReplyBody&)> done) {
   const RequestId request = ask(kControlShard, {}, std::move(done));
-  send(kControlShard, ControlRequest{request, std::move(what)});
+  send(kControlShard, ControlRequest{request, {}, std::move(what)});
 }
 
 void Shard::deliver(ShardIndex from, Mail& mail) {
@@ -124,6 +124,7 @@ void Shard::deliver(ShardIndex from, Mail& mail) {
         } else if constexpr (std::is_same_v<What, ControlRequest> ||
                              std::is_same_v<What, RemoveQueue> ||
                              std::is_same_v<What, RoundApplied> ||
+                             std::is_same_v<What, ForgetSession> ||
                              std::is_same_v<What, MemoryReport>) {
           control_->handle(from, what);
           if constexpr (std::is_same_v<What, MemoryReport>) check_alarm();

@@ -21,6 +21,7 @@ struct ShardOptions {
   ShardIndex count = 1;
   std::uint64_t seed = 1;
   ControlLimits limits;
+  std::int64_t default_delivery_limit = QueueSettings::kDefaultDeliveryLimit;
   /// Bytes in messages at which the alarm is raised, on all shards together; cleared below 95 %.
   std::int64_t memory_limit = INT64_MAX;
 };
@@ -50,6 +51,7 @@ class Shard final : public Mailer, private TopologyObserver {
   Topology& topology() { return topology_; }
   MemoryMeter& meter() { return meter_; }
   bool alarm() const { return alarm_; }
+  const ShardOptions& options() const { return options_; }
   std::uint64_t random();
   /// An operation on vhosts or policies, by the operator.
   void administer(decltype(ControlRequest::what) what, std::function<void(ReplyBody&)> done);

@@ -35,8 +35,8 @@ struct BindingKey {
   bool operator==(const BindingKey&) const = default;
 };
 
-/// Where routing hands a message over: a queue, or an exchange whose state lives on one shard, where
-/// routing goes on.
+/// Where routing hands a message over: a queue, or an exchange whose state lives on one shard,
+/// where routing goes on.
 struct Target {
   std::uint64_t id = 0;  // the queue's or the exchange's: they share one sequence
   ShardIndex home = 0;
@@ -199,14 +199,14 @@ class Topology {
   bool has_binding(const Exchange& source, const BindingKey& binding) const;
 
   /// What a message published to `exchange` reaches, each once, through exchange-to-exchange
-  /// bindings and alternate exchanges: queues first, then exchanges that have to do with the message
-  /// at their home before it goes on. `more_keys`: CC and BCC. The answer is valid until the next
-  /// call of a route function or apply(). `random`: fresh entropy.
+  /// bindings and alternate exchanges: queues first, then exchanges that have to do with the
+  /// message at their home before it goes on. `more_keys`: CC and BCC. The answer is valid until
+  /// the next call of a route function or apply(). `random`: fresh entropy.
   std::span<Target* const> route(Exchange& exchange, std::string_view key,
                                  std::span<const std::string> more_keys,
                                  const MessageView& message, std::uint64_t random);
-  /// What a message reaches from `exchange` once that has done with it, at its home, but for what it
-  /// reached on its way there (`passed`: the ids of targets).
+  /// What a message reaches from `exchange` once that has done with it, at its home, but for what
+  /// it reached on its way there (`passed`: the ids of targets).
   std::span<Target* const> route_onward(Exchange& exchange, std::string_view key,
                                         std::span<const std::string> more_keys,
                                         const MessageView& message, std::uint64_t random,

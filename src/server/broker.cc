@@ -73,6 +73,7 @@ Broker::Broker(const Config& config, std::shared_ptr<const auth::Directory> dire
         .count = static_cast<engine::ShardIndex>(count),
         .seed = std::random_device{}(),
         .limits = {},
+        .default_delivery_limit = config.queues.delivery_limit,
         .memory_limit = memory == 0 ? INT64_MAX : static_cast<std::int64_t>(memory)}));
     all.push_back(shards_.back().get());
   }

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <system_error>
 
+#include "base/log.h"
 #include "server/socket_connection.h"
 
 namespace polymq::server {
@@ -241,6 +242,13 @@ void ShardRuntime::expect_tick() {
     begin_turn();
     const MonotonicMs now = shard_->now().monotonic;
     for (std::size_t i = 0; i < connections_.size(); ++i) connections_[i]->tick(now);
+    log_limiter_.expire(std::chrono::steady_clock::now(),
+                        [](std::string_view peer, std::uint64_t count) {
+                          log::Line(log::Area::kConnection, log::Level::kWarning,
+                                    "lines about a noisy peer were left out")
+                              .with("peer", peer)
+                              .with("count", count);
+                        });
     expect_tick();
   });
 }

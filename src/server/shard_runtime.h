@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/log_limiter.h"
 #include "base/mailbox.h"
 #include "engine/shard.h"
 #include "storage/memory_store.h"
@@ -50,6 +51,7 @@ class ShardRuntime final : public engine::Outbox {
   std::size_t connection_count() const { return connections_.size(); }
   void for_each_connection(const std::function<void(SocketConnection&)>& visit);
   /// Others are slow to take our mail: publishers should not be read.
+  LogLimiter& log_limiter() { return log_limiter_; }
   bool congested() const { return overflowing_ != 0; }
   /// Where sockets are read into; used up within the handler that filled it.
   std::vector<char>& read_buffer() { return read_buffer_; }
@@ -105,6 +107,7 @@ class ShardRuntime final : public engine::Outbox {
   std::vector<SocketConnection*> to_read_;
   std::vector<SocketConnection*> removed_;
   std::vector<char> read_buffer_;
+  LogLimiter log_limiter_;
 };
 
 }  // namespace polymq::server

@@ -206,6 +206,8 @@ void SocketConnection::close_now() {
   }
 }
 
+LogLimiter& SocketConnection::log_limiter() { return runtime_.log_limiter(); }
+
 void SocketConnection::finished() { runtime_.remove(*this); }
 
 }  // namespace polymq::server

@@ -40,6 +40,7 @@ class SocketConnection final : public amqp091::Transport {
   void output_ready() override;
   void resume() override;
   void shut(std::chrono::milliseconds after) override;
+  LogLimiter& log_limiter() override;
   void finished() override;
 
   std::size_t place = 0;  // among the runtime's connections
