@@ -346,7 +346,7 @@ TEST_P(StatefulExchangesOn, WrongDeduplicationArgumentsAreRefused) {
   peers_.push_back(std::make_unique<Peer>(*shards_[0]));  // its session ends with the refusal
   EXPECT_EQ(declare_exchange("x", "direct", arguments, peers_.size() - 1),
             "Invalid argument 0, 'x-cache-size' must be a positive integer");
-  EXPECT_EQ(declare_exchange("x", "direct", {{"x-cache-size", Value::integer(0)}}), "");
+  EXPECT_EQ(declare_exchange("x", "direct", {{"x-cache-size", Value::integer(0)}}, 0), "");
 }
 
 TEST_P(StatefulExchangesOn,
