@@ -421,6 +421,17 @@ TEST_P(StatefulExchangesOn, CyclesThroughStatesEndAndReachEachQueueOnce) {
   }
 }
 
+TEST_P(StatefulExchangesOn, ACycleOfStatesOnlyRemembersAMessageOnce) {
+  declare_exchange("a", "x-recent-history", {}, 0);
+  declare_exchange("b", "fanout", deduplicating(), 1);
+  bind("a", "b", "", true);
+  bind("b", "a", "", true);
+  EXPECT_EQ(publish("a", {"m"}), "ack");
+  declare_queue("q");
+  bind("a", "q");
+  EXPECT_THAT(get_all("q"), ElementsAre("m"));
+}
+
 TEST_P(StatefulExchangesOn, MandatoryLooksThroughStatesButNotAtHeldMessages) {
   declare_exchange("history", "x-recent-history", {});
   declare_exchange("delayed", "x-delayed-message", inner("direct"));
