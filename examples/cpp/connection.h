@@ -74,7 +74,8 @@ class Connection {
   void publish(const char* exchange, std::string_view key, std::string_view body,
                amqp_basic_properties_t properties = {}) {
     check(amqp_basic_publish(state_, kChannel, bytes(exchange), bytes(key), 0, 0, &properties,
-                             bytes(body)), "publish");
+                             bytes(body)),
+          "publish");
   }
 
   void ack(const amqp_envelope_t& delivery) {
@@ -87,8 +88,7 @@ class Connection {
     amqp_maybe_release_buffers(state_);
     amqp_envelope_t delivery;
     timeval limit{seconds.value_or(0), 0};
-    amqp_rpc_reply_t reply =
-        amqp_consume_message(state_, &delivery, seconds ? &limit : nullptr, 0);
+    amqp_rpc_reply_t reply = amqp_consume_message(state_, &delivery, seconds ? &limit : nullptr, 0);
     if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
         reply.library_error == AMQP_STATUS_TIMEOUT) {
       return {};

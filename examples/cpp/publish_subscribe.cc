@@ -12,8 +12,8 @@ constexpr const char* kExchange = "example.events";
 
 void subscribe(Connection& connection, int count, char** patterns) {
   // A queue of our own, named by the broker, gone when we leave.
-  const auto* declared = amqp_queue_declare(connection, Connection::kChannel, amqp_empty_bytes,
-                                            0, 0, /*exclusive=*/1, 0, amqp_empty_table);
+  const auto* declared = amqp_queue_declare(connection, Connection::kChannel, amqp_empty_bytes, 0,
+                                            0, /*exclusive=*/1, 0, amqp_empty_table);
   connection.check();
   const std::string queue = text(declared->queue);
   for (int i = 0; i < count; ++i) {
@@ -46,8 +46,10 @@ int main(int argc, char** argv) try {
   amqp_exchange_declare(connection, Connection::kChannel, bytes(kExchange), bytes("topic"),
                         /*passive=*/0, /*durable=*/1, 0, 0, amqp_empty_table);
   connection.check();
-  if (mode == "subscribe") subscribe(connection, argc - 2, argv + 2);
-  else publish(connection, argv[2], argv[3]);
+  if (mode == "subscribe")
+    subscribe(connection, argc - 2, argv + 2);
+  else
+    publish(connection, argv[2], argv[3]);
 } catch (const std::exception& error) {
   std::cerr << error.what() << std::endl;
   return 1;

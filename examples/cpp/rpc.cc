@@ -34,8 +34,8 @@ void serve(Connection& connection) {
     reply._flags = AMQP_BASIC_CORRELATION_ID_FLAG;
     reply.correlation_id = request->message.properties.correlation_id;
     const int n = std::stoi(text(request->message.body));
-    connection.publish("", text(request->message.properties.reply_to),
-                       std::to_string(fibonacci(n)), reply);
+    connection.publish("", text(request->message.properties.reply_to), std::to_string(fibonacci(n)),
+                       reply);
     connection.ack(*request);
     amqp_destroy_envelope(&*request);
   }
@@ -66,8 +66,10 @@ int main(int argc, char** argv) try {
   }
   Connection connection;
   connection.declare_queue(kQueue);
-  if (mode == "serve") serve(connection);
-  else call(connection, argv[2]);
+  if (mode == "serve")
+    serve(connection);
+  else
+    call(connection, argv[2]);
 } catch (const std::exception& error) {
   std::cerr << error.what() << std::endl;
   return 1;

@@ -43,8 +43,10 @@ int main(int argc, char** argv) try {
   }
   Connection connection;
   connection.declare_queue(kQueue);
-  if (mode == "work") work(connection);
-  else send(connection, argc - 2, argv + 2);
+  if (mode == "work")
+    work(connection);
+  else
+    send(connection, argc - 2, argv + 2);
 } catch (const std::exception& error) {
   std::cerr << error.what() << std::endl;
   return 1;

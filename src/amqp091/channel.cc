@@ -21,8 +21,7 @@ Channel::~Channel() {
   }
 }
 
-// --- dispatch ---------------------------------------------------------------------------------------------
-
+// --- dispatch -----------------------------------------------------------------------------------
 template <class M>
 void Channel::on(const M&) {
   fail({ReplyCode::kCommandInvalid, "unimplemented method", M::kId});
@@ -55,11 +54,13 @@ void Channel::handle_method(MethodId id, std::string_view arguments) {
   }
   const DecodeStatus status = dispatch<method::All>(id, arguments, ChannelMethods{*this});
   switch (status) {
-    case DecodeStatus::kOk: return;
+    case DecodeStatus::kOk:
+      return;
     case DecodeStatus::kUnknownMethod:
       fail(ReplyCode::kCommandInvalid, "unknown method");
       return connection_.give_up();
-    case DecodeStatus::kBadLength: return fail(ReplyCode::kFrameError, "cannot decode <<0>>");
+    case DecodeStatus::kBadLength:
+      return fail(ReplyCode::kFrameError, "cannot decode <<0>>");
     case DecodeStatus::kBadUtf8:
       return fail(ReplyCode::kFrameError, "Malformed UTF-8 in shortstr");
     case DecodeStatus::kBadTable:
@@ -68,8 +69,7 @@ void Channel::handle_method(MethodId id, std::string_view arguments) {
   }
 }
 
-// --- open, flow, close --------------------------------------------------------------------------------------
-
+// --- open, flow, close --------------------------------------------------------------------------
 void Channel::on(const method::ChannelOpen&) {
   fail(ReplyCode::kChannelError, "second 'channel.open' seen");
 }
@@ -148,18 +148,35 @@ void Channel::fail(ProtocolError error) {
   close_session();
 }
 
+void Channel::forget_collected_body() {
+  connection_.shard().meter().bytes -= static_cast<std::int64_t>(content_.body.size());
+  std::string().swap(content_.body);
+}
+
 void Channel::drop_content() {
+  forget_collected_body();
   if (content_.message != nullptr) content_.message->release(connection_.shard().meter());
   content_ = {};
 }
 
-// --- operations under way --------------------------------------------------------------------------------------
+// --- operations under way -----------------------------------------------------------------------
+namespace {
 
-bool Channel::may_pipeline(MethodId id) const {
+// A passive declaration tells what is there, which operations under way may change.
+template <class M>
+bool is_active(std::string_view arguments) {
+  M declare;
+  return decode(arguments, declare) == DecodeStatus::kOk && !declare.passive;
+}
+
+}  // namespace
+
+bool Channel::may_pipeline(MethodId id, std::string_view arguments) const {
   constexpr std::size_t kMostOperations = 256;
-  return operations_.size() < kMostOperations &&
-         (id == method::QueueDeclare::kId || id == method::QueueBind::kId ||
-          id == method::ExchangeDeclare::kId || id == method::ExchangeBind::kId);
+  if (operations_.size() >= kMostOperations) return false;
+  if (id == method::QueueDeclare::kId) return is_active<method::QueueDeclare>(arguments);
+  if (id == method::ExchangeDeclare::kId) return is_active<method::ExchangeDeclare>(arguments);
+  return id == method::QueueBind::kId || id == method::ExchangeBind::kId;
 }
 
 Channel::Place Channel::begin_operation() {
@@ -180,8 +197,7 @@ void Channel::end_operation(Place place, std::function<void()> reply) {
   if (operations_.empty()) connection_.set_pipelining(nullptr);
 }
 
-// --- modes --------------------------------------------------------------------------------------------------
-
+// --- modes --------------------------------------------------------------------------------------
 void Channel::on(const method::ConfirmSelect& select) {
   if (mode_ == Mode::kTransaction) {
     return fail(ReplyCode::kPreconditionFailed, "cannot switch from tx to confirm mode");

@@ -37,7 +37,7 @@ class Channel final : public engine::SessionEvents {
   void abandon();
   bool open() const { return state_ == State::kOpen; }
   /// May a method be handled while topology operations of this channel are under way?
-  bool may_pipeline(MethodId id) const;
+  bool may_pipeline(MethodId id, std::string_view arguments) const;
   /// It sent channel.close and waits for close-ok, which must not surprise it.
   bool closing() const { return state_ == State::kAwaitCloseOk; }
   void handle_while_closing(MethodId id, std::string_view arguments);
@@ -127,6 +127,8 @@ class Channel final : public engine::SessionEvents {
   void close_session();
   void session_closed();
   void drop_content();
+  void forget_collected_body();
+
   /// An operation whose reply keeps its place among those of the operations around it.
   using Place = std::uint64_t;
   Place begin_operation();
@@ -168,8 +170,7 @@ class Channel final : public engine::SessionEvents {
   void on(const method::BasicPublish& publish);
   void content_without_method();
   void begin_message(std::string_view properties);
-  std::optional<ProtocolError> check_properties(std::string_view properties,
-                                                std::string& amended);
+  std::optional<ProtocolError> check_properties(std::string_view properties, std::string& amended);
   void publish();
   bool check_topic_access(const engine::Exchange& exchange, const engine::Message& message);
   void publish_directly(engine::Message* message);
@@ -227,7 +228,7 @@ class Channel final : public engine::SessionEvents {
   StringMap<std::uint32_t> tags_;
   std::vector<ConsumerInfo> consumers_;  // by handle; places are not reused
   SlidingWindow<Unacked> unacked_{1};
-  std::uint64_t direct_nonce_ = 0;       // of the direct reply consumer; 0 = none
+  std::uint64_t direct_nonce_ = 0;  // of the direct reply consumer; 0 = none
   std::uint32_t direct_handle_ = 0;
   bool has_timeouts_ = false;
 

@@ -15,10 +15,12 @@ namespace {
 using engine::EngineResult;
 using engine::Settle;
 
+/// Bytes waiting to be sent to a client beyond which it gets no more direct replies.
+constexpr std::size_t kMostUnreadReplies = 64u << 20;
+
 }  // namespace
 
-// --- qos ----------------------------------------------------------------------------------------------------
-
+// --- qos ----------------------------------------------------------------------------------------
 void Channel::on(const method::BasicQos& qos) {
   if (qos.prefetch_size != 0) {
     return fail(ReplyCode::kNotImplemented,
@@ -34,8 +36,7 @@ void Channel::on(const method::BasicQos& qos) {
   send(method::BasicQosOk{});
 }
 
-// --- consumers ----------------------------------------------------------------------------------------------
-
+// --- consumers ----------------------------------------------------------------------------------
 void Channel::on(const method::BasicConsume& consume) {
   const std::string tag =
       consume.consumer_tag.empty() ? generate_name("amq.ctag-") : std::string(consume.consumer_tag);
@@ -44,8 +45,8 @@ void Channel::on(const method::BasicConsume& consume) {
   }
   const std::uint32_t most = connection_.settings().max_consumers_per_channel;
   if (most != 0 && tags_.size() >= most) {
-    return fail(ReplyCode::kNotAllowed, "reached maximum (" + std::to_string(most) +
-                                            ") of consumers per channel");
+    return fail(ReplyCode::kNotAllowed,
+                "reached maximum (" + std::to_string(most) + ") of consumers per channel");
   }
   if (consume.queue == kDirectReplyPrefix) return consume_direct_replies(consume, tag);
   const std::optional<std::string> queue = queue_name(consume.queue);
@@ -54,17 +55,17 @@ void Channel::on(const method::BasicConsume& consume) {
   const engine::QueueEntry* entry = find_queue(*queue);
   const engine::QueueType type =
       entry == nullptr ? engine::QueueType::kClassic : entry->declared->type;
-  const auto settings = engine::parse_consumer_arguments(
-      *queue, connection_.vhost(), type, *decode_table(consume.arguments.bytes));
+  const auto settings = engine::parse_consumer_arguments(*queue, connection_.vhost(), type,
+                                                         *decode_table(consume.arguments.bytes));
   if (!settings) return fail(settings.error());
   if (type == engine::QueueType::kQuorum && session_.shared_prefetch() != 0) {
     return fail(ReplyCode::kNotImplemented, engine::queue_in_vhost(*queue, connection_.vhost()) +
                                                 " does not support global qos");
   }
-  const std::int64_t timeout_ms =
-      settings->timeout_ms.value_or(entry == nullptr ? 0
-                                                     : entry->effective->consumer_timeout_ms.value_or(
-                                                           connection_.settings().consumer_timeout.count()));
+  const std::int64_t timeout_ms = settings->timeout_ms.value_or(
+      entry == nullptr ? 0
+                       : entry->effective->consumer_timeout_ms.value_or(
+                             connection_.settings().consumer_timeout.count()));
   const auto handle = static_cast<std::uint32_t>(consumers_.size());
   consumers_.push_back({.tag = tag,
                         .queue = *queue,
@@ -74,20 +75,21 @@ void Channel::on(const method::BasicConsume& consume) {
   tags_[tag] = handle;
   has_timeouts_ = has_timeouts_ || timeout_ms != 0;
   wait_for_reply();
-  session_.consume(*queue, handle,
-                   {.prefetch = consume.no_ack ? 0u : prefetch_,
-                    .priority = settings->priority,
-                    .no_ack = consume.no_ack,
-                    .exclusive = consume.exclusive},
-                   [this, handle, nowait = consume.nowait](EngineResult<engine::ConsumerId> result) {
-                     reply_came();
-                     if (!result) {
-                       remove_consumer(handle);
-                       return fail(result.error());
-                     }
-                     consumers_[handle].id = *result;
-                     if (!nowait) send(method::BasicConsumeOk{consumers_[handle].tag});
-                   });
+  session_.consume(
+      *queue, handle,
+      {.prefetch = consume.no_ack ? 0u : prefetch_,
+       .priority = settings->priority,
+       .no_ack = consume.no_ack,
+       .exclusive = consume.exclusive},
+      [this, handle, nowait = consume.nowait](EngineResult<engine::ConsumerId> result) {
+        reply_came();
+        if (!result) {
+          remove_consumer(handle);
+          return fail(result.error());
+        }
+        consumers_[handle].id = *result;
+        if (!nowait) send(method::BasicConsumeOk{consumers_[handle].tag});
+      });
 }
 
 void Channel::consume_direct_replies(const method::BasicConsume& consume, std::string tag) {
@@ -100,7 +102,8 @@ void Channel::consume_direct_replies(const method::BasicConsume& consume, std::s
   direct_nonce_ = session_.accept_direct(true);
   direct_handle_ = static_cast<std::uint32_t>(consumers_.size());
   tags_[tag] = direct_handle_;
-  consumers_.push_back({.tag = std::move(tag), .queue = std::string(kDirectReplyPrefix), .no_ack = true});
+  consumers_.push_back(
+      {.tag = std::move(tag), .queue = std::string(kDirectReplyPrefix), .no_ack = true});
   if (!consume.nowait) send(method::BasicConsumeOk{consumers_.back().tag});
 }
 
@@ -170,10 +173,11 @@ void Channel::time_out(std::uint32_t handle) {
   const ConsumerInfo consumer = consumers_[handle];
   if (!connection_.can_cancel_consumers()) {
     current_ = {};
-    return fail(ReplyCode::kPreconditionFailed,
-                "delivery acknowledgement on channel " + std::to_string(number_) +
-                    " timed out. Timeout value used: " + std::to_string(consumer.timeout_ms) +
-                    " ms. This timeout value can be configured, see consumers doc guide to learn more");
+    return fail(
+        ReplyCode::kPreconditionFailed,
+        "delivery acknowledgement on channel " + std::to_string(number_) +
+            " timed out. Timeout value used: " + std::to_string(consumer.timeout_ms) +
+            " ms. This timeout value can be configured, see consumers doc guide to learn more");
   }
   remove_consumer(handle);
   session_.cancel(consumer.id, [] {});
@@ -188,8 +192,7 @@ void Channel::time_out(std::uint32_t handle) {
   send(method::BasicCancel{consumer.tag, true});
 }
 
-// --- deliveries ---------------------------------------------------------------------------------------------
-
+// --- deliveries ---------------------------------------------------------------------------------
 std::string_view Channel::shown_properties(bool counts_shown, const engine::DeliveryItem& item,
                                            std::string& amended) {
   const engine::Message& message = *item.message;
@@ -238,6 +241,8 @@ void Channel::on_deliveries(const engine::DeliveryRun& run, const engine::Delive
 
 void Channel::on_direct_message(const engine::Message& message) {
   if (state_ != State::kOpen) return;
+  // No queue holds replies back for one who does not read: what is far too much is lost.
+  if (connection_.output().size() >= kMostUnreadReplies) return;
   deliver(consumers_[direct_handle_], {&message, 0, 0, false}, unacked_.skip());
   connection_.output_ready();
 }
@@ -255,14 +260,14 @@ void Channel::on(const method::BasicGet& get) {
                     "consumer");
   }
   wait_for_reply();
-  session_.get(*queue, get.no_ack,
-               [this, quorum, no_ack = get.no_ack](
-                   EngineResult<std::optional<engine::GotMessage>> result) {
-                 reply_came();
-                 if (!result) return fail(result.error());
-                 if (!*result) return send(method::BasicGetEmpty{});
-                 got(**result, quorum, no_ack);
-               });
+  session_.get(
+      *queue, get.no_ack,
+      [this, quorum, no_ack = get.no_ack](EngineResult<std::optional<engine::GotMessage>> result) {
+        reply_came();
+        if (!result) return fail(result.error());
+        if (!*result) return send(method::BasicGetEmpty{});
+        got(**result, quorum, no_ack);
+      });
 }
 
 void Channel::got(const engine::GotMessage& got, bool counts_shown, bool no_ack) {
@@ -280,8 +285,7 @@ void Channel::got(const engine::GotMessage& got, bool counts_shown, bool no_ack)
   if (!no_ack) unacked_changed();
 }
 
-// --- settlement ---------------------------------------------------------------------------------------------
-
+// --- settlement ---------------------------------------------------------------------------------
 void Channel::on(const method::BasicAck& ack) {
   settle(ack.delivery_tag, ack.multiple, Settle::kAck);
 }

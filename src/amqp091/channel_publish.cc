@@ -47,11 +47,9 @@ std::optional<ProtocolError> add_keys(std::string_view table, std::string_view n
   if (!field) return std::nullopt;
   if (field->type != 'A') {
     const auto value = field->decode();
-    return precondition("invalid message: {unacceptable_type_in_header,\"" + std::string(name) +
-                        "\"," +
-                        std::string(engine::type_name(value ? value->type()
-                                                            : engine::FieldType::kVoid)) +
-                        "}");
+    return precondition(
+        "invalid message: {unacceptable_type_in_header,\"" + std::string(name) + "\"," +
+        std::string(engine::type_name(value ? value->type() : engine::FieldType::kVoid)) + "}");
   }
   RawField item;
   for (TableCursor cursor(field->value, TableCursor::Of::kArray); cursor.next(item);) {
@@ -67,8 +65,7 @@ std::string without_bcc(std::string_view properties) {
 
 }  // namespace
 
-// --- receiving ----------------------------------------------------------------------------------------------
-
+// --- receiving ----------------------------------------------------------------------------------
 void Channel::on(const method::BasicPublish& publish) {
   content_.exchange.assign(publish.exchange);
   content_.routing_key.assign(publish.routing_key);
@@ -87,8 +84,9 @@ void Channel::handle_header(std::string_view payload) {
   }
   const ContentHeader header = parse_content_header(payload);
   if (header.class_id != kBasicClass) {
-    return fail(ReplyCode::kUnexpectedFrame, "expected content header for class 60, got one for class " +
-                                                 std::to_string(header.class_id) + " instead");
+    return fail(ReplyCode::kUnexpectedFrame,
+                "expected content header for class 60, got one for class " +
+                    std::to_string(header.class_id) + " instead");
   }
   if (header.weight != 0) return fail(ReplyCode::kUnexpectedFrame, "content weight must be 0");
   if (header.body_size > kLargestBody) {
@@ -128,9 +126,8 @@ void Channel::begin_message(std::string_view properties) {
   if (content_.body_size > connection_.settings().max_message_size && !content_.error) {
     const std::uint64_t most = connection_.settings().max_message_size;
     content_.error = precondition("message size " + std::to_string(content_.body_size) +
-                                  " is larger than " +
-                                  (most == kLargestBody ? "" : "configured ") + "max size " +
-                                  std::to_string(most));
+                                  " is larger than " + (most == kLargestBody ? "" : "configured ") +
+                                  "max size " + std::to_string(most));
   }
   if (content_.error) return;  // the body is read and thrown away
   if (content_.body_size <= kAtOnce) {
@@ -202,17 +199,18 @@ void Channel::handle_body(std::string_view payload) {
     return fail(ReplyCode::kFrameError, "content body frame exceeds remaining content size");
   }
   if (content_.message != nullptr) {
-    std::memcpy(content_.message->body_space() + content_.received, payload.data(),
-                payload.size());
+    std::memcpy(content_.message->body_space() + content_.received, payload.data(), payload.size());
   } else if (!content_.error) {
     content_.body.append(payload);
+    connection_.shard().meter().bytes += static_cast<std::int64_t>(payload.size());
+    // Not only at its end: bodies that are never complete take memory, too.
+    if (connection_.shard().alarm()) connection_.publishing_under_alarm();
   }
   content_.received += payload.size();
   if (content_.received == content_.body_size) publish();
 }
 
-// --- publishing ---------------------------------------------------------------------------------------------
-
+// --- publishing ---------------------------------------------------------------------------------
 void Channel::publish() {
   content_.expected = Content::Expected::kMethod;
   if (content_.message == nullptr && !content_.error) {
@@ -222,7 +220,7 @@ void Channel::publish() {
     content_.parts.body_size = content_.body.size();
     content_.message = Message::create(content_.parts, connection_.shard().meter());
     std::memcpy(content_.message->body_space(), content_.body.data(), content_.body.size());
-    std::string().swap(content_.body);
+    forget_collected_body();
   }
   Message* message = std::exchange(content_.message, nullptr);
   if (content_.extension) message->make_extension() = std::move(*content_.extension);
@@ -293,10 +291,10 @@ engine::Exchange* Channel::exchange_of_publish() {
 bool Channel::check_topic_access(const engine::Exchange& exchange, const Message& message) {
   const auto check = [&](std::string_view key) {
     if (connection_.topic_allowed(auth::Access::kWrite, exchange.name, key)) return true;
-    fail(ReplyCode::kAccessRefused, "write access to topic '" + std::string(key) + "' in " +
-                                        engine::exchange_in_vhost(exchange.name,
-                                                                  connection_.vhost()) +
-                                        " refused for user '" + connection_.user() + "'");
+    fail(ReplyCode::kAccessRefused,
+         "write access to topic '" + std::string(key) + "' in " +
+             engine::exchange_in_vhost(exchange.name, connection_.vhost()) + " refused for user '" +
+             connection_.user() + "'");
     return false;
   };
   if (!check(message.routing_key())) return false;
@@ -340,8 +338,7 @@ void Channel::return_unroutable(const Message& message) {
                  connection_.frame_max());
 }
 
-// --- confirms -----------------------------------------------------------------------------------------------
-
+// --- confirms -----------------------------------------------------------------------------------
 // All below the lowest unsettled sequence in one frame, the others one by one; refusals first, so
 // that no "multiple" covers them.
 void Channel::emit_confirms() {
@@ -367,8 +364,7 @@ void Channel::emit_confirms() {
   publisher.settled().clear();
 }
 
-// --- transactions -------------------------------------------------------------------------------------------
-
+// --- transactions -------------------------------------------------------------------------------
 void Channel::commit_transaction() {
   std::vector<engine::Session::TransactionPublish> publishes;
   for (TransactionPublish& publish : std::exchange(transaction_publishes_, {})) {
@@ -377,8 +373,8 @@ void Channel::commit_transaction() {
   }
   std::vector<engine::SettleItem> settles;
   for (const TransactionSettle& settle : std::exchange(transaction_settles_, {})) {
-    for (std::uint64_t tag = unacked_.next(settle.first); tag <= settle.last && tag < unacked_.end();
-         tag = unacked_.next(tag + 1)) {
+    for (std::uint64_t tag = unacked_.next(settle.first);
+         tag <= settle.last && tag < unacked_.end(); tag = unacked_.next(tag + 1)) {
       const Unacked entry = *unacked_.find(tag);
       unacked_.erase(tag);
       settles.push_back({entry.consumer, entry.lease, entry.lease, settle.how});

@@ -27,17 +27,19 @@ const std::string* string_argument(const Fields& arguments, std::string_view nam
 
 std::string access_text(auth::Access access) {
   switch (access) {
-    case auth::Access::kConfigure: return "configure";
-    case auth::Access::kWrite: return "write";
-    case auth::Access::kRead: return "read";
+    case auth::Access::kConfigure:
+      return "configure";
+    case auth::Access::kWrite:
+      return "write";
+    case auth::Access::kRead:
+      return "read";
   }
   return {};
 }
 
 }  // namespace
 
-// --- permissions --------------------------------------------------------------------------------------------
-
+// --- permissions --------------------------------------------------------------------------------
 bool Channel::check_queue_access(auth::Access access, std::string_view queue) {
   if (connection_.allowed(access, queue)) return true;
   fail(ReplyCode::kAccessRefused, access_text(access) + " access to " +
@@ -81,8 +83,7 @@ engine::Completion<void> Channel::topology_reply(bool nowait) {
   };
 }
 
-// --- exchanges ----------------------------------------------------------------------------------------------
-
+// --- exchanges ----------------------------------------------------------------------------------
 void Channel::on(const method::ExchangeDeclare& declare) {
   if (declare.passive) return inspect_exchange(declare);
   if (!engine::known_type(declare.type)) {
@@ -109,10 +110,9 @@ void Channel::on(const method::ExchangeDeclare& declare) {
   }
   engine::Vhost* vhost = connection_.client().vhost();
   if (vhost == nullptr) return fail(ReplyCode::kNotFound, "no vhost");
-  session_.declare_exchange(
-      {vhost->id, name, std::string(declare.type), declare.durable, declare.auto_delete,
-       declare.internal, std::move(arguments)},
-      topology_reply<method::ExchangeDeclareOk>(declare.nowait));
+  session_.declare_exchange({vhost->id, name, std::string(declare.type), declare.durable,
+                             declare.auto_delete, declare.internal, std::move(arguments)},
+                            topology_reply<method::ExchangeDeclareOk>(declare.nowait));
 }
 
 void Channel::inspect_exchange(const method::ExchangeDeclare& declare) {
@@ -150,8 +150,7 @@ void Channel::on(const method::ExchangeDelete& remove) {
                            });
 }
 
-// --- bindings -----------------------------------------------------------------------------------------------
-
+// --- bindings -----------------------------------------------------------------------------------
 bool Channel::check_binding_access(const engine::ChangeBinding& change) {
   if (change.source.empty() || (change.to_exchange && change.destination.empty())) {
     fail(ReplyCode::kAccessRefused, "operation not permitted on the default exchange");
@@ -165,8 +164,7 @@ bool Channel::check_binding_access(const engine::ChangeBinding& change) {
   }
   engine::Vhost* vhost = connection_.client().vhost();
   if (vhost == nullptr) return true;
-  const engine::Exchange* source =
-      connection_.shard().topology().exchange(*vhost, change.source);
+  const engine::Exchange* source = connection_.shard().topology().exchange(*vhost, change.source);
   if (source == nullptr || source->type != "topic" ||
       connection_.topic_allowed(auth::Access::kRead, change.source, change.key)) {
     return true;
@@ -238,8 +236,7 @@ void Channel::on(const method::QueueUnbind& unbind) {
       false);
 }
 
-// --- queues -------------------------------------------------------------------------------------------------
-
+// --- queues -------------------------------------------------------------------------------------
 void Channel::on(const method::QueueDeclare& declare) {
   std::string name = clean_name(declare.queue);
   if (name.starts_with(kDirectReplyPrefix)) {
@@ -299,10 +296,10 @@ bool Channel::check_dead_letter_access(std::string_view queue, const Fields& arg
   const Value* exchange = engine::find(arguments, "x-dead-letter-exchange");
   if (exchange == nullptr) return true;
   if (exchange->as_string() == nullptr) {
-    fail(ReplyCode::kPreconditionFailed,
-         "invalid type '" + std::string(engine::type_name(exchange->type())) +
-             "' for arg 'x-dead-letter-exchange' in " +
-             engine::queue_in_vhost(queue, connection_.vhost()));
+    fail(ReplyCode::kPreconditionFailed, "invalid type '" +
+                                             std::string(engine::type_name(exchange->type())) +
+                                             "' for arg 'x-dead-letter-exchange' in " +
+                                             engine::queue_in_vhost(queue, connection_.vhost()));
     return false;
   }
   return check_queue_access(auth::Access::kRead, queue) &&
@@ -332,8 +329,7 @@ void Channel::inspect_queue(const std::string& name, bool nowait) {
   const bool any = connection_.allowed(auth::Access::kConfigure, name) ||
                    connection_.allowed(auth::Access::kWrite, name) ||
                    connection_.allowed(auth::Access::kRead, name);
-  if (!any && find_queue(name) != nullptr &&
-      !check_queue_access(auth::Access::kConfigure, name)) {
+  if (!any && find_queue(name) != nullptr && !check_queue_access(auth::Access::kConfigure, name)) {
     return;
   }
   wait_for_reply();
@@ -362,10 +358,10 @@ void Channel::on(const method::QueueDelete& remove) {
       entry != nullptr && entry->declared->type == engine::QueueType::kQuorum &&
       (remove.if_unused || remove.if_empty)) {
     const std::string flag = remove.if_unused ? "if-unused" : "if-empty";
-    return fail(ReplyCode::kNotImplemented,
-                "cannot delete " + engine::queue_in_vhost(*name, connection_.vhost()) +
-                    ". queue.delete operations with " + flag +
-                    " flag set are not supported by quorum queues");
+    return fail(ReplyCode::kNotImplemented, "cannot delete " +
+                                                engine::queue_in_vhost(*name, connection_.vhost()) +
+                                                ". queue.delete operations with " + flag +
+                                                " flag set are not supported by quorum queues");
   }
   wait_for_reply();
   session_.delete_queue(*name, {remove.if_unused, remove.if_empty},

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "amqp091/channel.h"
 #include "base/log.h"
@@ -38,8 +39,7 @@ Connection::Connection(engine::Shard& shard, const Settings& settings, Admission
 
 Connection::~Connection() = default;
 
-// --- input ------------------------------------------------------------------------------------------------
-
+// --- input --------------------------------------------------------------------------------------
 bool Connection::may_parse() const {
   // Frames after the connection's end are looked at whatever was awaited before.
   return waiting_ == 0 && !blocked_ && output_.size() < settings_.output_buffer_limit;
@@ -130,9 +130,12 @@ void Connection::handle(const Frame& frame) {
                         load_big_endian<std::uint16_t>(frame.payload.data() + 2)};
       return channel->handle_method(id, frame.payload.substr(4));
     }
-    case FrameType::kHeader: return channel->handle_header(frame.payload);
-    case FrameType::kBody: return channel->handle_body(frame.payload);
-    case FrameType::kHeartbeat: return;
+    case FrameType::kHeader:
+      return channel->handle_header(frame.payload);
+    case FrameType::kBody:
+      return channel->handle_body(frame.payload);
+    case FrameType::kHeartbeat:
+      return;
   }
 }
 
@@ -218,7 +221,8 @@ void Connection::handle_connection_method(MethodId id, std::string_view argument
 
 void Connection::decode_failed(DecodeStatus status, MethodId id) {
   switch (status) {
-    case DecodeStatus::kOk: return;
+    case DecodeStatus::kOk:
+      return;
     case DecodeStatus::kUnknownMethod:
       return fail({ReplyCode::kCommandInvalid, "unknown method", id});
     case DecodeStatus::kBadLength:
@@ -257,7 +261,7 @@ bool Connection::may_handle(const Frame& frame) const {
   if (frame.type != FrameType::kMethod || frame.channel != pipelining_->number()) return false;
   const MethodId id{load_big_endian<std::uint16_t>(frame.payload.data()),
                     load_big_endian<std::uint16_t>(frame.payload.data() + 2)};
-  return pipelining_->may_pipeline(id);
+  return pipelining_->may_pipeline(id, frame.payload.substr(4));
 }
 
 void Connection::give_up() {
@@ -269,8 +273,7 @@ void Connection::end_wait() {
   if (--waiting_ == 0) transport_.resume();
 }
 
-// --- output -----------------------------------------------------------------------------------------------
-
+// --- output -------------------------------------------------------------------------------------
 void Connection::prepare_output() {
   ended_.clear();
   for (auto& [number, channel] : channels_) channel->prepare_output();
@@ -350,8 +353,7 @@ void Connection::tick(MonotonicMs now) {
   }
 }
 
-// --- alarms -----------------------------------------------------------------------------------------------
-
+// --- alarms -------------------------------------------------------------------------------------
 void Connection::publishing_under_alarm() {
   if (blocked_) return;
   blocked_ = true;
@@ -369,16 +371,14 @@ void Connection::on_vhost_removed() {
   force_close("vhost '" + client_->vhost_name() + "' is deleted");
 }
 
-// --- the end ----------------------------------------------------------------------------------------------
-
+// --- the end ------------------------------------------------------------------------------------
 std::chrono::milliseconds Connection::close_patience() const {
   if (heartbeat_s_ == 0) return kLongestCloseWait;
   return std::min<std::chrono::milliseconds>(std::chrono::seconds(heartbeat_s_), kLongestCloseWait);
 }
 
-void Connection::log(
-    log::Area area, log::Level level, std::string_view what,
-    std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+void Connection::log(log::Area area, log::Level level, std::string_view what,
+                     std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
   if (!log::enabled(area, level)) return;
   // Its address: every connection has another port.
   const std::string_view address = std::string_view(peer_.name).substr(0, peer_.name.find(" -> "));
@@ -399,6 +399,7 @@ void Connection::fail(const ProtocolError& error) {
   const bool was_open = state_ == State::kRunning;
   const bool speaks = state_ > State::kHeader;
   state_ = State::kClosing;
+  if (std::exchange(blocked_, false)) transport_.resume();  // close-ok must be heard
   if (speaks) {
     const std::string text = error.text();
     send(0, method::ConnectionClose{static_cast<std::uint16_t>(error.code), text,

@@ -58,6 +58,8 @@ class Connection final : public engine::ClientEvents {
   void end_of_input();
   /// Does it make sense to read more from the socket?
   bool wants_input() const { return may_parse(); }
+  /// Not read until the memory alarm is over, however long that takes.
+  bool blocked() const { return blocked_; }
   /// Appends what is folded per turn (confirms).
   void prepare_output();
   Buffer& output() { return output_; }
@@ -123,7 +125,14 @@ class Connection final : public engine::ClientEvents {
 
  private:
   enum class State : std::uint8_t {
-    kHeader, kStartOk, kSecureOk, kTuneOk, kOpen, kRunning, kClosing, kClosed,
+    kHeader,
+    kStartOk,
+    kSecureOk,
+    kTuneOk,
+    kOpen,
+    kRunning,
+    kClosing,
+    kClosed,
   };
   struct Capabilities {
     bool consumer_cancel_notify = false;
@@ -183,8 +192,8 @@ class Connection final : public engine::ClientEvents {
   const Peer peer_;
 
   State state_ = State::kHeader;
-  bool deaf_ = false;      // input makes no sense any more
-  bool blocked_ = false;   // published under alarm: not read until it is over
+  bool deaf_ = false;     // input makes no sense any more
+  bool blocked_ = false;  // published under alarm: not read until it is over
   bool lost_ = false;
   bool finished_ = false;
   bool admitted_ = false;
@@ -214,8 +223,9 @@ class Connection final : public engine::ClientEvents {
 
   std::unique_ptr<engine::Client> client_;
   boost::unordered_flat_map<std::uint16_t, std::unique_ptr<Channel>> channels_;
-  std::vector<std::unique_ptr<Channel>> retired_;  // their numbers are free, the engine's end is to come
-  std::vector<std::unique_ptr<Channel>> ended_;    // destroyed at the end of the turn
+  std::vector<std::unique_ptr<Channel>>
+      retired_;  // their numbers are free, the engine's end is to come
+  std::vector<std::unique_ptr<Channel>> ended_;  // destroyed at the end of the turn
   // The channel of the last frame: most connections use one at a time.
   std::uint16_t last_number_ = 0;
   Channel* last_channel_ = nullptr;

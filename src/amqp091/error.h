@@ -41,7 +41,7 @@ constexpr bool is_hard(ReplyCode code) {
 struct ProtocolError {
   ReplyCode code;
   std::string explanation;
-  MethodId method{};   // 0/0: the one being handled, unless no method is at fault
+  MethodId method{};  // 0/0: the one being handled, unless no method is at fault
   bool no_method = false;
   /// `NAME - explanation`; cut to 255 octets when written.
   std::string text() const { return std::string(code_name(code)) + " - " + explanation; }

@@ -47,8 +47,7 @@ bool Connection::expect(State state, const M&) {
 
 void Connection::send_start() {
   engine::Fields properties = settings_.server_properties;
-  properties.insert(properties.begin(),
-                    Field{"capabilities", Value::table(server_capabilities())});
+  properties.insert(properties.begin(), Field{"capabilities", Value::table(server_capabilities())});
   const std::string table = encode_table(properties);
   const std::string mechanisms = auth::offered_mechanisms(settings_.sasl);
   send(0, method::ConnectionStart{.version_major = 0,
@@ -105,8 +104,10 @@ void Connection::step_sasl(std::string_view response) {
     case auth::SaslStep::Kind::kMalformed:
       return fail({ReplyCode::kSyntaxError, "response of mechanism " + mechanism_name_ + " invalid",
                    method::ConnectionStartOk::kId});
-    case auth::SaslStep::Kind::kRefused: return login_refused(step);
-    case auth::SaslStep::Kind::kAccepted: break;
+    case auth::SaslStep::Kind::kRefused:
+      return login_refused(step);
+    case auth::SaslStep::Kind::kAccepted:
+      break;
   }
   user_ = step.user;
   if (directory_->loopback_only(user_) && !peer_.loopback) {
@@ -122,9 +123,8 @@ void Connection::login_refused(const auth::SaslStep& step) {
       {{"claimed_user", step.user}, {"mechanism", mechanism_name_}, {"reason", step.text}});
   state_ = State::kClosing;
   if (capabilities_.authentication_failure_close) {
-    const std::string text =
-        "ACCESS_REFUSED - Login was refused using authentication mechanism " + mechanism_name_ +
-        ". For details see the broker logfile.";
+    const std::string text = "ACCESS_REFUSED - Login was refused using authentication mechanism " +
+                             mechanism_name_ + ". For details see the broker logfile.";
     send(0, method::ConnectionClose{static_cast<std::uint16_t>(ReplyCode::kAccessRefused), text, 0,
                                     0});
   }
@@ -133,8 +133,8 @@ void Connection::login_refused(const auth::SaslStep& step) {
 
 void Connection::start_tuning() {
   state_ = State::kTuneOk;
-  send(0, method::ConnectionTune{settings_.channel_max, settings_.frame_max,
-                                 settings_.heartbeat_s});
+  send(0,
+       method::ConnectionTune{settings_.channel_max, settings_.frame_max, settings_.heartbeat_s});
 }
 
 void Connection::on(const method::ConnectionTuneOk& tune) {
@@ -147,8 +147,7 @@ void Connection::on(const method::ConnectionTuneOk& tune) {
                                 number(kSmallestFrameMax) + ")",
                             id));
   }
-  if (settings_.frame_max != 0 &&
-      (tune.frame_max == 0 || tune.frame_max > settings_.frame_max)) {
+  if (settings_.frame_max != 0 && (tune.frame_max == 0 || tune.frame_max > settings_.frame_max)) {
     return fail(not_allowed("negotiated frame_max = " + number(tune.frame_max) +
                                 (tune.frame_max == 0 ? " (no limit)" : "") +
                                 " is higher than the maximum allowed value (" +
@@ -178,8 +177,8 @@ void Connection::on(const method::ConnectionOpen& open) {
     return fail(not_allowed("vhost " + vhost + " not found", id));
   }
   if (!directory_->vhost_allowed(user_, vhost)) {
-    return fail(not_allowed("access to vhost '" + vhost + "' refused for user '" + user_ + "'",
-                            id));
+    return fail(
+        not_allowed("access to vhost '" + vhost + "' refused for user '" + user_ + "'", id));
   }
   if (const std::string refused = admission_.enter(user_, vhost); !refused.empty()) {
     return fail(not_allowed(refused, id));
@@ -187,8 +186,7 @@ void Connection::on(const method::ConnectionOpen& open) {
   admitted_ = true;
   client_ = std::make_unique<engine::Client>(shard_, *this, vhost);
   state_ = State::kRunning;
-  log(log::Area::kConnection, log::Level::kInfo, "connection opened",
-      {{"name", connection_name_}});
+  log(log::Area::kConnection, log::Level::kInfo, "connection opened", {{"name", connection_name_}});
   send(0, method::ConnectionOpenOk{});
 }
 
@@ -202,8 +200,7 @@ void Connection::on(const method::ConnectionUpdateSecret& update) {
   send(0, method::ConnectionUpdateSecretOk{});
 }
 
-// --- permissions ------------------------------------------------------------------------------------------
-
+// --- permissions --------------------------------------------------------------------------------
 bool Connection::impersonator() const {
   const auth::User* user = directory_->find(user_);
   return user != nullptr &&

@@ -46,8 +46,8 @@ class Codec final : public engine::PropertyCodec {
     std::erase_if(fields, replaced);
     fields.insert(fields.end(), changes.set_headers.begin(), changes.set_headers.end());
     const std::string table = encode_table(fields);
-    return with_changes(properties, {.headers = FieldTable{table},
-                                     .drop_expiration = changes.remove_expiration});
+    return with_changes(
+        properties, {.headers = FieldTable{table}, .drop_expiration = changes.remove_expiration});
   }
 };
 

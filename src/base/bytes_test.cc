@@ -18,7 +18,10 @@ TEST(ByteReader, NumbersAreBigEndian) {
 }
 
 TEST(ByteReader, ReadingPastTheEndFailsForGoodAndYieldsNothing) {
-  ByteReader reader(std::string_view("\x05" "ab", 3));
+  ByteReader reader(
+      std::string_view("\x05"
+                       "ab",
+                       3));
   EXPECT_EQ(reader.short_string(), "");
   EXPECT_FALSE(reader.ok());
   EXPECT_EQ(reader.u8(), 0);

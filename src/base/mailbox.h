@@ -8,8 +8,8 @@
 
 namespace polymq {
 
-/// Capacity is a power of two. Each side keeps a copy of the other's index and looks again only when
-/// that says full (or empty), so that a steady flow rarely touches the other's cache line.
+/// Capacity is a power of two. Each side keeps a copy of the other's index and looks again only
+/// when that says full (or empty), so that a steady flow rarely touches the other's cache line.
 template <class T, std::size_t kCapacity>
 class Mailbox {
   static_assert((kCapacity & (kCapacity - 1)) == 0);

@@ -49,7 +49,9 @@ class SlidingWindow {
     if (segment == nullptr || (segment->present & bit(number)) == 0) return nullptr;
     return &segment->values[number % kSegment];
   }
-  const T* find(std::uint64_t number) const { return const_cast<SlidingWindow*>(this)->find(number); }
+  const T* find(std::uint64_t number) const {
+    return const_cast<SlidingWindow*>(this)->find(number);
+  }
 
   /// Forgets a value that is present.
   void erase(std::uint64_t number) {

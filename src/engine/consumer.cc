@@ -82,9 +82,8 @@ void ConsumerSet::served(Consumer& consumer) {
 }
 
 ConsumerSet::Rotation& ConsumerSet::rotation(std::int32_t priority) {
-  const auto at = std::find_if(levels_.begin(), levels_.end(), [&](const auto& level) {
-    return level->priority <= priority;
-  });
+  const auto at = std::find_if(levels_.begin(), levels_.end(),
+                               [&](const auto& level) { return level->priority <= priority; });
   if (at != levels_.end() && (*at)->priority == priority) return (*at)->able;
   return (*levels_.insert(at, std::make_unique<Level>(Level{priority, {}})))->able;
 }

@@ -20,8 +20,8 @@ class Queue;
 struct Link {
   ClientId client;
   std::size_t unwritten_bytes = 0;
-  DeliveryBatch open;                        // this turn's deliveries, not yet handed over
-  std::vector<ConsumerId> waiting;           // consumers that found the window full
+  DeliveryBatch open;               // this turn's deliveries, not yet handed over
+  std::vector<ConsumerId> waiting;  // consumers that found the window full
 
   static constexpr std::size_t kWindowBytes = 512 * 1024;
   bool has_room() const { return unwritten_bytes < kWindowBytes; }
@@ -30,9 +30,9 @@ struct Link {
 struct ConsumerOptions {
   std::uint32_t prefetch = 0;  // 0 = no limit
   std::int32_t priority = 0;
-  bool no_ack = false;     // settled when written
+  bool no_ack = false;  // settled when written
   bool exclusive = false;
-  bool one_shot = false;   // a get: takes single messages on request, is not in the rotation
+  bool one_shot = false;  // a get: takes single messages on request, is not in the rotation
 };
 
 /// Shard: the queue's home. A consumer outlives its cancellation until its last lease has ended.
@@ -100,12 +100,10 @@ class ConsumerSet {
     Rotation able;
   };
   Rotation& rotation(std::int32_t priority);
-  bool eligible(const Consumer& consumer) const {
-    return !single_active_ || &consumer == active_;
-  }
+  bool eligible(const Consumer& consumer) const { return !single_active_ || &consumer == active_; }
   void elect();
 
-  std::vector<Consumer*> members_;  // in order of registration
+  std::vector<Consumer*> members_;              // in order of registration
   std::vector<std::unique_ptr<Level>> levels_;  // highest priority first
   std::vector<Consumer*> starved_;
   Consumer* active_ = nullptr;

@@ -26,9 +26,7 @@ constexpr std::array kPredeclared{
     Predeclared{"amq.rabbitmq.event", "topic", true},
 };
 
-EngineError not_found(std::string what) {
-  return {ErrorKind::kNotFound, "no " + std::move(what)};
-}
+EngineError not_found(std::string what) { return {ErrorKind::kNotFound, "no " + std::move(what)}; }
 
 Fields sorted_by_name(Fields fields) {
   std::sort(fields.begin(), fields.end(),
@@ -65,8 +63,7 @@ void Control::handle(ShardIndex from, ControlRequest& request) {
   ReplyBody body = std::visit(
       [&](auto& what) -> ReplyBody {
         using What = std::decay_t<decltype(what)>;
-        if constexpr (std::is_same_v<What, DeclareQueue> ||
-                      std::is_same_v<What, DeclareExchange>) {
+        if constexpr (std::is_same_v<What, DeclareQueue> || std::is_same_v<What, DeclareExchange>) {
           return decide(what, from);
         } else {
           return decide(what);
@@ -82,8 +79,7 @@ void Control::handle(ShardIndex from, ControlRequest& request) {
 
 void Control::handle(ShardIndex, const ForgetSession& ended) { failed_.erase(ended.session.value); }
 
-// --- exchanges ---------------------------------------------------------------------------------------
-
+// --- exchanges ----------------------------------------------------------------------------------
 ReplyBody Control::decide(const DeclareExchange& what, ShardIndex from) {
   Vhost* vhost = topology_.vhost(what.vhost);
   if (vhost == nullptr) return not_found("vhost");
@@ -144,8 +140,7 @@ void Control::remove_unused_exchanges() {
   }
 }
 
-// --- queues --------------------------------------------------------------------------------------------
-
+// --- queues -------------------------------------------------------------------------------------
 ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
   Vhost* vhost = topology_.vhost(what.vhost);
   if (vhost == nullptr) return not_found("vhost");
@@ -191,8 +186,7 @@ void Control::handle(ShardIndex, const RemoveQueue& removal) {
   }
 }
 
-// --- bindings --------------------------------------------------------------------------------------------
-
+// --- bindings -----------------------------------------------------------------------------------
 ReplyBody Control::decide(const ChangeBinding& what) {
   Vhost* vhost = topology_.vhost(what.vhost);
   if (vhost == nullptr) return not_found("vhost");
@@ -241,15 +235,20 @@ ReplyBody Control::unbind(Vhost& vhost, Exchange* source, const ChangeBinding& w
   return Done{};
 }
 
-// --- vhosts and policies -----------------------------------------------------------------------------------
-
+// --- vhosts and policies ------------------------------------------------------------------------
 ReplyBody Control::decide(const AddVhost& what) {
   if (topology_.vhost(what.name) != nullptr) return Done{};
   const VhostId id = next_vhost_++;
   apply(VhostAdded{id, what.name, what.default_queue_type, what.limits});
   for (const Predeclared& exchange : kPredeclared) {
-    apply(ExchangeAdded{next_incarnation_++, id, std::string(exchange.name),
-                        std::string(exchange.type), true, false, exchange.internal, {}});
+    apply(ExchangeAdded{next_incarnation_++,
+                        id,
+                        std::string(exchange.name),
+                        std::string(exchange.type),
+                        true,
+                        false,
+                        exchange.internal,
+                        {}});
   }
   return Done{};
 }
@@ -278,11 +277,10 @@ ReplyBody Control::decide(const SetPolicies& what) {
   return Done{};
 }
 
-// --- rounds --------------------------------------------------------------------------------------------------
-
+// --- rounds -------------------------------------------------------------------------------------
 void Control::answer(ShardIndex to, Reply reply) {
   // What changes nothing depends only on what was decided before, which may still be under way.
-  waiting_.push_back({open_.empty() ? round_ : round_ + 1, to, std::move(reply)});
+  waiting_.push_back({round(), to, std::move(reply)});
 }
 
 bool Control::send_round() {

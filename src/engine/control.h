@@ -1,5 +1,5 @@
-// Shard 0 in its role of putting topology changes in order: it decides on declarations, bindings and
-// deletions and tells every shard by numbered rounds of deltas.
+// Shard 0 in its role of putting topology changes in order: it decides on declarations, bindings
+// and deletions and tells every shard by numbered rounds of deltas.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -16,8 +16,8 @@ struct ControlLimits {
   std::uint64_t max_exchanges_per_vhost = UINT64_MAX;
 };
 
-/// Shard 0 only. Its replica is ahead of the others': a request is decided and applied here at once,
-/// and answered when all shards have applied the round that carries it.
+/// Shard 0 only. Its replica is ahead of the others': a request is decided and applied here at
+/// once, and answered when all shards have applied the round that carries it.
 class Control {
  public:
   Control(Mailer& mailer, Topology& topology, const ControlLimits& limits);
@@ -71,12 +71,12 @@ class Control {
   std::uint64_t next_incarnation_ = 1;
   VhostId next_vhost_ = 1;
   std::uint64_t round_ = 0;
-  std::vector<Delta> open_;                  // decided, not sent
-  std::vector<std::uint64_t> applied_;       // per shard: the last round it said it applied
-  std::deque<Waiting> waiting_;              // in order of rounds
+  std::vector<Delta> open_;             // decided, not sent
+  std::vector<std::uint64_t> applied_;  // per shard: the last round it said it applied
+  std::deque<Waiting> waiting_;         // in order of rounds
   boost::unordered_flat_map<QueueId, std::vector<Parked>> parked_;  // until that queue is removed
   boost::unordered_flat_set<std::uint64_t> failed_;  // sessions whose requests are dropped
-  std::vector<std::uint64_t> homes_per_shard_;  // of queues and of exchanges with state
+  std::vector<std::uint64_t> homes_per_shard_;       // of queues and of exchanges with state
   std::vector<std::int64_t> message_bytes_;
 };
 

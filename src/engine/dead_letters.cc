@@ -5,8 +5,7 @@
 
 namespace polymq::engine {
 
-DeadLetters::DeadLetters(Mailer& mailer, Topology& topology, MemoryMeter& meter,
-                         const Now& now)
+DeadLetters::DeadLetters(Mailer& mailer, Topology& topology, MemoryMeter& meter, const Now& now)
     : topology_(topology),
       meter_(meter),
       now_(now),
@@ -65,8 +64,7 @@ void DeadLetters::move(const Letter& letter) {
           .amend(original.properties(), death_changes(deaths, override_key));
   const std::string key =
       override_key ? *settings.dead_letter_routing_key : std::string(original.routing_key());
-  Message* copy =
-      original.rewritten(*settings.dead_letter_exchange, key, properties, meter_);
+  Message* copy = original.rewritten(*settings.dead_letter_exchange, key, properties, meter_);
 
   std::vector<Target*> targets;
   Vhost& vhost = *letter.queue->entry().vhost;
@@ -80,7 +78,8 @@ void DeadLetters::move(const Letter& letter) {
   }
   MessageExtension& extension = copy->make_extension();
   extension.deaths = std::move(deaths);
-  extension.visible_keys = override_key || !original.extension() ? 0 : original.extension()->visible_keys;
+  extension.visible_keys =
+      override_key || !original.extension() ? 0 : original.extension()->visible_keys;
   extension.more_keys = std::move(more_keys);
   moving_.push(letter);
   publisher_.publish_tracked(copy, targets);
@@ -103,8 +102,7 @@ void DeadLetters::finish(const Letter& letter, bool delivered) {
   letter.queue->moved(letter.position);
 }
 
-WallMs DeadLetters::retry() {
-  WallMs next = kNever;
+void DeadLetters::retry() {
   std::erase_if(retries_, [&](const Retry& retry) {
     if (retry.at <= now_.wall || retry.letter.queue->deleting) {
       if (retry.letter.queue->deleting) {
@@ -114,10 +112,13 @@ WallMs DeadLetters::retry() {
       }
       return true;
     }
-    next = std::min(next, retry.at);
     return false;
   });
-  return next;
+}
+
+WallMs DeadLetters::next_retry() const {
+  // Tries are noted in order of time.
+  return retries_.empty() ? kNever : retries_.front().at;
 }
 
 }  // namespace polymq::engine

@@ -25,8 +25,10 @@ class DeadLetters {
   /// Publishes what was noted. True when there was something.
   bool run();
   void answered(const PublishAnswer& answer);
-  /// Tries again what an at-least-once queue could not get rid of; the time of the next try.
-  WallMs retry();
+  /// Tries again what an at-least-once queue could not get rid of.
+  void retry();
+  /// When to call retry() again; kNever without need.
+  WallMs next_retry() const;
 
   std::size_t pending() const { return waiting_.size() + moving_.size() + retries_.size(); }
 

@@ -26,6 +26,8 @@ struct DeliveryRun {
   ConsumerId consumer;
   LeaseNumber first;
   std::uint32_t count;
+  std::uint32_t tokens;  // how many of them took a token of the channel-wide prefetch
+  std::uint64_t bytes;   // their footprints: the messages may be gone if nobody wants them
 };
 
 /// All that one home has for one client at one moment, in order.

@@ -10,10 +10,26 @@
 
 namespace polymq::engine {
 
-/// Exact source types are kept, because explanations name them and a round trip must not change them.
+/// Exact source types are kept, because explanations name them and a round trip must not change
+/// them.
 enum class FieldType : std::uint8_t {
-  kVoid, kBool, kInt8, kUint8, kInt16, kUint16, kInt32, kUint32, kInt64,
-  kFloat, kDouble, kDecimal, kString, kBinary, kTimestamp, kArray, kTable,
+  kVoid,
+  kBool,
+  kInt8,
+  kUint8,
+  kInt16,
+  kUint16,
+  kInt32,
+  kUint32,
+  kInt64,
+  kFloat,
+  kDouble,
+  kDecimal,
+  kString,
+  kBinary,
+  kTimestamp,
+  kArray,
+  kTable,
 };
 
 /// The name that RabbitMQ's explanations use: "signedint", "longstr", ...
@@ -37,7 +53,9 @@ class Value {
   Value() = default;  // void
   static Value boolean(bool value) { return {FieldType::kBool, value}; }
   /// `type`: one of the integer types or kTimestamp (seconds; its 64 bits reinterpreted).
-  static Value integer(std::int64_t value, FieldType type = FieldType::kInt64) { return {type, value}; }
+  static Value integer(std::int64_t value, FieldType type = FieldType::kInt64) {
+    return {type, value};
+  }
   static Value real(double value, FieldType type = FieldType::kDouble) { return {type, value}; }
   static Value decimal(Decimal value) { return {FieldType::kDecimal, value}; }
   static Value string(std::string value) { return {FieldType::kString, std::move(value)}; }
@@ -49,8 +67,12 @@ class Value {
   bool is_integer() const { return type_ >= FieldType::kInt8 && type_ <= FieldType::kInt64; }
   /// Null unless the value is of that kind. kString and kBinary both have text.
   const bool* as_bool() const { return std::get_if<bool>(&payload_); }
-  const std::int64_t* as_integer() const { return is_integer() ? std::get_if<std::int64_t>(&payload_) : nullptr; }
-  const std::string* as_string() const { return type_ == FieldType::kString ? std::get_if<std::string>(&payload_) : nullptr; }
+  const std::int64_t* as_integer() const {
+    return is_integer() ? std::get_if<std::int64_t>(&payload_) : nullptr;
+  }
+  const std::string* as_string() const {
+    return type_ == FieldType::kString ? std::get_if<std::string>(&payload_) : nullptr;
+  }
   const std::vector<Value>* as_array() const { return std::get_if<std::vector<Value>>(&payload_); }
   const Fields* as_table() const { return std::get_if<Fields>(&payload_); }
   const Payload& payload() const { return payload_; }

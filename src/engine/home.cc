@@ -34,11 +34,8 @@ void Home::mark_dirty(Queue& queue) {
   dirty_.push_back(&queue);
 }
 
-// --- topology ---------------------------------------------------------------------------------------
-
-void Home::queue_added(QueueEntry& entry) {
-  entry.local = std::make_unique<Queue>(entry, *this);
-}
+// --- topology -----------------------------------------------------------------------------------
+void Home::queue_added(QueueEntry& entry) { entry.local = std::make_unique<Queue>(entry, *this); }
 
 void Home::settings_changed(QueueEntry& entry) {
   entry.local->settings_changed();
@@ -47,6 +44,7 @@ void Home::settings_changed(QueueEntry& entry) {
 
 void Home::queue_removed(QueueEntry& entry) {
   Queue& queue = *entry.local;
+  hand_over();  // nothing may reach a consumer after the word that it is gone
   for (Consumer* member : std::vector<Consumer*>(queue.consumers().members())) {
     queue.consumers().remove(*member);
     member->cancelled = true;
@@ -54,6 +52,7 @@ void Home::queue_removed(QueueEntry& entry) {
   }
   queue.close();
   for (Consumer* consumer : std::vector<Consumer*>(queue.attached)) {
+    consumer->cancelled = true;  // those of gets, too: they go with their last lease
     queue.settle(*consumer, 0, consumer->written, Settle::kAck);
     if (consumer->leases.empty()) free_consumer(*consumer);
   }
@@ -62,9 +61,8 @@ void Home::queue_removed(QueueEntry& entry) {
   dying_.push_back(std::move(entry.local));
 }
 
-// --- publishes ----------------------------------------------------------------------------------------
-
-bool Home::push(const PublishItem& item, bool awaited, std::vector<Stored>& stored) {
+// --- publishes ----------------------------------------------------------------------------------
+bool Home::push(const PublishItem& item, bool awaited, std::vector<Stored>& stored, bool admitted) {
   Queue* queue = find_queue(item.target);
   if (queue == nullptr || queue->deleting) {
     push_elsewhere(item, awaited);
@@ -74,7 +72,7 @@ bool Home::push(const PublishItem& item, bool awaited, std::vector<Stored>& stor
   // The queue may let go of a message that it drops at once; the store reads it first.
   if (store) item.message->add_reference();
   const Position before = queue->last_position();
-  const bool rejected = queue->push(item.message) == Queue::Pushed::kRejected;
+  const bool rejected = queue->push(item.message, admitted) == Queue::Pushed::kRejected;
   if (store) {
     const Message& message = *item.message;
     if (!rejected && queue->last_position() != before && queue->holds(queue->last_position())) {
@@ -111,7 +109,9 @@ void Home::handle(PublishBatch& batch) {
   PublishAnswer answer{batch.from, batch.number, {}};
   std::vector<Stored> stored;
   for (const PublishItem& item : batch.items) {
-    if (push(item, item.sequence != 0, stored)) answer.rejected.push_back(item.sequence);
+    const bool awaited = item.sequence != 0;
+    // Nobody asked about those without a sequence, though they share a batch with others.
+    if (push(item, awaited, stored, false) && awaited) answer.rejected.push_back(item.sequence);
   }
   if (batch.number == 0) return;
   await({store_.staged(), batch.from.shard(), std::move(answer), {}, std::move(stored)},
@@ -127,14 +127,15 @@ void Home::answer(Awaiting& awaiting) {
   if (awaiting.relay != 0) {
     return exchanges_.answer(awaiting.relay, awaiting.to, std::move(awaiting.answer));
   }
-  std::visit([&](auto& answer) { mailer_.send(awaiting.to, std::move(answer)); },
-             awaiting.answer);
+  std::visit([&](auto& answer) { mailer_.send(awaiting.to, std::move(answer)); }, awaiting.answer);
 }
 
 void Home::await(Awaiting awaiting, const std::vector<PublishItem>& items) {
   awaiting.relay = exchanges_.end_batch();
   if (awaiting.stored.empty()) return answer(awaiting);  // nothing of it is in any commit
-  for (const PublishItem& item : items) awaiting.sequences.push_back(item.sequence);
+  for (const PublishItem& item : items) {
+    if (item.sequence != 0) awaiting.sequences.push_back(item.sequence);
+  }
   awaiting_.push_back(std::move(awaiting));
 }
 
@@ -159,8 +160,7 @@ void Home::commits_ended(const std::vector<storage::CommitEnd>& ended) {
   }
 }
 
-// --- settlement -----------------------------------------------------------------------------------------
-
+// --- settlement ---------------------------------------------------------------------------------
 void Home::settle(const SettleItem& item) {
   Consumer* consumer = find_consumer(item.consumer);
   if (consumer == nullptr) return;  // its queue is gone, or it was released
@@ -188,9 +188,7 @@ void Home::handle(WrittenBatch& batch) {
     Queue& queue = *consumer->queue;
     if (consumer->options.no_ack || queue.deleting) {
       queue.settle(*consumer, 0, item.last, Settle::kAck);
-      if ((queue.deleting || consumer->cancelled) && consumer->leases.empty()) {
-        free_consumer(*consumer);
-      }
+      if (consumer->cancelled && consumer->leases.empty()) free_consumer(*consumer);
     }
   }
   if (link.waiting.empty() || !link.has_room()) return;
@@ -231,7 +229,10 @@ void Home::handle(const SetPrefetch& set) {
 
 void Home::handle(const GrantToken& grant) {
   Consumer* consumer = find_consumer(grant.consumer);
-  if (consumer == nullptr || consumer->cancelled) return;  // its session takes the grant back itself
+  if (consumer == nullptr || consumer->cancelled) {
+    mailer_.send(grant.session.shard(), TokensReturned{grant.session, 1});
+    return;
+  }
   ++consumer->tokens;
   granted_.push_back(grant.consumer);
   consumer->queue->consumers().wake(*consumer);
@@ -242,8 +243,7 @@ void Home::want_token(Consumer& consumer) {
   mailer_.send(consumer.session.shard(), TokenWanted{consumer.session, consumer.id});
 }
 
-// --- units -------------------------------------------------------------------------------------------------
-
+// --- units --------------------------------------------------------------------------------------
 void Home::handle(ShardIndex from, UnitPart& part) {
   struct Load {
     std::size_t messages = 0;
@@ -275,14 +275,14 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
   }
   std::vector<Stored> stored;
   store_.begin_unit();
-  for (const PublishItem& item : part.publishes) push(item, true, stored);
+  // Others may have filled a queue since it agreed: it takes the unit all the same, whole.
+  for (const PublishItem& item : part.publishes) push(item, true, stored, true);
   for (const SettleItem& item : part.settles) settle(item);
   store_.end_unit();
   await({store_.staged(), from, UnitDone{decision.unit, true}, {}, std::move(stored)}, {});
 }
 
-// --- the turn ----------------------------------------------------------------------------------------------
-
+// --- the turn -----------------------------------------------------------------------------------
 bool Home::work() {
   bool worked = dead_letters_.run();
   for (Queue* queue : std::exchange(dirty_, {})) {
@@ -334,11 +334,11 @@ void Home::run_timers() {
     queue->on_timer();
     mark_dirty(*queue);
   }
-  if (const WallMs next = dead_letters_.retry(); next != kNever) retry_at_ = next;
+  dead_letters_.retry();
 }
 
 WallMs Home::next_timer() const {
-  return std::min({retry_at_, exchanges_.next_timer(),
+  return std::min({dead_letters_.next_retry(), exchanges_.next_timer(),
                    timers_.empty() ? kNever : timers_.top().at});
 }
 
@@ -355,14 +355,11 @@ void Home::dead_letter(Queue& queue, Position position, const Message&, DeathRea
   dead_letters_.add(queue, position, reason);
 }
 
-void Home::forget_stored(Queue& queue, Position position) {
-  store_.settle(queue.id(), position);
-}
+void Home::forget_stored(Queue& queue, Position position) { store_.settle(queue.id(), position); }
 
 Home::Leftovers Home::leftovers() const {
-  return {consumers_.size(), sessions_.size(),         links_.size(),
-          dying_.size(),     units_.size(),    dead_letters_.pending(),
-          exchanges_.pending()};
+  return {consumers_.size(), sessions_.size(),        links_.size(),       dying_.size(),
+          units_.size(),     dead_letters_.pending(), exchanges_.pending()};
 }
 
 }  // namespace polymq::engine

@@ -47,7 +47,8 @@ class Home final : public QueueHost {
   void handle(const PublishAnswer& answer);
 
   // --- the turn ---
-  /// Dispatches what became possible, moves dead letters, hands over batches. True when mail was sent.
+  /// Dispatches what became possible, moves dead letters, hands over batches. True when mail was
+  /// sent.
   bool work();
   void run_timers();
   /// Slices of purges and of dying queues; true while there is more.
@@ -114,8 +115,9 @@ class Home final : public QueueHost {
   void end_consumer(Consumer& consumer);
   void settle(const SettleItem& item);
 
-  /// True when the queue refused it. `awaited`: somebody wants to know what became of it.
-  bool push(const PublishItem& item, bool awaited, std::vector<Stored>& stored);
+  /// True when the queue refused it. `awaited`: somebody wants to know what became of it;
+  /// `admitted`: it agreed to a unit and takes it, full or not.
+  bool push(const PublishItem& item, bool awaited, std::vector<Stored>& stored, bool admitted);
   void push_elsewhere(const PublishItem& item, bool awaited);
   ReplyBody inspect(Queue& queue);
   ReplyBody purge(Queue& queue);
@@ -146,15 +148,14 @@ class Home final : public QueueHost {
   std::uint64_t next_consumer_ = 1;
 
   std::vector<Queue*> dirty_;
-  std::vector<Link*> open_links_;         // with deliveries to hand over
-  std::vector<RemoveQueue> removals_;     // decided, to be told to control
-  std::vector<ConsumerId> granted_;       // tokens to give back if they find nothing
+  std::vector<Link*> open_links_;      // with deliveries to hand over
+  std::vector<RemoveQueue> removals_;  // decided, to be told to control
+  std::vector<ConsumerId> granted_;    // tokens to give back if they find nothing
   std::vector<Queue*> sweeping_;
   std::vector<std::unique_ptr<Queue>> dying_;  // removed, not drained yet
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::deque<Awaiting> awaiting_;
   storage::CommitNumber ended_ = 0;
-  WallMs retry_at_ = kNever;  // of dead letters
 };
 
 }  // namespace polymq::engine

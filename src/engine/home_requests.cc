@@ -116,8 +116,8 @@ ReplyBody Home::consume(const QueueRequest& request, Queue& queue, const Consume
   // A quorum queue lets others in beside an exclusive consumer.
   if (queue.settings().type == QueueType::kQuorum) options.exclusive = false;
   const bool clash = queue.consumers().has_exclusive() ||
-                     (options.exclusive && (!queue.consumers().empty() ||
-                                            queue.settings().single_active_consumer));
+                     (options.exclusive &&
+                      (!queue.consumers().empty() || queue.settings().single_active_consumer));
   if (clash) return EngineError{ErrorKind::kRefused, name + " in exclusive use"};
   queue.touch();
   queue.had_consumer = true;
@@ -162,6 +162,9 @@ void Home::consumer_left(Queue& queue) {
 }
 
 void Home::free_consumer(Consumer& consumer) {
+  if (consumer.tokens != 0) {  // granted in the turn in which its queue went
+    mailer_.send(consumer.session.shard(), TokensReturned{consumer.session, consumer.tokens});
+  }
   std::erase(consumer.queue->attached, &consumer);
   if (const auto it = sessions_.find(consumer.session.value); it != sessions_.end()) {
     std::erase(it->second.consumers, consumer.id);
@@ -186,7 +189,8 @@ ReplyBody Home::get(const QueueRequest& request, Queue& queue, const Get& what) 
   Consumer& consumer = getter(request, queue, what.no_ack);
   const LeaseNumber lease = consumer.leases.end();
   std::optional<DeliveryItem> item = queue.take(consumer);
-  return Got{item, consumer.id, lease, queue.ready()};
+  const std::uint64_t bytes = item ? item->message->footprint() : 0;
+  return Got{item, consumer.id, lease, queue.ready(), bytes};
 }
 
 void Home::handle(ShardIndex from, const CloseSession& close) {

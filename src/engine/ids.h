@@ -37,7 +37,8 @@ struct ShardLocalId {
 
 /// A connection, as the engine knows it.
 using ClientId = detail::ShardLocalId<struct ClientTag>;
-/// A channel incarnation (or what corresponds to it in another dialect); lives on its client's shard.
+/// A channel incarnation (or what corresponds to it in another dialect); lives on its client's
+/// shard.
 using SessionId = detail::ShardLocalId<struct SessionTag>;
 /// The numbers of publishers that are no sessions, one of each on every shard; sessions come after.
 inline constexpr std::uint64_t kDeadLetterPublisher = 0;

@@ -22,7 +22,7 @@ namespace polymq::engine {
 
 struct PublishItem {
   std::uint64_t target;  // a queue, or an exchange with state
-  Message* message;  // ownership of one reference goes along
+  Message* message;      // ownership of one reference goes along
   std::uint64_t sequence;
 };
 struct PublishBatch {
@@ -49,7 +49,7 @@ struct WrittenBatch {
   std::vector<WrittenItem> items;
 };
 
-// --- to a queue's home: requests, each answered by one Reply -------------------------------------
+// --- to a queue's home: requests, each answered by one Reply ------------------------------------
 
 /// Counts as use (a declare of an existing queue); nothing changes.
 struct InspectQueue {};
@@ -97,10 +97,11 @@ struct SetPrefetch {
   std::uint32_t prefetch;
 };
 struct GrantToken {
+  SessionId session;
   ConsumerId consumer;
 };
 
-// --- units: transactions over several homes ------------------------------------------------------
+// --- units: transactions over several homes -----------------------------------------------------
 
 /// A home keeps its part and says whether it could apply it.
 struct UnitPart {
@@ -113,8 +114,7 @@ struct UnitDecision {
   bool apply;
 };
 
-// --- to control ------------------------------------------------------------------------------------
-
+// --- to control ---------------------------------------------------------------------------------
 struct DeclareExchange {
   VhostId vhost;
   std::string name;
@@ -169,8 +169,8 @@ struct ControlRequest {
                SetPolicies>
       what;
 };
-/// A home has decided that a queue goes. `request` of shard `origin` is answered with `messages` once
-/// all shards know; 0 when nobody asked.
+/// A home has decided that a queue goes. `request` of shard `origin` is answered with `messages`
+/// once all shards know; 0 when nobody asked.
 struct RemoveQueue {
   QueueId queue;
   RequestId request;
@@ -188,8 +188,7 @@ struct MemoryReport {
   std::int64_t message_bytes;
 };
 
-// --- from control to every shard -------------------------------------------------------------------
-
+// --- from control to every shard ----------------------------------------------------------------
 struct Round {
   std::uint64_t number;
   std::shared_ptr<const std::vector<Delta>> deltas;
@@ -198,8 +197,7 @@ struct Alarm {
   bool on;
 };
 
-// --- to a session's shard ---------------------------------------------------------------------------
-
+// --- to a session's shard -----------------------------------------------------------------------
 /// Batch `number` is done: stored where it had to be, but for the refused sequences.
 struct PublishAnswer {
   SessionId to;
@@ -257,25 +255,28 @@ struct Got {
   ConsumerId consumer;
   LeaseNumber lease;
   std::uint64_t ready;  // what is left
+  std::uint64_t bytes;  // the message's footprint: it is gone if its session closed meanwhile
 };
 struct QueueDeclared {
   QueueId queue;
   bool created;
 };
-using ReplyBody = std::variant<Done, Missing, QueueStatus, Removed, Consuming, Got, QueueDeclared,
-                               EngineError>;
+using ReplyBody =
+    std::variant<Done, Missing, QueueStatus, Removed, Consuming, Got, QueueDeclared, EngineError>;
 struct Reply {
   RequestId request;
   ReplyBody body;
 };
 
-using Mail = std::variant<PublishBatch, SettleBatch, WrittenBatch, DeliveryBatch, PublishAnswer,
-                          QueueRequest, Reply, CloseSession, CloseClient, ShareCredit, SetPrefetch, GrantToken,
-                          TokenWanted, TokensReturned, UnitPart, UnitDecision, UnitPrepared, UnitDone,
-                          ControlRequest, RemoveQueue, Round, RoundApplied, ForgetSession, MemoryReport, Alarm,
-                          ConsumerGone, DirectMessage, InspectDirect>;
+using Mail =
+    std::variant<PublishBatch, SettleBatch, WrittenBatch, DeliveryBatch, PublishAnswer,
+                 QueueRequest, Reply, CloseSession, CloseClient, ShareCredit, SetPrefetch,
+                 GrantToken, TokenWanted, TokensReturned, UnitPart, UnitDecision, UnitPrepared,
+                 UnitDone, ControlRequest, RemoveQueue, Round, RoundApplied, ForgetSession,
+                 MemoryReport, Alarm, ConsumerGone, DirectMessage, InspectDirect>;
 
-/// Mail with the sender's topology version: a receiver that is behind keeps it until it has caught up.
+/// Mail with the sender's topology version: a receiver that is behind keeps it until it has caught
+/// up.
 struct Envelope {
   std::uint64_t round = 0;
   Mail mail;

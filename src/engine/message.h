@@ -22,10 +22,10 @@ struct MemoryMeter {
 
 /// What only few messages have.
 struct MessageExtension {
-  TimeToLive ttl;                          // the message's own
-  std::vector<std::string> more_keys;      // routing keys besides the first (CC, BCC)
-  std::size_t visible_keys = 0;            // how many of more_keys may be shown (CC, not BCC)
-  std::vector<DeathEntry> deaths;          // the broker's own record, newest first
+  TimeToLive ttl;                      // the message's own
+  std::vector<std::string> more_keys;  // routing keys besides the first (CC, BCC)
+  std::size_t visible_keys = 0;        // how many of more_keys may be shown (CC, not BCC)
+  std::vector<DeathEntry> deaths;      // the broker's own record, newest first
   /// What it reached already when an exchange with state passes it on (see Topology::route_onward).
   std::vector<std::uint64_t> passed;
 };
@@ -35,9 +35,9 @@ inline constexpr std::uint8_t kNoPriority = 255;
 
 /// What a message is made of. Views need to live only during Message::create.
 struct MessageParts {
-  std::string_view exchange = {};      // at most 255 bytes
-  std::string_view routing_key = {};   // at most 255 bytes
-  std::string_view properties = {};    // encoded in `dialect`
+  std::string_view exchange = {};     // at most 255 bytes
+  std::string_view routing_key = {};  // at most 255 bytes
+  std::string_view properties = {};   // encoded in `dialect`
   std::size_t body_size = 0;
   Dialect dialect = Dialect::kAmqp091;
   std::uint8_t priority = kNoPriority;
@@ -45,8 +45,9 @@ struct MessageParts {
 };
 
 /// Immutable once published. Owned by one shard at a time: it travels with the batch that carries
-/// it, and after that only the home of its queues counts references and frees it. Any shard that has
-/// been lent it (a delivery) may read it. No atomics: a message bound for several homes is cloned.
+/// it, and after that only the home of its queues counts references and frees it. Any shard that
+/// has been lent it (a delivery) may read it. No atomics: a message bound for several homes is
+/// cloned.
 class Message {
  public:
   /// One allocation. The body is left for the caller to write through body_space().

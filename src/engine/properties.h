@@ -14,7 +14,7 @@ enum class Dialect : std::uint8_t { kAmqp091, kSqs, kPubsub, kAmqp10, kCount };
 
 /// Changes that the broker makes to a message's properties.
 struct PropertyChanges {
-  Fields set_headers = {};                        // replace headers of the same name, else are added
+  Fields set_headers = {};  // replace headers of the same name, else are added
   std::vector<std::string> remove_headers = {};
   bool remove_expiration = false;
 };

@@ -57,8 +57,7 @@ class Publisher {
     std::vector<Range> tracked;  // the sequences whose answers this batch owes
   };
   Open& open_for(ShardIndex home);
-  std::uint16_t spread(Message* message, std::span<Target* const> targets,
-                       std::uint64_t sequence);
+  std::uint16_t spread(Message* message, std::span<Target* const> targets, std::uint64_t sequence);
   void owe(Open& open, std::uint64_t sequence);
   void settle(std::uint64_t sequence);
 

@@ -42,8 +42,8 @@ void Queue::settings_changed() {
                                settings().type == QueueType::kQuorum);
   if (settings().deduplication && !seen_) {
     seen_ = std::make_unique<DeduplicationWindow>(DeduplicationLimits{
-        static_cast<std::size_t>(settings().deduplication_entries.value_or(
-            QueueSettings::kDefaultDeduplicationEntries)),
+        static_cast<std::size_t>(
+            settings().deduplication_entries.value_or(QueueSettings::kDefaultDeduplicationEntries)),
         settings().deduplication_ttl_ms});
   }
   enforce_length();
@@ -73,11 +73,11 @@ bool Queue::would_reject(std::size_t messages, std::size_t bytes) {
   return over_length(ready_count_ + messages, ready_bytes_ + bytes);
 }
 
-Queue::Pushed Queue::push(Message* message) {
+Queue::Pushed Queue::push(Message* message, bool admitted) {
   ++counters_.publish;
   const std::size_t size = message->body().size();
   const bool limited = settings().max_length || settings().max_length_bytes;
-  const bool full = limited && would_reject(1, size);
+  const bool full = limited && !admitted && would_reject(1, size);
   if (full && settings().effective_overflow() == Overflow::kRejectPublish) {
     message->release(host_.meter());
     return Pushed::kRejected;
@@ -94,12 +94,12 @@ Queue::Pushed Queue::push(Message* message) {
   const Position position = slots_.push(Slot{.message = message, .enqueued = host_.now().wall});
   ++ready_count_;
   ready_bytes_ += size;
+  const TimeToLive own = message->ttl();
+  if (own.set()) ++with_ttl_;
   if (full) {  // reject-publish-dlx: refused, and dead-lettered all the same
     drop_or_dead_letter(position, *slots_.find(position), DeathReason::kMaxLength);
     return Pushed::kRejected;
   }
-  const TimeToLive own = message->ttl();
-  if (own.set()) ++with_ttl_;
   ready_.push(position, priority_of(*message));
   if (limited && over_length(ready_count_, ready_bytes_)) {
     dispatch();
@@ -130,6 +130,7 @@ void Queue::enforce_length() {
     ready_.pop();
     drop_or_dead_letter(position, *slot, DeathReason::kMaxLength);
   }
+  arm_for_head();
 }
 
 // `strictly`: a message whose time is up just now may still be handed out (time to live 0).
@@ -193,13 +194,16 @@ void Queue::hand_out(Position position, Slot& slot, Consumer& consumer) {
   const LeaseNumber lease = consumer.leases.end();
   DeliveryBatch& batch = consumer.link->open;
   if (batch.items.empty()) host_.link_opened(*consumer.link);
+  const std::uint32_t tokens = consumer.tokens;
   batch.items.push_back(lend(position, slot, consumer));
   ++(consumer.options.no_ack ? counters_.deliver_no_ack : counters_.deliver);
-  if (!batch.runs.empty() && batch.runs.back().consumer == consumer.id) {
-    ++batch.runs.back().count;
-  } else {
-    batch.runs.push_back({consumer.session, consumer.handle, consumer.id, lease, 1});
+  if (batch.runs.empty() || batch.runs.back().consumer != consumer.id) {
+    batch.runs.push_back({consumer.session, consumer.handle, consumer.id, lease, 0, 0, 0});
   }
+  DeliveryRun& run = batch.runs.back();
+  ++run.count;
+  run.tokens += tokens - consumer.tokens;
+  run.bytes += slot.message->footprint();
 }
 
 std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
@@ -211,17 +215,20 @@ std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
     return std::nullopt;
   }
   ready_.pop();
-  arm_for_head();
   ++(consumer.options.no_ack ? counters_.get_no_ack : counters_.get);
-  return lend(position, *slot, consumer);
+  const DeliveryItem item = lend(position, *slot, consumer);
+  arm_for_head();
+  return item;
 }
 
 void Queue::arm_for_head() {
   if (with_ttl_ == 0 && !settings().ttl_ms) return;
-  if (ready_.empty()) return;
-  if (const Slot* slot = slots_.find(ready_.front())) {
+  for (; !ready_.empty(); ready_.pop()) {
+    const Slot* slot = slots_.find(ready_.front());
+    if (slot == nullptr || slot->state != State::kReady) continue;  // a removed one surfaces
     const WallMs due = deadline(*slot);
     if (due != kNever) host_.arm_timer(*this, due);
+    return;
   }
 }
 

@@ -86,7 +86,8 @@ class Queue {
   // --- messages in ---
   /// Takes over one reference of `message`. Behaves as if consumers with credit came first, then
   /// time to live 0, then the length limit.
-  Pushed push(Message* message);
+  /// `admitted`: would_reject() was asked before, and the answer stands.
+  Pushed push(Message* message, bool admitted = false);
   /// Would push() refuse? (Before a transaction's publishes are applied.)
   bool would_reject(std::size_t messages, std::size_t bytes);
   /// The position given by the last push().
@@ -119,8 +120,8 @@ class Queue {
   void on_timer();
   /// Does a slice of pending work; true while there is more.
   bool sweep();
-  /// The queue goes: consumers are detached, ready messages dropped. What is out and unwritten stays
-  /// until its clients have let go; then drained() is true.
+  /// The queue goes: consumers are detached, ready messages dropped. What is out and unwritten
+  /// stays until its clients have let go; then drained() is true.
   void close();
   bool drained() const { return slots_.empty(); }
   bool sweep_pending() const { return sweep_at_ < purged_below_; }

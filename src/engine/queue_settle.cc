@@ -54,6 +54,8 @@ void Queue::withdraw(Position position) {
   if (!purged(position, *slot)) left_ready(*slot);
   slot->stored = false;
   erase(position, *slot);
+  while (!ready_.empty() && slots_.find(ready_.front()) == nullptr) ready_.pop();
+  arm_for_head();
 }
 
 std::uint64_t Queue::settle(Consumer& consumer, LeaseNumber first, LeaseNumber last, Settle how) {
@@ -73,7 +75,7 @@ std::uint64_t Queue::settle(Consumer& consumer, LeaseNumber first, LeaseNumber l
 }
 
 void Queue::release_all(Consumer& consumer) {
-  const Settle written = consumer.options.no_ack                  ? Settle::kAck
+  const Settle written = consumer.options.no_ack                 ? Settle::kAck
                          : settings().type == QueueType::kQuorum ? Settle::kFail
                                                                  : Settle::kRequeue;
   std::vector<Position> returned;

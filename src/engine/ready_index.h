@@ -10,8 +10,8 @@
 
 namespace polymq::engine {
 
-/// Positions that came back, as sorted runs merged lazily: a dying consumer's million leases are one
-/// run, taken over in O(1), not a million insertions.
+/// Positions that came back, as sorted runs merged lazily: a dying consumer's million leases are
+/// one run, taken over in O(1), not a million insertions.
 class ReturnedRuns {
  public:
   bool empty() const { return heap_.empty(); }

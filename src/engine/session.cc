@@ -34,8 +34,7 @@ Batch& batch_for(std::vector<std::pair<ShardIndex, Batch>>& batches, ShardIndex 
 
 }  // namespace
 
-// --- Client ---------------------------------------------------------------------------------------------
-
+// --- Client -------------------------------------------------------------------------------------
 Client::Client(Shard& shard, ClientEvents& events, std::string_view vhost)
     : shard_(shard),
       events_(events),
@@ -79,9 +78,15 @@ void Client::proceed() {
     const QueueEntry* entry = shard_.topology().queue(id);
     if (entry == nullptr) continue;
     ++deletes_pending_;
-    const RequestId request = shard_.ask(entry->home, {}, [this](ReplyBody&) {
+    const auto deleted = [this](ReplyBody&) {
       --deletes_pending_;
       proceed();
+    };
+    const RequestId request = shard_.ask(entry->home, {}, [this, id, deleted](ReplyBody& body) {
+      if (!std::holds_alternative<Missing>(body)) return deleted(body);
+      // It goes already (auto-delete, expiry): control answers when it is gone everywhere.
+      shard_.send(kControlShard,
+                  RemoveQueue{id, shard_.ask(kControlShard, {}, deleted), shard_.self(), 0});
     });
     shard_.send(entry->home, QueueRequest{request, {}, id_, id, DeleteQueue{}});
   }
@@ -91,8 +96,7 @@ void Client::proceed() {
   std::exchange(done_, nullptr)();
 }
 
-// --- Session --------------------------------------------------------------------------------------------
-
+// --- Session ------------------------------------------------------------------------------------
 Session::Session(Client& client, SessionEvents& events)
     : client_(client),
       shard_(client.shard()),
@@ -129,8 +133,7 @@ EngineResult<void> Session::check_access(const QueueEntry& entry) const {
 
 void Session::ask_control(decltype(ControlRequest::what) what, ReplyHandler done) {
   flush();
-  const RequestId request =
-      shard_.ask(kControlShard, id_, std::move(done));
+  const RequestId request = shard_.ask(kControlShard, id_, std::move(done));
   asked_control_ = true;
   shard_.send(kControlShard, ControlRequest{request, id_, std::move(what)});
 }
@@ -160,8 +163,7 @@ void Session::ask_queue(const std::string& name, decltype(QueueRequest::what) wh
   shard_.send(entry->home, QueueRequest{request, id_, client_.id_, id, std::move(what)});
 }
 
-// --- topology -------------------------------------------------------------------------------------------
-
+// --- topology -----------------------------------------------------------------------------------
 void Session::declare_exchange(DeclareExchange what, Completion<void> done) {
   ask_control(std::move(what), [done = std::move(done)](ReplyBody& body) { complete(body, done); });
 }
@@ -233,9 +235,8 @@ void Session::create_queue(QueueDeclare what, QueueId gone, Completion<QueueStat
           if (alive == nullptr || alive->closing_) return client->proceed();
         }
         if (declared != nullptr && !declared->created) return declare_queue(what, done);
-        complete<QueueDeclared>(body, done, [](QueueDeclared&) -> EngineResult<QueueState> {
-          return QueueState{};
-        });
+        complete<QueueDeclared>(
+            body, done, [](QueueDeclared&) -> EngineResult<QueueState> { return QueueState{}; });
       });
   asked_control_ = true;
   shard_.send(kControlShard, ControlRequest{request, id_, std::move(declare)});
@@ -254,14 +255,16 @@ void Session::inspect_queue(std::string name, Completion<QueueState> done) {
 
 void Session::delete_queue(std::string name, DeleteQueue conditions,
                            Completion<std::uint64_t> done) {
-  ask_queue(
-      name, conditions,
-      [done](ReplyBody& body) {
-        complete<Removed>(body, done, [](Removed& removed) -> EngineResult<std::uint64_t> {
-          return removed.messages;
-        });
-      },
-      [done](QueueId) { done(0); });
+  const auto removed = [done](ReplyBody& body) {
+    complete<Removed>(
+        body, done, [](Removed& answer) -> EngineResult<std::uint64_t> { return answer.messages; });
+  };
+  ask_queue(name, conditions, removed, [this, done, removed](QueueId gone) {
+    if (gone == 0) return done(0);
+    // Somebody else deletes it: control answers when it is gone everywhere.
+    const RequestId request = shard_.ask(kControlShard, id_, removed);
+    shard_.send(kControlShard, RemoveQueue{gone, request, shard_.self(), 0});
+  });
 }
 
 void Session::purge_queue(std::string name, Completion<std::uint64_t> done) {
@@ -275,8 +278,7 @@ void Session::purge_queue(std::string name, Completion<std::uint64_t> done) {
       [this, name, done](QueueId) { done(tl::make_unexpected(no_queue(name))); });
 }
 
-// --- messages -------------------------------------------------------------------------------------------
-
+// --- messages -----------------------------------------------------------------------------------
 bool Session::unroutable(Exchange& exchange, const Message& message,
                          std::span<Target* const> targets) {
   if (targets.empty()) return true;
@@ -399,8 +401,7 @@ void Session::commit(std::vector<TransactionPublish> publishes, std::vector<Sett
   }
 }
 
-// --- channel-wide prefetch --------------------------------------------------------------------------------
-
+// --- channel-wide prefetch ----------------------------------------------------------------------
 void Session::set_shared_prefetch(std::uint32_t limit) {
   const bool was_on = shared_limit_ != 0;
   shared_limit_ = limit;
@@ -436,13 +437,13 @@ void Session::tokens_returned(std::uint32_t count) {
 void Session::grant_tokens() {
   while (!wanting_.empty() && (shared_limit_ == 0 || tokens_out_ + unacked_ < shared_limit_)) {
     ++tokens_out_;
-    shard_.send(wanting_.front().shard(), GrantToken{wanting_.front()});
+    shard_.send(wanting_.front().shard(), GrantToken{id_, wanting_.front()});
     wanting_.pop_front();
   }
 }
 
 void Session::delivered(const DeliveryRun& run, const DeliveryItem* items) {
-  if (tokens_out_ != 0) tokens_out_ -= std::min<std::uint64_t>(tokens_out_, run.count);
+  tokens_out_ -= run.tokens;
   events_.on_deliveries(run, items);
 }
 

@@ -1,5 +1,5 @@
-// The engine as a dialect sees it: clients (connections) and their sessions (channels), on the shard
-// where the connection lives.
+// The engine as a dialect sees it: clients (connections) and their sessions (channels), on the
+// shard where the connection lives.
 #pragma once
 
 #include <cstdint>
@@ -183,7 +183,8 @@ class Session {
   friend class Shard;
   using ReplyHandler = std::function<void(ReplyBody&)>;
 
-  /// Finds the queue and asks its home; `missing` is called when it is not there or no longer there.
+  /// Finds the queue and asks its home; `missing` is called when it is not there or no longer
+  /// there.
   void ask_queue(const std::string& name, decltype(QueueRequest::what) what, ReplyHandler done,
                  std::function<void(QueueId gone)> missing);
   void ask_control(decltype(ControlRequest::what) what, ReplyHandler done);

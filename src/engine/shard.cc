@@ -34,15 +34,16 @@ std::uint64_t Shard::random() {
   return random_ * 0x2545f4914f6cdd1du;
 }
 
-// --- turns ------------------------------------------------------------------------------------------------
-
+// --- turns --------------------------------------------------------------------------------------
 void Shard::begin_turn(Now now) {
   now_ = now;
   home_.run_timers();
 }
 
 void Shard::receive(ShardIndex from, Envelope envelope) {
-  if (!parked_[from].empty() || envelope.round > round_) {
+  // What others wait for must not wait behind them.
+  const bool is_round = std::holds_alternative<Round>(envelope.mail);
+  if (!is_round && (!parked_[from].empty() || envelope.round > round_)) {
     parked_[from].push_back(std::move(envelope));
     return;
   }
@@ -80,8 +81,7 @@ bool Shard::finish_turn() {
   return more || !own_mail_.empty();
 }
 
-// --- mail ---------------------------------------------------------------------------------------------------
-
+// --- mail ---------------------------------------------------------------------------------------
 void Shard::send(ShardIndex to, Mail mail) {
   if (to == self()) {
     own_mail_.push_back(std::move(mail));
@@ -101,8 +101,7 @@ RequestId Shard::ask(ShardIndex, SessionId session, std::function<void(ReplyBody
   return request;
 }
 
-void Shard::administer(decltype(ControlRequest::what) what,
-                       std::function<void(ReplyBody&)> done) {
+void Shard::administer(decltype(ControlRequest::what) what, std::function<void(ReplyBody&)> done) {
   const RequestId request = ask(kControlShard, {}, std::move(done));
   send(kControlShard, ControlRequest{request, {}, std::move(what)});
 }
@@ -117,8 +116,7 @@ void Shard::deliver(ShardIndex from, Mail& mail) {
                       std::is_same_v<What, GrantToken>) {
           home_.handle(what);
         } else if constexpr (std::is_same_v<What, QueueRequest> ||
-                             std::is_same_v<What, CloseSession> ||
-                             std::is_same_v<What, UnitPart> ||
+                             std::is_same_v<What, CloseSession> || std::is_same_v<What, UnitPart> ||
                              std::is_same_v<What, UnitDecision>) {
           home_.handle(from, what);
         } else if constexpr (std::is_same_v<What, ControlRequest> ||
@@ -154,9 +152,8 @@ void Shard::handle(ShardIndex, DeliveryBatch& batch) {
       session->delivered(run, items);
     } else if (client != nullptr) {
       // Nobody is there any more: the window is free again, the leases return with the session.
-      std::uint64_t bytes = 0;
-      for (std::uint32_t i = 0; i < run.count; ++i) bytes += items[i].message->footprint();
-      client->written(run.consumer, 0, bytes);
+      // Perhaps they have done so, and the messages are gone.
+      client->written(run.consumer, 0, run.bytes);
     }
     items += run.count;
   }
@@ -176,7 +173,14 @@ void Shard::handle(ShardIndex, Reply& reply) {
   const Pending pending = std::move(it->second);
   pending_.erase(it);
   if (pending.session) {
-    const Session* session = find_session(pending.session);
+    Session* session = find_session(pending.session);
+    if (session != nullptr && session->closing_) {
+      // What was got goes back with the session; the client's window is free of it.
+      if (const auto* got = std::get_if<Got>(&reply.body); got != nullptr && got->item) {
+        session->client_.written(got->consumer, 0, got->bytes);
+        session->client_.flush();
+      }
+    }
     if (session == nullptr || session->closing_) return;
   }
   pending.done(reply.body);
@@ -229,8 +233,7 @@ void Shard::handle(ShardIndex, TokensReturned& returned) {
   if (Session* session = find_session(returned.session)) session->tokens_returned(returned.count);
 }
 
-// --- units ----------------------------------------------------------------------------------------------------
-
+// --- units --------------------------------------------------------------------------------------
 void Shard::handle(ShardIndex, UnitPrepared& prepared) {
   const auto it = units_.find(prepared.unit);
   Unit& unit = it->second;
@@ -258,8 +261,7 @@ void Shard::handle(ShardIndex, UnitDone& done) {
   if (session != nullptr && !session->closing_) unit.done(unit.ok);
 }
 
-// --- memory -----------------------------------------------------------------------------------------------------
-
+// --- memory -------------------------------------------------------------------------------------
 void Shard::report_memory() {
   if (now_.monotonic - reported_at_ < kMemoryReportIntervalMs) return;
   reported_at_ = now_.monotonic;
@@ -286,8 +288,7 @@ void Shard::handle(ShardIndex, Alarm& alarm) {
   }
 }
 
-// --- topology -----------------------------------------------------------------------------------------------------
-
+// --- topology -----------------------------------------------------------------------------------
 void Shard::queue_added(QueueEntry& entry) {
   if (entry.home == self()) home_.queue_added(entry);
 }

@@ -123,8 +123,8 @@ class Shard final : public Mailer, private TopologyObserver {
   Topology topology_;
   Home home_;
   std::unique_ptr<Control> control_;
-  std::uint64_t round_ = 0;                 // of the replica
-  std::deque<Mail> own_mail_;               // to ourselves
+  std::uint64_t round_ = 0;                   // of the replica
+  std::deque<Mail> own_mail_;                 // to ourselves
   std::vector<std::deque<Envelope>> parked_;  // by sender: ahead of our replica
   boost::unordered_flat_map<std::uint64_t, Client*> clients_;
   boost::unordered_flat_map<std::uint64_t, Session*> sessions_;

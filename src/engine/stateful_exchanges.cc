@@ -56,9 +56,7 @@ void StatefulExchanges::exchange_removed(const Exchange& exchange) {
   states_.erase(it);
 }
 
-// --- publishes
-// ----------------------------------------------------------------------------------------
-
+// --- publishes ----------------------------------------------------------------------------------
 void StatefulExchanges::publish(Exchange& exchange, Message* message, std::uint64_t sequence,
                                 bool awaited) {
   replay();  // bindings that are older than the message
@@ -113,9 +111,7 @@ void StatefulExchanges::pass_on(Exchange& exchange, Message* message, const Onwa
   publisher_.publish_tracked(own, targets_);
 }
 
-// --- answers
-// ------------------------------------------------------------------------------------------
-
+// --- answers ------------------------------------------------------------------------------------
 void StatefulExchanges::answer(RelayId relay, ShardIndex to, BatchAnswer answer) {
   Relay& waiting = relays_.find(relay)->second;
   waiting.to = to;
@@ -157,9 +153,7 @@ void StatefulExchanges::finish(RelayId id) {
   std::visit([&](auto& answer) { mailer_.send(relay.to, std::move(answer)); }, *relay.answer);
 }
 
-// --- histories
-// ----------------------------------------------------------------------------------------
-
+// --- histories ----------------------------------------------------------------------------------
 // The binding is not known everywhere yet: its messages follow when it is, at work() or before the
 // next publish, whichever is first.
 void StatefulExchanges::binding_added(const Exchange& source, Destination destination) {
@@ -195,9 +189,7 @@ void StatefulExchanges::replay(const Exchange& source, Destination destination,
   publisher_.publish(copy, targets_);
 }
 
-// --- the turn
-// -----------------------------------------------------------------------------------------
-
+// --- the turn -----------------------------------------------------------------------------------
 void StatefulExchanges::work() {
   replay();
   publisher_.flush();

@@ -230,10 +230,8 @@ void Topology::bindings_gone(Exchange& source) {
 
 void Topology::apply_policies(QueueEntry& entry) {
   const PolicySet* policies = entry.vhost->policies.get();
-  entry.effective =
-      policies == nullptr
-          ? entry.declared
-          : shared(policies->effective(entry.name, *entry.declared));
+  entry.effective = policies == nullptr ? entry.declared
+                                        : shared(policies->effective(entry.name, *entry.declared));
 }
 
 void Topology::apply_policies(Exchange& exchange) {

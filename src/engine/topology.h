@@ -1,5 +1,5 @@
-// What is declared: vhosts, exchanges, bindings, queues and their places. Every shard has a replica,
-// changed only by numbered deltas, and routes from it.
+// What is declared: vhosts, exchanges, bindings, queues and their places. Every shard has a
+// replica, changed only by numbered deltas, and routes from it.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -27,7 +27,8 @@ struct Exchange;
 struct QueueEntry;
 struct Vhost;
 
-/// Identity within a source: all fields. `arguments` are sorted by name, so that order tells nothing.
+/// Identity within a source: all fields. `arguments` are sorted by name, so that order tells
+/// nothing.
 struct BindingKey {
   Destination destination;
   std::string key;
@@ -203,8 +204,8 @@ class Topology {
   /// message at their home before it goes on. `more_keys`: CC and BCC. The answer is valid until
   /// the next call of a route function or apply(). `random`: fresh entropy.
   std::span<Target* const> route(Exchange& exchange, std::string_view key,
-                                 std::span<const std::string> more_keys,
-                                 const MessageView& message, std::uint64_t random);
+                                 std::span<const std::string> more_keys, const MessageView& message,
+                                 std::uint64_t random);
   /// What a message reaches from `exchange` once that has done with it, at its home, but for what
   /// it reached on its way there (`passed`: the ids of targets).
   std::span<Target* const> route_onward(Exchange& exchange, std::string_view key,

@@ -64,8 +64,7 @@ Broker::Broker(const Config& config, std::shared_ptr<const auth::Directory> dire
     : config_(config), settings_(to_settings(config)), admission_(config_, std::move(directory)) {
   amqp091::register_property_codec();
   const std::size_t count = shard_count(config);
-  const std::uint64_t memory =
-      watermark_bytes(config.limits.memory_high_watermark, memory_limit());
+  const std::uint64_t memory = watermark_bytes(config.limits.memory_high_watermark, memory_limit());
   std::vector<ShardRuntime*> all;
   for (std::size_t i = 0; i < count; ++i) {
     shards_.push_back(std::make_unique<ShardRuntime>(engine::ShardOptions{
@@ -108,8 +107,7 @@ Result<void> Broker::start() {
     const std::string& type = vhost.default_queue_type.empty() ? config_.queues.default_queue_type
                                                                : vhost.default_queue_type;
     auto added = administer(engine::AddVhost{
-        vhost.name, type,
-        {limit_of(vhost.max_queues.value_or(config_.limits.vhost_max_queues))}});
+        vhost.name, type, {limit_of(vhost.max_queues.value_or(config_.limits.vhost_max_queues))}});
     if (!added) return added;
     vhosts_.push_back(vhost.name);
   }
@@ -160,8 +158,8 @@ Result<void> Broker::set_policies(const Config& config) {
     if (auto added = add(policy, engine::PolicyAuthor::kOperator); !added) return added;
   }
   for (auto& [vhost, set] : sets) {
-    auto policies = std::make_shared<const engine::PolicySet>(std::move(set.first),
-                                                              std::move(set.second));
+    auto policies =
+        std::make_shared<const engine::PolicySet>(std::move(set.first), std::move(set.second));
     if (auto done = administer(engine::SetPolicies{vhost, std::move(policies)}); !done) return done;
   }
   return {};

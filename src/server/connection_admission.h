@@ -26,9 +26,7 @@ class ConnectionAdmission final : public amqp091::Admission {
   std::string open_channel(std::string_view user) override;
   void close_channel(std::string_view user) override;
   std::shared_ptr<const auth::Directory> directory() override;
-  std::uint64_t directory_version() override {
-    return version_.load(std::memory_order_relaxed);
-  }
+  std::uint64_t directory_version() override { return version_.load(std::memory_order_relaxed); }
 
  private:
   using Counts = std::map<std::string, std::int64_t, std::less<>>;

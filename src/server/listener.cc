@@ -86,8 +86,8 @@ void Listener::accept() {
     if (wait_error) return;
     // All that are waiting; a limit lets the shard's own connections have their turn.
     for (int i = 0; i < 64; ++i) {
-      const int fd = ::accept4(acceptor_.native_handle(), nullptr, nullptr,
-                               SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const int fd =
+          ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
         configure(fd);
         accepted_(fd, peer_of(fd));

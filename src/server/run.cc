@@ -61,7 +61,8 @@ void reload_configuration(Broker& broker, const Reload& reload) {
     complain(config.error().text);
   } else if (auto logging = apply_logging(config->log); !logging) {
     complain(logging.error().text);
-  } else if (auto users = auth::load_directory(config->auth.users_file, config->auth.loopback_users);
+  } else if (auto users =
+                 auth::load_directory(config->auth.users_file, config->auth.loopback_users);
              !users) {
     complain(users.error().text);
   } else if (auto applied = broker.reload(*config, *users); !applied) {

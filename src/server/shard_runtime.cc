@@ -95,8 +95,7 @@ void ShardRuntime::begin_turn() {
   shard_->begin_turn({now, now + wall_offset_});
 }
 
-// --- the loop ---------------------------------------------------------------------------------------------
-
+// --- the loop -----------------------------------------------------------------------------------
 void ShardRuntime::run() {
   expect_wake();
   expect_tick();
@@ -183,8 +182,7 @@ void ShardRuntime::drop_removed() {
   }
 }
 
-// --- mail -------------------------------------------------------------------------------------------------
-
+// --- mail ---------------------------------------------------------------------------------------
 void ShardRuntime::send(engine::ShardIndex to, engine::Envelope envelope) {
   Link& link = *links_[to];
   link.used = true;
@@ -253,8 +251,7 @@ void ShardRuntime::expect_tick() {
   });
 }
 
-// --- connections --------------------------------------------------------------------------------------------
-
+// --- connections --------------------------------------------------------------------------------
 void ShardRuntime::add(std::unique_ptr<SocketConnection> connection) {
   connection->place = connections_.size();
   connections_.push_back(std::move(connection));

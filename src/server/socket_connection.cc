@@ -1,6 +1,7 @@
 // Reads into the shard's shared buffer, one write per turn, orderly and forced closing.
 #include "server/socket_connection.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -17,11 +18,17 @@ namespace {
 constexpr std::size_t kSmallRest = 32 * 1024;
 constexpr std::size_t kOwnRead = 64 * 1024;
 
+/// Has the peer closed its side, as far as can be told without reading?
+bool hung_up(int fd) {
+  pollfd state{.fd = fd, .events = POLLRDHUP, .revents = 0};
+  return ::poll(&state, 1, 0) > 0;
+}
+
 }  // namespace
 
 SocketConnection::SocketConnection(ShardRuntime& runtime, Socket socket, amqp091::Peer peer,
-                                   const amqp091::Settings& settings,
-                                   amqp091::Admission& admission, bool expects_proxy_header)
+                                   const amqp091::Settings& settings, amqp091::Admission& admission,
+                                   bool expects_proxy_header)
     : runtime_(runtime),
       socket_(std::move(socket)),
       peer_(std::move(peer)),
@@ -39,8 +46,7 @@ void SocketConnection::start() {
   read_if_wanted();
 }
 
-// --- reading ----------------------------------------------------------------------------------------------
-
+// --- reading ------------------------------------------------------------------------------------
 void SocketConnection::read_if_wanted() {
   if (reading_ || closed_ || (connection_ && !connection_->wants_input()) || runtime_.congested()) {
     return;
@@ -118,7 +124,8 @@ bool SocketConnection::take_proxy_header(std::string_view& bytes) {
           .with("peer", peer_.name);
       close_now();
       return false;
-    case ProxyResult::Kind::kHeader: break;
+    case ProxyResult::Kind::kHeader:
+      break;
   }
   expects_proxy_header_ = false;
   bytes.remove_prefix(result.header.size);
@@ -127,8 +134,7 @@ bool SocketConnection::take_proxy_header(std::string_view& bytes) {
   return true;
 }
 
-// --- writing ----------------------------------------------------------------------------------------------
-
+// --- writing ------------------------------------------------------------------------------------
 void SocketConnection::output_ready() {
   if (flush_noted_ || closed_) return;
   flush_noted_ = true;
@@ -159,8 +165,7 @@ void SocketConnection::flush() {
     connection_->written(static_cast<std::size_t>(sent));
   }
   if (!wanted_input && connection_->wants_input()) resume();
-  if (shut_ && connection_->output().empty() &&
-      close_at_ <= runtime_.shard().now().monotonic) {
+  if (shut_ && connection_->output().empty() && close_at_ <= runtime_.shard().now().monotonic) {
     close_now();
   }
 }
@@ -170,8 +175,7 @@ void SocketConnection::on_writable() {
   output_ready();
 }
 
-// --- ending -----------------------------------------------------------------------------------------------
-
+// --- ending -------------------------------------------------------------------------------------
 void SocketConnection::resume() {
   if (resume_noted_) return;
   resume_noted_ = true;
@@ -190,6 +194,7 @@ void SocketConnection::tick(MonotonicMs now) {
     if (now - started_ > settings_.handshake_timeout.count()) close_now();
     return;
   }
+  if (connection_->blocked() && hung_up(socket_.native_handle())) return close_now();
   connection_->tick(now);
   if (shut_ && now >= close_at_) close_now();
 }
@@ -203,6 +208,14 @@ void SocketConnection::close_now() {
   if (!lost_told_) {
     lost_told_ = true;
     connection_->lost();
+  }
+}
+
+void SocketConnection::force_close(std::string_view reason) {
+  if (connection_) {
+    connection_->force_close(reason);
+  } else {
+    close_now();  // a proxy that has not said yet whom it speaks for
   }
 }
 

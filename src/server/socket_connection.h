@@ -32,9 +32,7 @@ class SocketConnection final : public amqp091::Transport {
   /// At the end of the turn, so that nobody is read twice in one.
   void wait_for_input();
   void tick(MonotonicMs now);
-  void force_close(std::string_view reason) {
-    if (connection_) connection_->force_close(reason);
-  }
+  void force_close(std::string_view reason);
 
   // --- amqp091::Transport ---
   void output_ready() override;
@@ -60,13 +58,13 @@ class SocketConnection final : public amqp091::Transport {
   std::optional<amqp091::Connection> connection_;  // made when the peer is known
   Buffer input_;                                   // received and not handled yet
   bool expects_proxy_header_;
-  bool reading_ = false;       // waiting for the socket to be readable, or about to
-  bool writing_ = false;       // waiting for it to be writable
+  bool reading_ = false;  // waiting for the socket to be readable, or about to
+  bool writing_ = false;  // waiting for it to be writable
   bool flush_noted_ = false;
   bool resume_noted_ = false;
   bool closed_ = false;
   bool lost_told_ = false;
-  bool shut_ = false;          // close when the output is written ...
+  bool shut_ = false;  // close when the output is written ...
   MonotonicMs started_ = 0;
   MonotonicMs close_at_ = kNever;  // ... or at this time
 };

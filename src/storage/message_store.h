@@ -1,5 +1,5 @@
-// Where messages are kept besides memory. The engine stages records during a turn, seals them at its
-// end, and learns later, in order, what became of each commit.
+// Where messages are kept besides memory. The engine stages records during a turn, seals them at
+// its end, and learns later, in order, what became of each commit.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +33,8 @@ enum class CommitEnd : std::uint8_t {
   kUnknown,  // reopen the lane and compare
 };
 
-/// Shard: each has its own store object. Between begin_unit() and end_unit() everything staged stands
-/// or falls together, over a crash too.
+/// Shard: each has its own store object. Between begin_unit() and end_unit() everything staged
+/// stands or falls together, over a crash too.
 class MessageStore {
  public:
   virtual ~MessageStore() = default;

@@ -36,7 +36,8 @@ class Matcher {
   virtual ~Matcher() = default;
 
   /// Is this a valid binding for the type? The error's text is the explanation that the client
-  /// sees (RabbitMQ's wording where it has one). Called before add, on the shard that orders topology.
+  /// sees (RabbitMQ's wording where it has one). Called before add, on the shard that orders
+  /// topology.
   virtual Result<void> check(std::string_view key, const Fields& arguments) const {
     (void)key;
     (void)arguments;

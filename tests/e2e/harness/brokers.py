@@ -85,24 +85,38 @@ class Broker:
 
 
 class PolyMQ(Broker):
+    """`arguments` are added to the command line, `environment` to the broker's environment."""
+
     name = "polymq"
 
-    def _launch(self):
+    def __init__(self, directory, arguments=(), environment=None):
+        super().__init__(directory)
+        self.arguments = list(arguments)
+        self.environment = environment or {}
+
+    @staticmethod
+    def binary():
         binary = os.environ.get("POLYMQ") or os.path.join(REPOSITORY, "build/release/polymq")
         if not os.access(binary, os.X_OK):
             raise BrokerError(f"no executable {binary}: build it, or name another in $POLYMQ")
+        return os.path.abspath(binary)
+
+    def write_files(self):
         config, users = self.path("polymq.toml"), self.path("users.toml")
         with open(users, "w") as out:
             out.write(fixture.polymq_users_toml())
         with open(config, "w") as out:
             out.write(fixture.polymq_config_toml(self.port, self.path("broker.log"), users))
-        environment = {**os.environ}
+
+    def _launch(self):
+        self.write_files()
+        environment = {**os.environ, **self.environment}
         for sanitizer in ("ASAN", "UBSAN", "TSAN"):
             environment.setdefault(f"{sanitizer}_OPTIONS", "print_stacktrace=1")
         with open(self.path("broker.out"), "w") as out:
             self.process = process.start(
-                [os.path.abspath(binary), "server", "--config", config], env=environment,
-                cwd=self.directory, stdout=out, stderr=subprocess.STDOUT)
+                [self.binary(), "server", "--config", self.path("polymq.toml"), *self.arguments],
+                env=environment, cwd=self.directory, stdout=out, stderr=subprocess.STDOUT)
 
     def complaints(self):
         found = super().complaints()

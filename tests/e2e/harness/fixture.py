@@ -81,8 +81,8 @@ def _toml_tables(name, rows):
     return lines
 
 
-def polymq_users_toml():
-    return "\n".join(_toml_tables("users", USERS))
+def polymq_users_toml(users=None):
+    return "\n".join(_toml_tables("users", USERS if users is None else users))
 
 
 def polymq_config_toml(port, log_file, users_file):

@@ -1,0 +1,58 @@
+"""Fixtures: brokers with a configuration of their own, which must end in good order."""
+import os
+import shutil
+import tempfile
+
+import pytest
+
+from harness.deadline import time_limit  # noqa: F401  (an autouse fixture)
+
+pytest.register_assert_rewrite("support")
+
+import support  # noqa: E402  (its assertions are to be rewritten)
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("BROKER", "polymq") != "polymq":
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="PolyMQ only: brokers set up in its own way"))
+
+
+@pytest.fixture
+def broker(request):
+    """broker({"key": value}, ...) -> a running support.Server. Afterwards it must end with 0, and
+    must have logged no error but those that `tolerated` (parts of the lines) announces."""
+    servers = []
+
+    def start(settings=None, tolerated=(), **options):
+        directory = tempfile.mkdtemp(prefix="polymq-hostile-")
+        server = support.Server(directory, settings or {}, **options)
+        server.tolerated = tolerated
+        servers.append(server)
+        server.start()
+        return server
+
+    yield start
+    complaints = []
+    for server in servers:
+        server.stop()
+        complaints += [line for line in server.complaints()
+                       if not any(part in line for part in server.tolerated)]
+        if complaints:
+            print(server.last_words())
+        shutil.rmtree(server.directory, ignore_errors=True)
+    assert not complaints
+
+
+@pytest.fixture
+def bystander():
+    """bystander(server) -> a support.Bystander: somebody who only wants to be served."""
+    watchers = []
+
+    def start(server):
+        watchers.append(support.Bystander(server))
+        return watchers[-1]
+
+    yield start
+    for watcher in watchers:
+        watcher.stop()

@@ -1,0 +1,183 @@
+// Channels that publish: plainly, with confirms, in transactions, and directly to each other.
+#include <algorithm>
+
+#include "actors.h"
+#include "world.h"
+
+namespace polymq::sim {
+
+using engine::Message;
+using engine::QueueEntry;
+using engine::Settle;
+
+engine::Message* ChannelActor::make_message(const std::string& exchange, const std::string& key,
+                                            MessageId& id) {
+  Random& random = world_.random();
+  const Workload& workload = world_.workload();
+  Published record{.by = session_.id(), .order = next_order_++};
+  record.exchange = exchange;
+  record.routing_key = key;
+  record.body_size = random.between(
+      sizeof(MessageId), std::max<std::size_t>(workload.largest_body, sizeof(MessageId)));
+  record.priority = random.chance(30) ? static_cast<int>(random.below(8)) : -1;
+  record.own_ttl = random.chance(workload.ttl_percent);
+  record.unit = mode_ == Mode::kTransaction ? unit_ : nullptr;
+  engine::MessageParts parts{.exchange = exchange,
+                             .routing_key = key,
+                             .body_size = record.body_size,
+                             .persistent = random.chance(workload.persistent_percent)};
+  if (record.priority >= 0) parts.priority = static_cast<std::uint8_t>(record.priority);
+  const std::size_t size = record.body_size;
+  const bool expires = record.own_ttl;
+  id = world_.model().published(std::move(record));
+  Message* message = Message::create(parts, client_.client().shard().meter());
+  Model::fill_body(id, message->body_space(), size);
+  if (expires) {
+    message->make_extension().ttl = {
+        random.chance(20) ? 0 : static_cast<std::int64_t>(random.below(80))};
+  }
+  return message;
+}
+
+void ChannelActor::publish() {
+  static constexpr const char* kExchanges[] = {"amq.fanout", "amq.topic", "amq.direct", "x.0",
+                                               "x.1"};
+  Random& random = world_.random();
+  engine::Vhost* vhost = client_.client().vhost();
+  if (vhost == nullptr) return;
+  engine::Topology& topology = client_.client().shard().topology();
+  // Not all at once, so that a batch may carry messages with and without confirms.
+  const bool tracked = mode_ == Mode::kConfirm && !becomes_confirm_;
+  if (becomes_confirm_ && random.chance(50)) becomes_confirm_ = false;
+  for (std::uint64_t n = random.between(1, 6); n != 0; --n) {
+    const bool by_name = random.chance(60);
+    const std::string key = random.pick(world_.queue_names());
+    const std::string name = by_name ? "" : random.pick(kExchanges);
+    engine::Exchange* exchange = topology.exchange(*vhost, name);
+    if (exchange == nullptr) continue;
+    if (mode_ == Mode::kTransaction && !unit_) unit_ = std::make_shared<Unit>();
+    MessageId id = 0;
+    Message* message = make_message(name, key, id);
+    const auto queues = session_.route(*exchange, *message);
+    for (const QueueEntry* entry : queues) world_.model().routed(id, *entry);
+    world_.log().add("channel %lx: publishes %lu to '%s' for %s: %zu queues", session_.id().value,
+                     id, name.c_str(), key.c_str(), queues.size());
+    if (mode_ == Mode::kTransaction) {
+      engine::Session::TransactionPublish publish{message, {}};
+      for (const QueueEntry* entry : queues) publish.queues.emplace_back(entry->home, entry->id);
+      transaction_.push_back(std::move(publish));
+    } else if (tracked) {
+      const bool unroutable = queues.empty();
+      unconfirmed_[session_.publisher().publish_tracked(message, queues)] = id;
+      if (unroutable) take_confirms();
+    } else {
+      session_.publisher().publish(message, queues);
+    }
+  }
+}
+
+void ChannelActor::take_confirms() {
+  if (closing_) violated("(f) confirms for channel %lx after it closed", session_.id().value);
+  engine::Publisher& publisher = session_.publisher();
+  for (const engine::Publisher::Settled& settled : publisher.settled()) {
+    const auto known = unconfirmed_.find(settled.sequence);
+    if (known == unconfirmed_.end()) {
+      violated("(f) channel %lx: publish %lu is confirmed twice", session_.id().value,
+               settled.sequence);
+    }
+    world_.log().add("channel %lx: message %lu is %s", session_.id().value, known->second,
+                     settled.rejected ? "refused" : "confirmed");
+    world_.model().confirmed(known->second, !settled.rejected);
+    unconfirmed_.erase(known);
+  }
+  publisher.settled().clear();
+  if (unconfirmed_.empty() && publisher.pending() != 0) {
+    violated("(f) channel %lx: the publisher waits for confirms of nothing", session_.id().value);
+  }
+}
+
+// --- transactions -------------------------------------------------------------------------------
+
+void ChannelActor::commit() {
+  std::vector<engine::SettleItem> settles;
+  std::vector<std::pair<CopyKey, Settle>> settled;
+  for (const Settlement& settlement : std::exchange(transaction_settles_, {})) {
+    const auto held = held_.find(settlement.tag);
+    settles.push_back(
+        {held->second.consumer, held->second.lease, held->second.lease, settlement.how});
+    settled.emplace_back(held->second.key, settlement.how);
+    note_dead_letter_target(held->second.key.queue);
+    world_.model().in_doubt(held->second.key);
+    if (!held->second.reported) lent_.insert(*held);
+    held_.erase(held);
+  }
+  unacked_changed();
+  auto unit = unit_ ? std::exchange(unit_, nullptr) : std::make_shared<Unit>();
+  unit_in_commit_ = unit;
+  settles_in_commit_ = settled;
+  const auto operation = begin("commit of " + std::to_string(transaction_.size()) + " and " +
+                               std::to_string(settles.size()));
+  session_.commit(std::exchange(transaction_, {}), std::move(settles), [this, operation](bool ok) {
+    end(operation);
+    commit_ended(ok ? Unit::Outcome::kApplied : Unit::Outcome::kRefused);
+    if (!ok) close();  // as AMQP does: what was acknowledged comes back
+  });
+}
+
+void ChannelActor::commit_ended(Unit::Outcome outcome) {
+  world_.log().add("channel %lx: the transaction is %s", session_.id().value,
+                   outcome == Unit::Outcome::kApplied   ? "done"
+                   : outcome == Unit::Outcome::kRefused ? "refused"
+                                                        : "of unknown outcome");
+  unit_in_commit_->outcome = outcome;
+  for (const auto& [key, how] : std::exchange(settles_in_commit_, {})) {
+    // A commit that the store failed has settled all the same, as long as memory is all there is.
+    const bool failed =
+        outcome == Unit::Outcome::kRefused && world_.workload().store.fail_percent != 0;
+    world_.model().doubt_ends(key, failed ? Unit::Outcome::kUnknown : outcome, how);
+  }
+  unit_in_commit_.reset();
+}
+
+void ChannelActor::rollback() {
+  for (engine::Session::TransactionPublish& publish : std::exchange(transaction_, {})) {
+    publish.message->release(client_.client().shard().meter());
+  }
+  if (unit_) std::exchange(unit_, nullptr)->outcome = Unit::Outcome::kRefused;
+  for (const Settlement& settlement : std::exchange(transaction_settles_, {})) {
+    const auto held = held_.find(settlement.tag);
+    if (held != held_.end()) held->second.in_transaction = false;
+  }
+}
+
+// --- direct messages ----------------------------------------------------------------------------
+
+void ChannelActor::direct() {
+  Random& random = world_.random();
+  std::vector<World::DirectAddress>& addresses = world_.direct_addresses();
+  if (addresses.empty() || random.chance(15)) {
+    direct_nonce_ = session_.accept_direct(random.chance(80));
+    if (direct_nonce_ != 0) addresses.push_back({session_.id(), direct_nonce_});
+    return;
+  }
+  const World::DirectAddress to = random.pick(addresses);
+  if (random.chance(20)) {
+    const auto operation = begin("look at a direct address");
+    return session_.inspect_direct(to.session, to.nonce,
+                                   [this, operation](bool) { end(operation); });
+  }
+  MessageId id = 0;
+  Message* message = make_message("", "direct", id);
+  world_.model().sent_directly(id);
+  world_.log().add("channel %lx: sends %lu directly to %lx", session_.id().value, id,
+                   to.session.value);
+  session_.send_direct(to.session, to.nonce, message);
+}
+
+void ChannelActor::on_direct_message(const Message& message) {
+  if (closing_) violated("(f) a direct message for a channel that closed");
+  if (direct_nonce_ == 0) violated("(f) a direct message for a channel that takes none");
+  world_.model().received_directly(message);
+}
+
+}  // namespace polymq::sim

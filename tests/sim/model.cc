@@ -1,0 +1,276 @@
+// The ledger of copies and its checks.
+#include "model.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace polymq::sim {
+namespace {
+
+using engine::DeliveryItem;
+using engine::Message;
+using engine::QueueId;
+
+constexpr std::size_t kIdBytes = sizeof(MessageId);
+
+char filler(MessageId id, std::size_t at) { return static_cast<char>(id * 31 + at * 7); }
+
+std::uint64_t path_of(const Message& message) {
+  if (message.extension() == nullptr || message.extension()->deaths.empty()) return 0;
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  const auto mix = [&](std::uint64_t value) { hash = (hash ^ value) * 0x100000001b3u; };
+  for (const engine::DeathEntry& entry : message.extension()->deaths) {
+    for (const char c : entry.queue) mix(static_cast<unsigned char>(c));
+    mix(static_cast<std::uint64_t>(entry.reason));
+    mix(entry.count);
+    mix(entry.first ? 1 : 0);
+  }
+  return hash | 1;
+}
+
+}  // namespace
+
+// --- publishing ---------------------------------------------------------------------------------
+
+void Model::fill_body(MessageId id, char* body, std::size_t size) {
+  std::memcpy(body, &id, kIdBytes);
+  for (std::size_t at = kIdBytes; at < size; ++at) body[at] = filler(id, at);
+}
+
+MessageId Model::published(Published message) {
+  const MessageId id = next_++;
+  if (message.unit) message.unit->messages.push_back(id);
+  messages_.emplace(id, std::move(message));
+  return id;
+}
+
+void Model::routed(MessageId id, const engine::QueueEntry& entry) {
+  queue_seen(entry);
+  Copy& copy = copies_[{id, entry.id, 0}];
+  copy.may_drop = kind_of(entry.name).lossy || messages_.at(id).own_ttl;
+}
+
+void Model::confirmed(MessageId id, bool positively) {
+  if (positively) return;
+  // It may be in some of its queues all the same.
+  for (auto it = copies_.lower_bound({id, 0, 0}); it != copies_.end() && it->first.message == id;
+       ++it) {
+    it->second.may_drop = true;
+  }
+}
+
+void Model::confirm_lost(MessageId id) {
+  if (workload_.store.fail_percent != 0) confirmed(id, false);
+}
+
+bool Model::may_be_disordered(MessageId id, QueueId queue) const {
+  const auto known = disordered_.find(queue);
+  return known != disordered_.end() && id < known->second;
+}
+
+// --- the life of a copy -------------------------------------------------------------------------
+
+MessageId Model::checked_body(const Message& message) const {
+  const std::string_view body = message.body();
+  MessageId id = 0;
+  if (body.size() >= kIdBytes) std::memcpy(&id, body.data(), kIdBytes);
+  const auto known = messages_.find(id);
+  if (known == messages_.end()) violated("(a) a message that nobody published (%lu)", id);
+  if (body.size() != known->second.body_size) violated("(a) message %lu has another size", id);
+  // Large bodies: a look at places everywhere is enough.
+  for (std::size_t at = kIdBytes; at < body.size(); at += 1 + body.size() / 256) {
+    if (body[at] != filler(id, at)) violated("(a) message %lu has another body", id);
+  }
+  return id;
+}
+
+Model::Copy& Model::copy_of(const CopyKey& key) {
+  const auto known = copies_.find(key);
+  if (known != copies_.end()) return known->second;
+  if (key.path == 0) {
+    violated("(a) message %lu came from %s, where it was not routed", key.message,
+             queue_name(key.queue).c_str());
+  }
+  Copy& copy = copies_[key];
+  copy.may_drop = true;  // how many dead letters there must be is counted instead
+  ++dead_seen_[{key.message, key.queue}];
+  return copy;
+}
+
+void Model::check_counters(const CopyKey& key, const Copy& copy, const DeliveryItem& item) const {
+  if (item.redelivered != (item.acquired != 0)) {
+    violated("(b) message %lu: redelivered and acquired-count disagree", key.message);
+  }
+  if (copy.uncertain) return;
+  if (item.acquired != copy.taken || item.failed != copy.failed) {
+    violated(
+        "(b) message %lu of %s: acquired %u failed %u, but it was written %u and failed %u times",
+        key.message, queue_name(key.queue).c_str(), item.acquired, item.failed, copy.taken,
+        copy.failed);
+  }
+}
+
+CopyKey Model::delivered(const DeliveryItem& item, QueueId queue) {
+  const MessageId id = checked_body(*item.message);
+  const Published& message = messages_.at(id);
+  const CopyKey key{id, queue, path_of(*item.message)};
+  if (key.path == 0 && (item.message->exchange() != message.exchange ||
+                        item.message->routing_key() != message.routing_key)) {
+    violated("(a) message %lu has another exchange or routing key", id);
+  }
+  Copy& copy = copy_of(key);
+  const char* where = queue_name(queue).c_str();
+  if (copy.state == State::kHeld) violated("(a) message %lu of %s has two holders", id, where);
+  if (copy.state == State::kSettled) {
+    violated("(a) message %lu of %s is handed out after it was settled", id, where);
+  }
+  if (message.unit && message.unit->outcome == Unit::Outcome::kRefused &&
+      workload_.store.fail_percent == 0) {
+    violated("(g) message %lu is of a refused transaction", id);
+  }
+  if (copy.state == State::kInDoubt) copy.uncertain = true;
+  check_counters(key, copy, item);
+  copy.state = State::kHeld;
+  copy.seen = true;
+  return key;
+}
+
+void Model::settled(const CopyKey& key, bool discarded) {
+  copies_.at(key).state = State::kSettled;
+  if (!discarded || queues_.at(key.queue).kind->lossy) return;
+  if (const auto target = dead_letter_targets_.find(key.queue);
+      target != dead_letter_targets_.end()) {
+    ++dead_expected_[{key.message, target->second}];
+  }
+}
+
+void Model::returned(const CopyKey& key, Return how) {
+  Copy& copy = copies_.at(key);
+  copy.state = State::kIn;
+  if (how == Return::kUnwritten) return;
+  ++copy.taken;
+  if (how == Return::kFailed) ++copy.failed;
+}
+
+void Model::in_doubt(const CopyKey& key) {
+  Copy& copy = copies_.at(key);
+  copy.state = State::kInDoubt;
+  copy.uncertain = true;
+}
+
+void Model::doubt_ends(const CopyKey& key, Unit::Outcome outcome, engine::Settle how) {
+  Copy& copy = copies_.at(key);
+  if (copy.state != State::kInDoubt) return;  // it came back, and somebody has it
+  const bool gone = how == engine::Settle::kAck || how == engine::Settle::kDiscard;
+  if (gone && outcome == Unit::Outcome::kApplied) {
+    settled(key, how == engine::Settle::kDiscard);
+  } else if (gone && outcome == Unit::Outcome::kUnknown) {
+    copy.may_drop = true;  // and stays in doubt
+  } else {
+    copy.state = State::kIn;
+  }
+}
+
+void Model::check_lent(const Message& message, const CopyKey& key) const {
+  if (checked_body(message) != key.message) {
+    violated("(a) message %lu became another while it was lent", key.message);
+  }
+}
+
+void Model::purged(QueueId queue) {
+  for (auto& [key, copy] : copies_) {
+    if (key.queue == queue && copy.state != State::kHeld) copy.may_drop = true;
+  }
+}
+
+// --- direct messages ----------------------------------------------------------------------------
+
+void Model::received_directly(const Message& message) {
+  const MessageId id = checked_body(message);
+  if (direct_.erase(id) == 0) violated("(a) direct message %lu arrives twice", id);
+}
+
+// --- queues -------------------------------------------------------------------------------------
+
+void Model::queue_seen(const engine::QueueEntry& entry) {
+  queues_.try_emplace(entry.id,
+                      QueueRecord{entry.name, entry.vhost->id, entry.owner, &kind_of(entry.name)});
+}
+
+void Model::dead_letter_target(QueueId source, const engine::QueueEntry* target) {
+  if (target == nullptr) {
+    dead_letter_targets_.erase(source);
+  } else {
+    queue_seen(*target);
+    dead_letter_targets_[source] = target->id;
+  }
+}
+
+void Model::owner_ends(engine::ClientId owner) {
+  for (const auto& [id, queue] : queues_) {
+    if (queue.owner == owner) may_vanish_.insert(id);
+  }
+}
+
+// --- the end ------------------------------------------------------------------------------------
+
+void Model::check_end(const std::set<QueueId>& alive,
+                      const std::set<engine::VhostId>& vhosts) const {
+  for (const auto& [id, queue] : queues_) {
+    const bool may_go = may_vanish_.contains(id) || queue.kind->auto_delete ||
+                        queue.kind->fleeting || !vhosts.contains(queue.vhost);
+    if (!alive.contains(id) && !may_go) {
+      violated("(a) queue %s (#%lu) is gone, and nobody removed it", queue.name.c_str(), id);
+    }
+  }
+  for (const auto& [key, copy] : copies_) {
+    if (!alive.contains(key.queue)) continue;
+    if (copy.state == State::kHeld) {
+      violated("(a) message %lu of %s is still held", key.message, queue_name(key.queue).c_str());
+    }
+    const Published& message = messages_.at(key.message);
+    const bool promised = !message.unit || message.unit->outcome == Unit::Outcome::kApplied;
+    if (copy.state == State::kSettled || copy.may_drop || !promised) continue;
+    violated("(a)(k) message %lu of %s (#%lu) is lost", key.message, queue_name(key.queue).c_str(),
+             key.queue);
+  }
+  check_units(alive);
+  if (workload_.store.fail_percent == 0) check_dead_letters(alive);
+}
+
+// A transaction whose end nobody heard of: all of its messages must be there, or none.
+void Model::check_units(const std::set<QueueId>& alive) const {
+  if (workload_.store.fail_percent != 0) return;
+  for (const auto& [id, message] : messages_) {
+    const std::shared_ptr<Unit>& unit = message.unit;
+    if (!unit || unit->outcome != Unit::Outcome::kUnknown || unit->messages.front() != id) continue;
+    MessageId seen = 0;
+    MessageId missing = 0;
+    for (const MessageId part : unit->messages) {
+      for (auto it = copies_.lower_bound({part, 0, 0});
+           it != copies_.end() && it->first.message == part; ++it) {
+        if (it->second.seen) seen = part;
+        if (!it->second.seen && !it->second.may_drop && alive.contains(it->first.queue)) {
+          missing = part;
+        }
+      }
+    }
+    if (seen != 0 && missing != 0) {
+      violated("(g) of one transaction message %lu is there and %lu is not", seen, missing);
+    }
+  }
+}
+
+void Model::check_dead_letters(const std::set<QueueId>& alive) const {
+  for (const auto& [what, expected] : dead_expected_) {
+    if (!alive.contains(what.second)) continue;
+    const auto seen = dead_seen_.find(what);
+    const std::uint64_t arrived = seen == dead_seen_.end() ? 0 : seen->second;
+    if (arrived < expected) {
+      violated("(a) message %lu: %lu dead letters for %s, but %lu arrived", what.first, expected,
+               queue_name(what.second).c_str(), arrived);
+    }
+  }
+}
+
+}  // namespace polymq::sim

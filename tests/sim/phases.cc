@@ -1,0 +1,246 @@
+// The life of a simulated world: setting up, working, winding down, and the checks at the end.
+#include <algorithm>
+#include <set>
+
+#include "engine/policy.h"
+#include "world.h"
+
+namespace polymq::sim {
+
+using engine::Fields;
+using engine::ReplyBody;
+using engine::ShardIndex;
+using engine::Value;
+
+void World::run() {
+  set_up();
+  winding_down_ = false;
+  for (std::uint64_t step_number = 0; step_number < steps_; ++step_number) step();
+  winding_down_ = true;
+  for (const auto& store : stores_) store->calm();
+  quiesce("after the work");
+  close_clients();
+  // Timers that are due: expiry, retries, reports of memory.
+  for (int i = 0; i < 20; ++i) {
+    now_.monotonic += 100;
+    now_.wall += 100;
+    quiesce("while time passes");
+  }
+  check_topology();
+  for (const std::string& vhost : vhost_names()) drain(vhost);
+  std::set<engine::QueueId> alive;
+  std::set<engine::VhostId> vhosts;
+  for (const auto& [name, vhost] : shards_[0]->topology().vhosts()) {
+    vhosts.insert(vhost->id);
+    for (const auto& [queue, entry] : vhost->queues) alive.insert(entry->id);
+  }
+  model_.check_end(alive, vhosts);
+  for (const std::string& vhost : vhost_names()) delete_everything(vhost);
+  check_nothing_left();
+}
+
+std::vector<std::string> World::vhost_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, vhost] : shards_[0]->topology().vhosts()) names.push_back(name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void World::set_up() {
+  for (const std::string_view kind : workload_.kinds) {
+    if (kind.empty()) break;
+    for (const char* number : {".0", ".1"}) queue_names_.push_back(std::string(kind) + number);
+  }
+  administer(engine::AddVhost{"/", "", {}}, "add vhost /");
+  if (workload_.vhosts) administer(engine::AddVhost{"v2", "", {}}, "add vhost v2");
+  quiesce("at the start");
+  for (const std::string& vhost : vhost_names()) {
+    clients_.push_back(
+        std::make_unique<ClientActor>(*this, *shards_[random_.below(shards_.size())], vhost));
+    ChannelActor& channel = clients_.back()->open_channel();
+    for (const std::string& name : queue_names_) {
+      if (!kind_of(name).stable && !random_.chance(60)) continue;
+      channel.declare_named(name);
+      quiesce("while queues are declared");
+      if (channel.closing()) break;
+    }
+  }
+}
+
+void World::open_client() {
+  engine::Shard& shard = *shards_[random_.below(shards_.size())];
+  const std::string vhost = workload_.vhosts && random_.chance(40) ? "v2" : "/";
+  if (shard.topology().vhost(vhost) == nullptr) return;
+  clients_.push_back(std::make_unique<ClientActor>(*this, shard, vhost));
+}
+
+// --- operators ----------------------------------------------------------------------------------
+
+void World::administer(decltype(engine::ControlRequest::what) what, const char* name) {
+  log_.add("operator: %s", name);
+  ++administering_;
+  shards_[random_.below(shards_.size())]->administer(std::move(what), [this](ReplyBody&) {
+    if (administering_ == 0) violated("(f) an operator is answered twice");
+    --administering_;
+  });
+}
+
+void World::operate() {
+  if (workload_.policies && random_.chance(70)) return change_policies();
+  if (workload_.vhosts && random_.chance(30)) return change_vhost();
+}
+
+void World::change_policies() {
+  const Fields choices = {
+      {"max-length", Value::integer(static_cast<std::int64_t>(random_.below(6)))},
+      {"message-ttl", Value::integer(static_cast<std::int64_t>(random_.below(60)))},
+      {"expires", Value::integer(static_cast<std::int64_t>(random_.between(50, 300)))},
+      {"dead-letter-exchange", Value::string("")},
+      {"dead-letter-routing-key", Value::string("dead.0")},
+      {"max-length-bytes", Value::integer(static_cast<std::int64_t>(random_.below(300)))},
+      {"overflow", Value::string("reject-publish")}};
+  Fields definition;
+  for (const engine::Field& choice : choices) {
+    if (random_.chance(35)) definition.push_back(choice);
+  }
+  std::vector<engine::Policy> policies;
+  auto policy = engine::make_policy(engine::PolicyAuthor::kUser, {.vhost = "/",
+                                                                  .name = "p",
+                                                                  .pattern = "^pol",
+                                                                  .apply_to = "queues",
+                                                                  .definition = definition});
+  if (policy) policies.push_back(std::move(*policy));
+  administer(engine::SetPolicies{"/", std::make_shared<const engine::PolicySet>(
+                                          std::move(policies), std::vector<engine::Policy>{})},
+             "set policies");
+}
+
+void World::change_vhost() {
+  if (shards_[0]->topology().vhost("v2") != nullptr) {
+    administer(engine::RemoveVhost{"v2"}, "remove vhost v2");
+  } else {
+    administer(engine::AddVhost{"v2", "", {}}, "add vhost v2");
+  }
+}
+
+// --- winding down -------------------------------------------------------------------------------
+
+void World::close_clients() {
+  for (std::size_t i = 0; i < clients_.size(); ++i) clients_[i]->close();
+  quiesce("while clients close");
+  if (!clients_.empty()) violated("(j) a client does not end");
+  if (administering_ != 0) violated("(f) an operator waits for an answer");
+}
+
+// All replicas are the same, and no home keeps anything of clients that are gone.
+void World::check_topology() {
+  engine::Topology& control = shards_[0]->topology();
+  for (ShardIndex index = 0; index < shards_.size(); ++index) {
+    engine::Shard& shard = *shards_[index];
+    engine::Topology& replica = shard.topology();
+    if (replica.vhosts().size() != control.vhosts().size() ||
+        replica.queue_count() != control.queue_count()) {
+      violated("(h) shard %u has another topology than control", index);
+    }
+    for (const auto& [name, vhost] : control.vhosts()) {
+      const engine::Vhost* same = replica.vhost(name);
+      if (same == nullptr || same->exchanges.size() != vhost->exchanges.size()) {
+        violated("(h) shard %u has other exchanges in %s", index, name.c_str());
+      }
+      for (const auto& [exchange, here] : vhost->exchanges) {
+        const auto there = same->exchanges.find(exchange);
+        if (there == same->exchanges.end() || there->second->binding_count != here->binding_count) {
+          violated("(h) shard %u has other bindings of %s", index, exchange.c_str());
+        }
+      }
+    }
+    const auto left = shard.home().leftovers();
+    if (left.consumers + left.sessions + left.links + left.dying_queues + left.units != 0) {
+      violated(
+          "(h) without clients shard %u keeps %zu consumers, %zu sessions, %zu links, %zu dying "
+          "queues, %zu units",
+          index, left.consumers, left.sessions, left.links, left.dying_queues, left.units);
+    }
+    if (shard.alarm()) violated("(j) the alarm of shard %u does not end", index);
+  }
+}
+
+// Takes everything out of the queues, as the model's last look at them.
+void World::drain(const std::string& vhost) {
+  clients_.push_back(
+      std::make_unique<ClientActor>(*this, *shards_[random_.below(shards_.size())], vhost));
+  ChannelActor& channel = clients_.back()->open_channel();
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : shards_[0]->topology().vhost(vhost)->queues) {
+    names.push_back(name);
+    model_.queue_seen(*entry);
+  }
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) {
+    for (bool empty = false; !empty;) {
+      const engine::QueueEntry* entry =
+          shards_[0]->topology().queue(*shards_[0]->topology().vhost(vhost), name);
+      if (entry == nullptr) break;
+      const engine::QueueEntry* home = shards_[entry->home]->topology().queue(entry->id);
+      const std::uint64_t ready = home->local->ready();
+      if (home->local->unacked() != 0) {
+        violated("(h) %s says that messages are out, but nobody has them", name.c_str());
+      }
+      channel.get(name, true, &empty);
+      quiesce("while queues are drained");
+      if (empty && ready != 0) {
+        violated("(j) %s counts %lu messages, but has none to give", name.c_str(), ready);
+      }
+    }
+  }
+  close_clients();
+}
+
+void World::delete_everything(const std::string& vhost) {
+  clients_.push_back(
+      std::make_unique<ClientActor>(*this, *shards_[random_.below(shards_.size())], vhost));
+  ChannelActor& channel = clients_.back()->open_channel();
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : shards_[0]->topology().vhost(vhost)->queues)
+    names.push_back(name);
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) {
+    channel.remove_queue(name);
+    quiesce("while queues are deleted");
+  }
+  close_clients();
+}
+
+void World::check_nothing_left() {
+  for (int i = 0; i < 5; ++i) {  // past the timers of queues that are gone
+    now_.monotonic += 100'000;
+    now_.wall += 100'000;
+    quiesce("at the end");
+  }
+  std::int64_t bytes = 0;
+  for (ShardIndex index = 0; index < shards_.size(); ++index) {
+    engine::Shard& shard = *shards_[index];
+    bytes += shard.meter().bytes;
+    const auto left = shard.home().leftovers();
+    if (left.consumers + left.sessions + left.links + left.dying_queues + left.units +
+            left.dead_letters !=
+        0) {
+      violated(
+          "(h) shard %u is left with %zu consumers, %zu sessions, %zu links, %zu dying queues, "
+          "%zu units, %zu dead letters",
+          index, left.consumers, left.sessions, left.links, left.dying_queues, left.units,
+          left.dead_letters);
+    }
+    if (shard.pending_requests() != 0) {
+      violated("(h) shard %u waits for %zu answers", index, shard.pending_requests());
+    }
+    if (shard.clients() != 0) violated("(h) shard %u has clients", index);
+    if (shard.next_timer() != kNever) violated("(h) shard %u has timers", index);
+    if (stores_[index]->kept() != 0) {
+      violated("(h) the store of shard %u keeps %zu messages", index, stores_[index]->kept());
+    }
+  }
+  if (bytes != 0) violated("(h) %ld bytes of messages are left", bytes);
+}
+
+}  // namespace polymq::sim

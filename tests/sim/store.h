@@ -1,0 +1,56 @@
+// A message store that takes its time, fails when told to, and checks what it is asked to do.
+#pragma once
+
+#include <deque>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "event_log.h"
+#include "random.h"
+#include "storage/message_store.h"
+
+namespace polymq::sim {
+
+struct StoreFaults {
+  unsigned delay_percent = 0;  // the chance that a commit is not done yet when asked
+  unsigned fail_percent = 0;
+};
+
+/// Checks: a position is appended once and settled once, units are not nested, and (kept() after
+/// everything was deleted) nothing stays behind.
+class Store final : public storage::MessageStore {
+ public:
+  Store(std::uint64_t seed, StoreFaults faults, EventLog& log)
+      : random_(seed), faults_(faults), log_(log) {}
+
+  void append(const storage::MessageRecord& message) override;
+  void settle(std::uint64_t queue, std::uint64_t position) override;
+  void begin_unit() override;
+  void end_unit() override;
+  storage::CommitNumber staged() const override { return touched_ ? sealed_ + 1 : 0; }
+  void seal() override;
+  void take_ended(std::vector<storage::CommitEnd>& ended) override;
+
+  /// From now on commits end at once and well: a simulation comes to its end.
+  void calm() { faults_ = {}; }
+  bool idle() const { return !touched_ && under_way_.empty(); }
+  std::size_t kept() const { return kept_.size(); }
+
+ private:
+  using Key = std::pair<std::uint64_t, std::uint64_t>;
+  using Commit = std::vector<Key>;
+
+  Random random_;
+  StoreFaults faults_;
+  EventLog& log_;
+  bool in_unit_ = false;
+  bool touched_ = false;
+  storage::CommitNumber sealed_ = 0;
+  Commit open_;
+  std::deque<Commit> under_way_;
+  std::set<Key> kept_;
+  std::set<Key> lost_;  // of failed commits; the engine may still hold and settle them
+};
+
+}  // namespace polymq::sim

@@ -1,0 +1,90 @@
+// Workloads as data: what kinds of queue there are and how often clients do what.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "engine/fields.h"
+#include "store.h"
+
+namespace polymq::sim {
+
+/// A queue argument: `text` if there is one, else `number`.
+struct Argument {
+  std::string_view name;
+  std::int64_t number = 0;
+  std::string_view text = {};
+};
+
+/// Queues are called KIND.N. What the model may expect of a kind is said here, too.
+struct QueueKind {
+  std::string_view name;
+  bool durable = false;
+  bool exclusive = false;
+  bool auto_delete = false;
+  /// Messages may leave it by themselves: limits, time to live, deliveries counted.
+  bool lossy = false;
+  /// Nobody deletes or purges it: what is sent here is still here.
+  bool stable = false;
+  /// Messages with a priority overtake others.
+  bool prioritized = false;
+  /// The queue may go by itself: expiry.
+  bool fleeting = false;
+  /// Where rejected messages go (a queue's name, by way of the default exchange); empty: nowhere.
+  std::string_view dead_letters_to = {};
+  std::array<Argument, 5> arguments = {};
+
+  engine::Fields fields() const;
+  bool quorum() const { return arguments[0].text == "quorum"; }
+};
+
+std::span<const QueueKind> queue_kinds();
+/// The kind of a queue by its name.
+const QueueKind& kind_of(std::string_view queue);
+
+/// What one client may do when it gets its turn, with the weight of each choice.
+struct Weights {
+  unsigned publish = 30;
+  unsigned settle = 30;
+  unsigned consume = 6;
+  unsigned cancel = 2;
+  unsigned get = 5;
+  unsigned declare = 4;
+  unsigned remove = 1;  // delete a queue
+  unsigned purge = 1;
+  unsigned bind = 2;
+  unsigned unbind = 1;
+  unsigned inspect = 2;
+  unsigned qos = 1;
+  unsigned commit = 3;  // in transactional channels
+  unsigned rollback = 1;
+  unsigned direct = 0;
+  unsigned exchange = 0;  // declare or delete an exchange
+  unsigned close_session = 1;
+  unsigned close_client = 1;
+};
+
+struct Workload {
+  std::string_view name;
+  std::array<std::string_view, 12> kinds = {};
+  Weights weights = {};
+  unsigned clients = 6;
+  unsigned confirm_percent = 50;      // channels that ask for confirms
+  unsigned transaction_percent = 10;  // channels in transaction mode
+  unsigned persistent_percent = 40;
+  unsigned ttl_percent = 0;  // messages with a time to live of their own
+  unsigned shared_prefetch_percent = 15;
+  unsigned exclusive_percent = 3;  // exclusive consumers
+  std::size_t largest_body = 64;
+  StoreFaults store = {};
+  bool policies = false;
+  bool vhosts = false;  // a second vhost comes and goes
+  std::int64_t memory_limit = INT64_MAX;
+};
+
+std::span<const Workload> workloads();
+
+}  // namespace polymq::sim

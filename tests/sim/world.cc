@@ -1,0 +1,176 @@
+// The scheduler: whose turn it is, which mail arrives, what time it is.
+#include "world.h"
+
+#include <algorithm>
+
+namespace polymq::sim {
+
+using engine::ShardIndex;
+
+namespace {
+
+constexpr std::size_t kUnlimited = SIZE_MAX;
+/// A quiescent engine is reached long before, unless something goes round and round.
+constexpr int kMostRoundsToQuiet = 3000;
+
+/// Properties play no part here: headers and their encoding belong to dialects.
+class PlainCodec final : public engine::PropertyCodec {
+ public:
+  bool header(std::string_view, std::string_view, engine::Value&) const override { return false; }
+  bool property(std::string_view, std::string_view, std::string&) const override { return false; }
+  engine::Fields headers(std::string_view) const override { return {}; }
+  std::string amend(std::string_view properties, const engine::PropertyChanges&) const override {
+    return std::string(properties);
+  }
+};
+
+}  // namespace
+
+World::World(std::uint64_t seed, const Workload& workload, std::uint64_t steps, bool verbose)
+    : seed_(seed),
+      workload_(workload),
+      steps_(steps),
+      log_(verbose),
+      random_(seed),
+      model_(workload_) {
+  static const PlainCodec codec;
+  engine::register_codec(engine::Dialect::kAmqp091, codec);
+  static constexpr std::size_t kCapacities[] = {1, 1, 4, kUnlimited};
+  static constexpr unsigned kHolds[] = {0, 30, 70, 95};
+  static constexpr unsigned kActs[] = {10, 30, 80};
+  const auto count = static_cast<ShardIndex>(random_.between(1, 4));
+  const std::size_t capacity = random_.pick(kCapacities);
+  hold_percent_ = random_.pick(kHolds);
+  act_percent_ = random_.pick(kActs);
+  network_ = std::make_unique<Network>(count, capacity);
+  more_work_.assign(count, false);
+  for (ShardIndex index = 0; index < count; ++index) {
+    stores_.push_back(std::make_unique<Store>(random_.next(), workload_.store, log_));
+    engine::ShardOptions options;
+    options.index = index;
+    options.count = count;
+    options.seed = seed;
+    options.memory_limit = workload_.memory_limit;
+    shards_.push_back(
+        std::make_unique<engine::Shard>(options, network_->outbox(index), *stores_.back()));
+  }
+  log_.add("%u shards, mailboxes of %zd, held back %u%%, acting %u%%", count,
+           static_cast<std::ptrdiff_t>(capacity), hold_percent_, act_percent_);
+}
+
+World::~World() = default;
+
+bool World::reads_sockets(ShardIndex shard) const {
+  return !network_->overflowing(shard) && !shards_[shard]->alarm();
+}
+
+// --- turns --------------------------------------------------------------------------------------
+
+void World::step() {
+  const std::uint64_t dice = random_.below(1000);
+  if (dice < 760) return turn(static_cast<ShardIndex>(random_.below(shards_.size())));
+  if (dice < 960) return advance_clock();
+  if (dice < 970) return operate();
+  if (clients_.size() < workload_.clients) open_client();
+}
+
+void World::turn(ShardIndex index) {
+  engine::Shard& shard = *shards_[index];
+  shard.begin_turn(now_);
+  if (random_.chance(50)) let_act(index);
+  for (ShardIndex from = 0; from < shards_.size(); ++from) {
+    if (from == index || (!winding_down_ && random_.chance(hold_percent_))) continue;
+    engine::Envelope envelope;
+    for (std::uint64_t most = winding_down_ ? 64 : random_.between(1, 8); most != 0; --most) {
+      if (!network_->take(from, index, envelope)) break;
+      shard.receive(from, std::move(envelope));
+    }
+  }
+  let_act(index);
+  more_work_[index] = shard.finish_turn();
+  write_sockets(index, false);
+  more_work_[index] = shard.finish_turn() || more_work_[index];
+  network_->drain_overflow(index);
+  reap();
+}
+
+void World::let_act(ShardIndex shard) {
+  if (winding_down_) return;
+  std::vector<ClientActor*> here;
+  for (const auto& client : clients_) {
+    if (client->client().shard().self() == shard) here.push_back(client.get());
+  }
+  for (ClientActor* client : here) {
+    if (random_.chance(act_percent_)) client->act();
+  }
+}
+
+void World::write_sockets(ShardIndex shard, bool all) {
+  for (const auto& client : clients_) {
+    if (client->finished() || client->client().shard().self() != shard) continue;
+    if (all || random_.chance(60)) client->write(all);
+  }
+}
+
+void World::advance_clock() {
+  if (random_.chance(15)) return jump_to_timer();
+  const auto ms = static_cast<std::int64_t>(random_.below(random_.chance(20) ? 60 : 4));
+  now_.monotonic += ms;
+  now_.wall += ms;
+}
+
+void World::jump_to_timer() {
+  WallMs next = kNever;
+  for (const auto& shard : shards_) next = std::min(next, shard->next_timer());
+  if (next == kNever || next <= now_.wall) return;
+  now_.monotonic += next - now_.wall;
+  now_.wall = next;
+}
+
+void World::reap() {
+  std::erase_if(clients_, [](const auto& client) { return client->finished(); });
+}
+
+bool World::quiet() const {
+  return network_->idle() &&
+         std::none_of(more_work_.begin(), more_work_.end(), [](bool more) { return more; }) &&
+         std::all_of(stores_.begin(), stores_.end(), [](const auto& s) { return s->idle(); }) &&
+         std::none_of(clients_.begin(), clients_.end(), [](const auto& c) { return c->busy(); });
+}
+
+void World::quiesce(const char* when) {
+  // One more round when all seems quiet: what was parked or noted shows only in a turn.
+  int quiet_rounds = 0;
+  for (int round = 0; quiet_rounds < 3; ++round) {
+    if (round == kMostRoundsToQuiet) {
+      for (const auto& client : clients_) client->check_quiet();
+      violated("(j) the engine does not come to rest %s", when);
+    }
+    for (ShardIndex shard = 0; shard < shards_.size(); ++shard) {
+      turn(shard);
+      write_sockets(shard, true);
+    }
+    quiet_rounds = quiet() ? quiet_rounds + 1 : 0;
+  }
+  for (const auto& client : clients_) client->check_quiet();
+}
+
+// --- what actors ask ----------------------------------------------------------------------------
+
+void World::active_consumer(engine::QueueId queue, engine::ConsumerId consumer) {
+  ActiveConsumer& active = active_consumers_[queue];
+  if (active.consumer == consumer) return;
+  if (active.consumer && !active.leaving) {
+    violated("(e) %s has two single active consumers", model_.queue_name(queue).c_str());
+  }
+  active = {consumer, false};
+}
+
+void World::leaves(engine::QueueId queue, engine::ConsumerId consumer) {
+  const auto active = active_consumers_.find(queue);
+  if (active != active_consumers_.end() && active->second.consumer == consumer) {
+    active->second.leaving = true;
+  }
+}
+
+}  // namespace polymq::sim

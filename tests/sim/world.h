@@ -1,0 +1,110 @@
+// A whole engine on one thread: shards, mailboxes, clocks, stores and clients, driven by one seed.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors.h"
+#include "engine/shard.h"
+#include "event_log.h"
+#include "model.h"
+#include "network.h"
+#include "random.h"
+#include "store.h"
+#include "workload.h"
+
+namespace polymq::sim {
+
+class World {
+ public:
+  World(std::uint64_t seed, const Workload& workload, std::uint64_t steps, bool verbose);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  /// The whole life: set up, work, wind down, check. Throws Violation. After that a world is not to
+  /// be destroyed: engine objects may have been left in the middle of something.
+  void run();
+  const EventLog& log() const { return log_; }
+
+  // --- for actors ---
+  Random& random() { return random_; }
+  EventLog& log() { return log_; }
+  Model& model() { return model_; }
+  const Workload& workload() const { return workload_; }
+  engine::Shard& shard(engine::ShardIndex index) { return *shards_[index]; }
+  engine::ShardIndex shard_count() const { return static_cast<engine::ShardIndex>(shards_.size()); }
+  /// The sockets of that shard are read: no mail waits at it, no alarm.
+  bool reads_sockets(engine::ShardIndex shard) const;
+  bool winding_down() const { return winding_down_; }
+  const std::vector<std::string>& queue_names() const { return queue_names_; }
+
+  /// Where direct messages may be sent; some of those channels are long gone.
+  struct DirectAddress {
+    engine::SessionId session;
+    std::uint64_t nonce;
+  };
+  std::vector<DirectAddress>& direct_addresses() { return direct_addresses_; }
+
+  /// Single active consumer: `consumer` was handed something, or starts to leave.
+  void active_consumer(engine::QueueId queue, engine::ConsumerId consumer);
+  void leaves(engine::QueueId queue, engine::ConsumerId consumer);
+
+ private:
+  struct ActiveConsumer {
+    engine::ConsumerId consumer;
+    bool leaving = false;
+  };
+
+  // The scheduler.
+  void step();
+  void turn(engine::ShardIndex shard);
+  void let_act(engine::ShardIndex shard);
+  void write_sockets(engine::ShardIndex shard, bool all);
+  void advance_clock();
+  void jump_to_timer();
+  /// Everything that is under way arrives. Violation (j) when that does not come to an end.
+  void quiesce(const char* when);
+  bool quiet() const;
+  void reap();
+
+  // The phases.
+  void set_up();
+  void work();
+  void operate();  // what operators do: policies, vhosts
+  void close_clients();
+  void check_topology();
+  void drain(const std::string& vhost);
+  void delete_everything(const std::string& vhost);
+  void check_nothing_left();
+
+  void open_client();
+  void administer(decltype(engine::ControlRequest::what) what, const char* name);
+  void change_policies();
+  void change_vhost();
+  std::vector<std::string> vhost_names() const;
+
+  const std::uint64_t seed_;
+  const Workload workload_;
+  const std::uint64_t steps_;
+  EventLog log_;
+  Random random_;
+  Model model_;
+  Now now_{1000, 1'700'000'000'000};
+  std::unique_ptr<Network> network_;
+  std::vector<std::unique_ptr<Store>> stores_;
+  std::vector<std::unique_ptr<engine::Shard>> shards_;
+  std::vector<bool> more_work_;
+  std::vector<std::unique_ptr<ClientActor>> clients_;
+  std::vector<std::string> queue_names_;
+  std::vector<DirectAddress> direct_addresses_;
+  std::map<engine::QueueId, ActiveConsumer> active_consumers_;
+  std::size_t administering_ = 0;
+  unsigned hold_percent_ = 0;  // the chance that a mailbox is left alone in a turn
+  unsigned act_percent_ = 0;
+  bool winding_down_ = true;  // nobody acts, and no mail is held back: but for the work itself
+};
+
+}  // namespace polymq::sim
