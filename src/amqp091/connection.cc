@@ -347,7 +347,6 @@ void Connection::tick(MonotonicMs now) {
     log(log::Area::kConnection, log::Level::kWarning, "missed heartbeats from client",
         {{"timeout_s", std::to_string(heartbeat_s_)}});
     deaf_ = true;
-    state_ = State::kClosed;
     output_.truncate(0);
     transport_.shut(0ms);
   }

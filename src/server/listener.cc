@@ -32,6 +32,8 @@ asio::generic::stream_protocol::endpoint to_asio(const Endpoint& endpoint) {
 
 /// A socket file that nobody listens on is left from a server that was killed.
 void remove_stale(const std::string& path) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
   const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (probe < 0) return;
   const asio::local::stream_protocol::endpoint endpoint(path);

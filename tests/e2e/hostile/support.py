@@ -40,10 +40,22 @@ class Server(brokers.PolyMQ):
     """PolyMQ with settings of its own: {"amqp.channel_max": 5}. `policies` and `users` replace the
     fixture's; both can be replaced again while it runs, for a reload."""
 
-    def __init__(self, directory, settings, users=None, policies=None, vhosts=None, **options):
+    def __init__(self, directory, settings, users=None, policies=None, vhosts=None, port=None,
+                 handshake=None, **options):
         self.users, self.policies, self.vhosts = users, policies or [], vhosts or []
         self.settings = {"log.level": "info", **settings}
         super().__init__(directory, **options)
+        self.port = port or self.port
+        self.handshake = handshake or {}
+
+    def _answers(self):
+        try:
+            with wire.Client(self.port, timeout=5) as client:
+                client.open(**self.handshake)
+                client.close()
+            return True
+        except (OSError, wire.WireError):
+            return False
 
     def write_files(self):
         with open(self.path("users.toml"), "w") as out:
