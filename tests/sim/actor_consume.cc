@@ -223,9 +223,7 @@ void ChannelActor::reported(std::uint64_t tag, bool dropped) {
 
 // --- settlement ---------------------------------------------------------------------------------
 
-void ChannelActor::unacked_changed() {
-  session_.set_unacked(unacked());
-}
+void ChannelActor::unacked_changed() { session_.set_unacked(unacked()); }
 
 std::size_t ChannelActor::unacked() const {
   return static_cast<std::size_t>(std::count_if(

@@ -13,16 +13,15 @@ void ChannelActor::declare_named(const std::string& name) {
   const QueueKind& kind = kind_of(name);
   const bool creates = find_queue(name) == nullptr;
   const auto operation = begin("declare " + name);
-  session_.declare_queue(
-      {name, kind.durable, kind.exclusive, kind.auto_delete, kind.fields()},
-      [this, name, creates, operation](EngineResult<engine::QueueState> result) {
-        end(operation);
-        if (!result) {
-          refused(result.error());
-          return;
-        }
-        if (creates) check_declared_everywhere(name);
-      });
+  session_.declare_queue({name, kind.durable, kind.exclusive, kind.auto_delete, kind.fields()},
+                         [this, name, creates, operation](EngineResult<engine::QueueState> result) {
+                           end(operation);
+                           if (!result) {
+                             refused(result.error());
+                             return;
+                           }
+                           if (creates) check_declared_everywhere(name);
+                         });
 }
 
 // After declare-ok any connection anywhere routes by it, unless it goes away again.
@@ -141,7 +140,8 @@ void ChannelActor::change_exchange() {
     return session_.delete_exchange({vhost->id, name, random.chance(50)},
                                     done(begin("delete exchange " + name)));
   }
-  engine::DeclareExchange what{vhost->id, name, first ? "fanout" : "topic", false, first, false, {}};
+  engine::DeclareExchange what{vhost->id, name, first ? "fanout" : "topic", false, first,
+                               false,     {}};
   if (!first) {
     what.arguments.push_back({"alternate-exchange", engine::Value::string("amq.fanout")});
   }

@@ -138,8 +138,8 @@ class ChannelActor final : public engine::SessionEvents {
   bool becomes_confirm_ = false;  // publishes without confirms first
   bool closing_ = false;
   std::shared_ptr<Operation> operation_;
-  engine::QueueId purging_ = 0;       // by that operation
-  std::set<engine::QueueId> used_;    // queues that may have handed messages to this channel
+  engine::QueueId purging_ = 0;     // by that operation
+  std::set<engine::QueueId> used_;  // queues that may have handed messages to this channel
   std::vector<Consumer> consumers_;
   std::uint64_t next_tag_ = 1;
   std::map<std::uint64_t, Held> held_;              // by delivery tag

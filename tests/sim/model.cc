@@ -105,9 +105,10 @@ void Model::check_counters(const CopyKey& key, const Copy& copy, const DeliveryI
   }
   if (copy.uncertain) return;
   if (item.acquired != copy.taken || item.failed != copy.failed) {
-    violated("(b) message %lu of %s: acquired %u failed %u, but it was written %u and failed %u times",
-             key.message, queue_name(key.queue).c_str(), item.acquired, item.failed, copy.taken,
-             copy.failed);
+    violated(
+        "(b) message %lu of %s: acquired %u failed %u, but it was written %u and failed %u times",
+        key.message, queue_name(key.queue).c_str(), item.acquired, item.failed, copy.taken,
+        copy.failed);
   }
 }
 
@@ -194,7 +195,8 @@ void Model::received_directly(const Message& message) {
 // --- queues -------------------------------------------------------------------------------------
 
 void Model::queue_seen(const engine::QueueEntry& entry) {
-  queues_.try_emplace(entry.id, QueueRecord{entry.name, entry.vhost->id, entry.owner, &kind_of(entry.name)});
+  queues_.try_emplace(entry.id,
+                      QueueRecord{entry.name, entry.vhost->id, entry.owner, &kind_of(entry.name)});
 }
 
 void Model::dead_letter_target(QueueId source, const engine::QueueEntry* target) {

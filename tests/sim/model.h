@@ -66,8 +66,8 @@ class Model {
   /// Nobody is told what became of it: it asked for no confirm, or its channel closed before.
   void unconfirmed(MessageId id);
   const Published& message(MessageId id) const { return messages_.at(id); }
-  /// A channel that was handed messages of `queue` closes: all that are published until it is closed
-  /// may come back unmarked, so that a consumer sees them behind later ones.
+  /// A channel that was handed messages of `queue` closes: all that are published until it is
+  /// closed may come back unmarked, so that a consumer sees them behind later ones.
   void disorder_begins(engine::QueueId queue) { ++disordering_[queue]; }
   void disorder_ends(engine::QueueId queue) {
     --disordering_[queue];
