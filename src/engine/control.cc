@@ -280,7 +280,7 @@ ReplyBody Control::decide(const SetPolicies& what) {
 // --- rounds -------------------------------------------------------------------------------------
 void Control::answer(ShardIndex to, Reply reply) {
   // What changes nothing depends only on what was decided before, which may still be under way.
-  waiting_.push_back({round(), to, std::move(reply)});
+  waiting_.push_back({open_.empty() ? round_ : round_ + 1, to, std::move(reply)});
 }
 
 bool Control::send_round() {

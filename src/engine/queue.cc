@@ -162,6 +162,7 @@ Queue::Slot* Queue::head(Position& position, bool strictly) {
 }
 
 void Queue::dispatch() {
+  if (deleting) return;
   while (!ready_.empty()) {
     Consumer* consumer = consumers_.next();
     if (consumer == nullptr) break;

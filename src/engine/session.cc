@@ -74,29 +74,44 @@ void Client::close(std::function<void()> done) {
 // The steps of closing, each taken when the one before has come to its end everywhere.
 void Client::proceed() {
   if (!done_ || sessions_open_ != 0 || declares_pending_ != 0) return;
+  QueueId gone = 0;
   for (const QueueId id : std::exchange(exclusive_queues_, {})) {
-    const QueueEntry* entry = shard_.topology().queue(id);
-    if (entry == nullptr) continue;
-    ++deletes_pending_;
-    const auto deleted = [this](ReplyBody&) {
-      --deletes_pending_;
-      proceed();
-    };
-    const RequestId request = shard_.ask(entry->home, {}, [this, id, deleted](ReplyBody& body) {
-      if (!std::holds_alternative<Missing>(body)) return deleted(body);
-      // It goes already (auto-delete, expiry): control answers when it is gone everywhere.
-      shard_.send(kControlShard,
-                  RemoveQueue{id, shard_.ask(kControlShard, {}, deleted), shard_.self(), 0});
-    });
-    shard_.send(entry->home, QueueRequest{request, {}, id_, id, DeleteQueue{}});
+    if (const QueueEntry* entry = shard_.topology().queue(id)) {
+      delete_exclusive(*entry);
+    } else {
+      gone = id;
+    }
   }
+  // Gone here, perhaps not yet on other shards: control's answer is behind all that it decided.
+  if (gone != 0) await_removal(gone);
   if (deletes_pending_ != 0) return;
   for (const ShardIndex home : homes_) shard_.send(home, CloseClient{id_});
   homes_.clear();
   std::exchange(done_, nullptr)();
 }
 
+void Client::delete_exclusive(const QueueEntry& entry) {
+  ++deletes_pending_;
+  const RequestId request = shard_.ask(entry.home, {}, [this, id = entry.id](ReplyBody& body) {
+    --deletes_pending_;
+    // It goes already: by auto-delete, expiry, or somebody's request.
+    if (std::holds_alternative<Missing>(body)) return await_removal(id);
+    proceed();
+  });
+  shard_.send(entry.home, QueueRequest{request, {}, id_, entry.id, DeleteQueue{}});
+}
+
+void Client::await_removal(QueueId gone) {
+  ++deletes_pending_;
+  const RequestId request = shard_.ask(kControlShard, {}, [this](ReplyBody&) {
+    --deletes_pending_;
+    proceed();
+  });
+  shard_.send(kControlShard, RemoveQueue{gone, request, shard_.self(), 0});
+}
+
 // --- Session ------------------------------------------------------------------------------------
+
 Session::Session(Client& client, SessionEvents& events)
     : client_(client),
       shard_(client.shard()),

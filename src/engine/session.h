@@ -97,6 +97,9 @@ class Client {
   friend class Session;
   friend class Shard;
   void proceed();
+  void delete_exclusive(const QueueEntry& entry);
+  /// Goes on once control says that the queue is gone everywhere.
+  void await_removal(QueueId gone);
 
   Shard& shard_;
   ClientEvents& events_;

@@ -343,9 +343,10 @@ TEST_P(StatefulExchangesOn, ADuplicateIsDroppedAndConfirmed) {
 TEST_P(StatefulExchangesOn, WrongDeduplicationArgumentsAreRefused) {
   Fields arguments = deduplicating();
   arguments.push_back({"x-cache-size", Value::integer(0)});
-  EXPECT_EQ(declare_exchange("x", "direct", arguments),
+  peers_.push_back(std::make_unique<Peer>(*shards_[0]));  // its session ends with the refusal
+  EXPECT_EQ(declare_exchange("x", "direct", arguments, peers_.size() - 1),
             "Invalid argument 0, 'x-cache-size' must be a positive integer");
-  EXPECT_EQ(declare_exchange("x", "direct", {{"x-cache-size", Value::integer(0)}}), "");
+  EXPECT_EQ(declare_exchange("x", "direct", {{"x-cache-size", Value::integer(0)}}, 0), "");
 }
 
 TEST_P(StatefulExchangesOn,
@@ -418,6 +419,17 @@ TEST_P(StatefulExchangesOn, CyclesThroughStatesEndAndReachEachQueueOnce) {
     EXPECT_EQ(publish(exchange, {exchange}), "ack");
     EXPECT_THAT(get_all("q"), ElementsAre(exchange));
   }
+}
+
+TEST_P(StatefulExchangesOn, ACycleOfStatesOnlyRemembersAMessageOnce) {
+  declare_exchange("a", "x-recent-history", {}, 0);
+  declare_exchange("b", "fanout", deduplicating(), 1);
+  bind("a", "b", "", true);
+  bind("b", "a", "", true);
+  EXPECT_EQ(publish("a", {"m"}), "ack");
+  declare_queue("q");
+  bind("a", "q");
+  EXPECT_THAT(get_all("q"), ElementsAre("m"));
 }
 
 TEST_P(StatefulExchangesOn, MandatoryLooksThroughStatesButNotAtHeldMessages) {

@@ -17,10 +17,10 @@ struct MessageRecord {
   WallMs enqueued = 0;
   std::uint8_t dialect = 0;
   std::uint8_t priority = 0;
-  std::string_view exchange;
-  std::string_view routing_key;
-  std::string_view properties;
-  std::string_view body;
+  std::string_view exchange = {};
+  std::string_view routing_key = {};
+  std::string_view properties = {};
+  std::string_view body = {};
 };
 
 /// Commits of one shard are numbered from 1 and end in order. 0 stands for "nothing to wait for".

@@ -36,6 +36,7 @@ void ChannelActor::consume() {
   if (entry != nullptr) {
     world_.model().queue_seen(*entry);
     consumer.queue = entry->id;
+    used_.insert(entry->id);
   }
   consumers_.push_back(consumer);
   const auto operation = begin("consume " + name + " as " + std::to_string(handle));
@@ -97,7 +98,7 @@ void ChannelActor::check_consumer(const Consumer& consumer, const engine::Delive
   if (!consumer.id) violated("(f) consumer %u is handed messages before consume-ok", run.handle);
   if (consumer.id != run.consumer) violated("(f) consumer %u has another id", run.handle);
   if (run.first <= consumer.last_lease) violated("(f) lease %lu is handed out again", run.first);
-  if (single_active(kind_of(world_.model().queue_name(consumer.queue)))) {
+  if (!consumer.cancelling && single_active(kind_of(world_.model().queue_name(consumer.queue)))) {
     world_.active_consumer(consumer.queue, run.consumer);
   }
 }
@@ -174,6 +175,7 @@ void ChannelActor::get(const std::string& name, bool no_ack, bool* empty) {
   const QueueEntry* entry = find_queue(name);
   if (entry != nullptr) world_.model().queue_seen(*entry);
   const engine::QueueId queue = entry == nullptr ? 0 : entry->id;
+  used_.insert(queue);
   const auto operation = begin("get from " + name);
   session_.get(name, no_ack,
                [this, queue, no_ack, empty,
@@ -221,9 +223,15 @@ void ChannelActor::reported(std::uint64_t tag, bool dropped) {
 
 // --- settlement ---------------------------------------------------------------------------------
 
-void ChannelActor::unacked_changed() {
-  session_.set_unacked(static_cast<std::uint64_t>(std::count_if(
-      held_.begin(), held_.end(), [](const auto& held) { return !held.second.no_ack; })));
+void ChannelActor::unacked_changed() { session_.set_unacked(unacked()); }
+
+std::size_t ChannelActor::unacked() const {
+  return static_cast<std::size_t>(std::count_if(
+      held_.begin(), held_.end(), [](const auto& held) { return !held.second.no_ack; }));
+}
+
+bool ChannelActor::has_shared_credit() const {
+  return shared_limit_ == 0 || unacked() < shared_limit_;
 }
 
 void ChannelActor::settle() {

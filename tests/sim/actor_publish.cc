@@ -7,7 +7,6 @@
 namespace polymq::sim {
 
 using engine::Message;
-using engine::QueueEntry;
 using engine::Settle;
 
 engine::Message* ChannelActor::make_message(const std::string& exchange, const std::string& key,
@@ -58,20 +57,23 @@ void ChannelActor::publish() {
     if (mode_ == Mode::kTransaction && !unit_) unit_ = std::make_shared<Unit>();
     MessageId id = 0;
     Message* message = make_message(name, key, id);
-    const auto queues = session_.route(*exchange, *message);
-    for (const QueueEntry* entry : queues) world_.model().routed(id, *entry);
+    const auto targets = session_.route(*exchange, *message);
+    for (engine::Target* target : targets) world_.model().routed(id, *target->queue());
     world_.log().add("channel %lx: publishes %lu to '%s' for %s: %zu queues", session_.id().value,
-                     id, name.c_str(), key.c_str(), queues.size());
+                     id, name.c_str(), key.c_str(), targets.size());
     if (mode_ == Mode::kTransaction) {
       engine::Session::TransactionPublish publish{message, {}};
-      for (const QueueEntry* entry : queues) publish.queues.emplace_back(entry->home, entry->id);
+      for (const engine::Target* target : targets) {
+        publish.targets.emplace_back(target->home, target->id);
+      }
       transaction_.push_back(std::move(publish));
     } else if (tracked) {
-      const bool unroutable = queues.empty();
-      unconfirmed_[session_.publisher().publish_tracked(message, queues)] = id;
+      const bool unroutable = targets.empty();
+      unconfirmed_[session_.publisher().publish_tracked(message, targets)] = id;
       if (unroutable) take_confirms();
     } else {
-      session_.publisher().publish(message, queues);
+      world_.model().unconfirmed(id);
+      session_.publisher().publish(message, targets);
     }
   }
 }

@@ -11,15 +11,16 @@ void ChannelActor::declare() { declare_named(world_.random().pick(world_.queue_n
 
 void ChannelActor::declare_named(const std::string& name) {
   const QueueKind& kind = kind_of(name);
+  const bool creates = find_queue(name) == nullptr;
   const auto operation = begin("declare " + name);
   session_.declare_queue({name, kind.durable, kind.exclusive, kind.auto_delete, kind.fields()},
-                         [this, name, operation](EngineResult<engine::QueueState> result) {
+                         [this, name, creates, operation](EngineResult<engine::QueueState> result) {
                            end(operation);
                            if (!result) {
                              refused(result.error());
                              return;
                            }
-                           check_declared_everywhere(name);
+                           if (creates) check_declared_everywhere(name);
                          });
 }
 
@@ -30,7 +31,7 @@ void ChannelActor::check_declared_everywhere(const std::string& name) {
   Model& model = world_.model();
   model.queue_seen(*here);
   const QueueKind& kind = kind_of(name);
-  if (kind.auto_delete || kind.exclusive || kind.fleeting || model.vanishes(here->id)) return;
+  if (kind.auto_delete || kind.exclusive || kind.fleeting || model.name_vanished(name)) return;
   for (engine::ShardIndex shard = 0; shard < world_.shard_count(); ++shard) {
     engine::Topology& topology = world_.shard(shard).topology();
     if (topology.queue(here->id) == nullptr && topology.vhost(here->vhost->id) != nullptr) {
@@ -77,9 +78,11 @@ void ChannelActor::purge() {
   if (kind_of(name).stable) return;
   const QueueEntry* entry = find_queue(name);
   const engine::QueueId queue = entry == nullptr ? 0 : entry->id;
+  purging_ = queue;
   const auto operation = begin("purge " + name);
   session_.purge_queue(name, [this, queue, operation](EngineResult<std::uint64_t> result) {
     end(operation);
+    purging_ = 0;
     if (!result) {
       refused(result.error());
       return;

@@ -23,6 +23,12 @@ ChannelActor& ClientActor::open_channel() {
   return *channels_.back();
 }
 
+const ChannelActor* ClientActor::find_channel(engine::SessionId id) const {
+  const auto known = std::find_if(channels_.begin(), channels_.end(),
+                                  [&](const auto& channel) { return channel->id() == id; });
+  return known == channels_.end() ? nullptr : known->get();
+}
+
 void ClientActor::act() {
   if (closing_) return;
   if (world_.random().below(400) < world_.workload().weights.close_client) return close();
@@ -245,17 +251,15 @@ void ChannelActor::close() {
   closing_ = true;
   world_.log().add("channel %lx closes with %zu held", session_.id().value, held_.size());
   if (operation_) operation_->dropped = true;
-  for (const Consumer& consumer : consumers_) {
-    if (consumer.queue == 0) continue;
-    world_.model().disordered(consumer.queue);
-    world_.leaves(consumer.queue, consumer.id);
-  }
+  for (const engine::QueueId queue : used_) world_.model().disorder_begins(queue);
+  for (const Consumer& consumer : consumers_) world_.leaves(consumer.queue, consumer.id);
   client_.forget_output(*this);
   return_held();
   rollback();
-  for (const auto& [sequence, id] : unconfirmed_) world_.model().confirm_lost(id);
+  for (const auto& [sequence, id] : unconfirmed_) world_.model().unconfirmed(id);
   session_.close([this] {
-    for (const Consumer& consumer : consumers_) world_.model().disordered(consumer.queue);
+    for (const engine::QueueId queue : used_) world_.model().disorder_ends(queue);
+    if (purging_ != 0) world_.model().purged(purging_);
     world_.log().add("channel %lx is closed", session_.id().value);
     client_.channel_closed(*this);
   });

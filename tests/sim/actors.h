@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ class ChannelActor final : public engine::SessionEvents {
   void declare_named(const std::string& name);
   void remove_queue(const std::string& queue);
   bool busy() const { return operation_ != nullptr; }
+  engine::SessionId id() const { return session_.id(); }
+  /// The channel-wide prefetch, if there is one, allows one message more.
+  bool has_shared_credit() const;
 
   // --- for the client's socket ---
   void sent(std::uint64_t tag);
@@ -92,6 +96,7 @@ class ChannelActor final : public engine::SessionEvents {
   bool refused(const engine::EngineError& error);
   engine::QueueEntry* find_queue(const std::string& name);
   std::size_t held_by(std::uint32_t handle) const;
+  std::size_t unacked() const;
   void unacked_changed();
 
   // actor_publish.cc
@@ -133,6 +138,8 @@ class ChannelActor final : public engine::SessionEvents {
   bool becomes_confirm_ = false;  // publishes without confirms first
   bool closing_ = false;
   std::shared_ptr<Operation> operation_;
+  engine::QueueId purging_ = 0;     // by that operation
+  std::set<engine::QueueId> used_;  // queues that may have handed messages to this channel
   std::vector<Consumer> consumers_;
   std::uint64_t next_tag_ = 1;
   std::map<std::uint64_t, Held> held_;              // by delivery tag
@@ -169,6 +176,7 @@ class ClientActor final : public engine::ClientEvents {
   World& world() { return world_; }
   engine::Client& client() { return client_; }
   ChannelActor& open_channel();
+  const ChannelActor* find_channel(engine::SessionId id) const;
   void handed_over(ChannelActor& channel, std::uint64_t tag, engine::ShardIndex home,
                    std::size_t bytes, bool windowed);
   /// The channel closes: what was under way to its socket is reported as written, or dropped.

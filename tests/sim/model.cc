@@ -59,11 +59,13 @@ void Model::confirmed(MessageId id, bool positively) {
   }
 }
 
-void Model::confirm_lost(MessageId id) {
+void Model::unconfirmed(MessageId id) {
   if (workload_.store.fail_percent != 0) confirmed(id, false);
 }
 
 bool Model::may_be_disordered(MessageId id, QueueId queue) const {
+  const auto closing = disordering_.find(queue);
+  if (closing != disordering_.end() && closing->second != 0) return true;
   const auto known = disordered_.find(queue);
   return known != disordered_.end() && id < known->second;
 }
@@ -206,10 +208,9 @@ void Model::dead_letter_target(QueueId source, const engine::QueueEntry* target)
   }
 }
 
-void Model::owner_ends(engine::ClientId owner) {
-  for (const auto& [id, queue] : queues_) {
-    if (queue.owner == owner) may_vanish_.insert(id);
-  }
+void Model::may_vanish(QueueId queue) {
+  may_vanish_.insert(queue);
+  vanished_names_.insert(queue_name(queue));
 }
 
 // --- the end ------------------------------------------------------------------------------------
@@ -217,8 +218,9 @@ void Model::owner_ends(engine::ClientId owner) {
 void Model::check_end(const std::set<QueueId>& alive,
                       const std::set<engine::VhostId>& vhosts) const {
   for (const auto& [id, queue] : queues_) {
-    const bool may_go = may_vanish_.contains(id) || queue.kind->auto_delete ||
-                        queue.kind->fleeting || !vhosts.contains(queue.vhost);
+    const bool may_go = may_vanish_.contains(id) || ended_owners_.contains(queue.owner) ||
+                        queue.kind->auto_delete || queue.kind->fleeting ||
+                        !vhosts.contains(queue.vhost);
     if (!alive.contains(id) && !may_go) {
       violated("(a) queue %s (#%lu) is gone, and nobody removed it", queue.name.c_str(), id);
     }

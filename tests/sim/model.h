@@ -63,12 +63,16 @@ class Model {
   /// It was routed to that queue.
   void routed(MessageId id, const engine::QueueEntry& entry);
   void confirmed(MessageId id, bool positively);
-  /// Its channel closed before it was told.
-  void confirm_lost(MessageId id);
+  /// Nobody is told what became of it: it asked for no confirm, or its channel closed before.
+  void unconfirmed(MessageId id);
   const Published& message(MessageId id) const { return messages_.at(id); }
-  /// All published up to now may have been returned unmarked to `queue` by a closing channel, so
-  /// that a consumer sees them behind later ones.
-  void disordered(engine::QueueId queue) { disordered_[queue] = next_; }
+  /// A channel that was handed messages of `queue` closes: all that are published until it is
+  /// closed may come back unmarked, so that a consumer sees them behind later ones.
+  void disorder_begins(engine::QueueId queue) { ++disordering_[queue]; }
+  void disorder_ends(engine::QueueId queue) {
+    --disordering_[queue];
+    disordered_[queue] = next_;
+  }
   bool may_be_disordered(MessageId id, engine::QueueId queue) const;
 
   // --- the life of a copy ---
@@ -94,9 +98,10 @@ class Model {
   // --- queues ---
   void queue_seen(const engine::QueueEntry& entry);
   /// Somebody does what may remove it: deletes it, or ends its owner.
-  void may_vanish(engine::QueueId queue) { may_vanish_.insert(queue); }
-  bool vanishes(engine::QueueId queue) const { return may_vanish_.contains(queue); }
-  void owner_ends(engine::ClientId owner);
+  void may_vanish(engine::QueueId queue);
+  /// Some queue of that name may have been removed.
+  bool name_vanished(const std::string& name) const { return vanished_names_.contains(name); }
+  void owner_ends(engine::ClientId owner) { ended_owners_.insert(owner); }
   const std::string& queue_name(engine::QueueId queue) const { return queues_.at(queue).name; }
   bool knows_queue(engine::QueueId queue) const { return queues_.contains(queue); }
 
@@ -134,8 +139,11 @@ class Model {
   std::map<CopyKey, Copy> copies_;
   std::map<engine::QueueId, QueueRecord> queues_;
   std::map<engine::QueueId, MessageId> disordered_;
+  std::map<engine::QueueId, unsigned> disordering_;
   std::map<engine::QueueId, engine::QueueId> dead_letter_targets_;
   std::set<engine::QueueId> may_vanish_;
+  std::set<std::string> vanished_names_;
+  std::set<engine::ClientId> ended_owners_;
   // By message and target queue: dead letters that must have arrived, and that did.
   std::map<std::pair<MessageId, engine::QueueId>, std::uint64_t> dead_expected_;
   std::map<std::pair<MessageId, engine::QueueId>, std::uint64_t> dead_seen_;

@@ -19,6 +19,7 @@ void World::run() {
   winding_down_ = true;
   for (const auto& store : stores_) store->calm();
   quiesce("after the work");
+  check_nobody_waits();
   close_clients();
   // Timers that are due: expiry, retries, reports of memory.
   for (int i = 0; i < 20; ++i) {
@@ -132,6 +133,43 @@ void World::close_clients() {
   if (administering_ != 0) violated("(f) an operator waits for an answer");
 }
 
+bool World::could_take(const engine::Queue& queue, const engine::Consumer& consumer) const {
+  const engine::Consumer* active = queue.consumers().active();
+  if (queue.settings().single_active_consumer && active != &consumer) return false;
+  if (consumer.options.no_ack) return true;
+  if (consumer.options.prefetch != 0 && consumer.leases.size() >= consumer.options.prefetch) {
+    return false;
+  }
+  if (!consumer.shared_credit) return true;
+  return std::any_of(clients_.begin(), clients_.end(), [&](const auto& client) {
+    const ChannelActor* channel = client->find_channel(consumer.session);
+    return channel != nullptr && channel->has_shared_credit();
+  });
+}
+
+void World::check_nobody_waits() const {
+  for (const auto& shard : shards_) {
+    for (const auto& [name, vhost] : shard->topology().vhosts()) {
+      for (const auto& [queue, entry] : vhost->queues) {
+        if (!entry->local) continue;
+        for (const engine::Consumer* consumer : entry->local->attached) {
+          if (consumer->link->unwritten_bytes != 0) {
+            violated("(e) all is written, but the window of client %lx holds %zu bytes",
+                     consumer->link->client.value, consumer->link->unwritten_bytes);
+          }
+        }
+        if (entry->local->ready() == 0) continue;
+        for (const engine::Consumer* consumer : entry->local->consumers().members()) {
+          if (could_take(*entry->local, *consumer)) {
+            violated("(j) %s has %lu messages, and a consumer of channel %lx waits for them",
+                     queue.c_str(), entry->local->ready(), consumer->session.value);
+          }
+        }
+      }
+    }
+  }
+}
+
 // All replicas are the same, and no home keeps anything of clients that are gone.
 void World::check_topology() {
   engine::Topology& control = shards_[0]->topology();
@@ -161,7 +199,6 @@ void World::check_topology() {
           "queues, %zu units",
           index, left.consumers, left.sessions, left.links, left.dying_queues, left.units);
     }
-    if (shard.alarm()) violated("(j) the alarm of shard %u does not end", index);
   }
 }
 
@@ -234,6 +271,7 @@ void World::check_nothing_left() {
     if (shard.pending_requests() != 0) {
       violated("(h) shard %u waits for %zu answers", index, shard.pending_requests());
     }
+    if (shard.alarm()) violated("(j) the alarm of shard %u does not end", index);
     if (shard.clients() != 0) violated("(h) shard %u has clients", index);
     if (shard.next_timer() != kNever) violated("(h) shard %u has timers", index);
     if (stores_[index]->kept() != 0) {

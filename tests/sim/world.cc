@@ -146,11 +146,12 @@ void World::quiesce(const char* when) {
       for (const auto& client : clients_) client->check_quiet();
       violated("(j) the engine does not come to rest %s", when);
     }
+    const std::uint64_t events = log_.count();
     for (ShardIndex shard = 0; shard < shards_.size(); ++shard) {
       turn(shard);
       write_sockets(shard, true);
     }
-    quiet_rounds = quiet() ? quiet_rounds + 1 : 0;
+    quiet_rounds = quiet() && log_.count() == events ? quiet_rounds + 1 : 0;
   }
   for (const auto& client : clients_) client->check_quiet();
 }

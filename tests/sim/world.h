@@ -75,6 +75,9 @@ class World {
   void work();
   void operate();  // what operators do: policies, vhosts
   void close_clients();
+  /// At rest no message waits in a queue with a consumer that could take it.
+  void check_nobody_waits() const;
+  bool could_take(const engine::Queue& queue, const engine::Consumer& consumer) const;
   void check_topology();
   void drain(const std::string& vhost);
   void delete_everything(const std::string& vhost);

@@ -221,7 +221,7 @@ constexpr Key kKeys[] = {
      .type = Type::kSize,
      .slot = at<&C::amqp, &C::Amqp::output_buffer_limit>,
      .initial = "1MiB",
-     .help = "Bytes that may wait to be sent to one client before it gets no more deliveries.",
+     .help = "Bytes that may wait to be sent to one client before its input is left unread.",
      .min = 64 * kKiB,
      .max = 1024 * kMiB},
     {.path = "amqp.default_consumer_prefetch",
@@ -482,10 +482,11 @@ constexpr std::array kArrayTables{
                             "Vhosts beside `/`, which always exists and may be listed to set its "
                             "limits."),
     array_table<&C::policies>("policies", kPolicyKeys,
-                              "Settings for all queues and exchanges whose names match."),
+                              "Settings for all queues and exchanges whose names match. Read again "
+                              "on SIGHUP."),
     array_table<&C::operator_policies>(
         "operator_policies", kPolicyKeys,
-        "As policies, but limits that policies and clients cannot exceed."),
+        "As policies, but limits that policies and clients cannot exceed. Read again on SIGHUP."),
 };
 
 constexpr std::array kSections{

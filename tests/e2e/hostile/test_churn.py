@@ -313,5 +313,3 @@ def test_a_pattern_of_hashes_is_not_a_trap(broker, bystander):
         while confirmed < 20:
             confirmed = client.expect("basic.ack").fields["delivery_tag"]
     watcher.was_served()
-
-

@@ -182,5 +182,3 @@ def test_declarations_under_way_keep_their_order(broker):
         assert channel_closed(client) == (
             406, "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q' in vhost '/': "
                  "received 'false' but current is 'true'")
-
-
