@@ -223,8 +223,9 @@ void Channel::publish() {
     forget_collected_body();
   }
   Message* message = std::exchange(content_.message, nullptr);
-  if (content_.extension) message->make_extension() = std::move(*content_.extension);
-  content_.extension.reset();
+  auto extension = std::exchange(content_.extension, nullptr);
+  // After an error in the header there is no message, but perhaps what it would have had.
+  if (message != nullptr && extension) message->make_extension() = std::move(*extension);
   engine::Exchange* exchange = nullptr;
   const bool ok = [&] {
     if (content_.immediate) {

@@ -1,0 +1,118 @@
+// Promises of which message is next.
+#include "engine/ready_index.h"
+
+#include <gmock/gmock.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+namespace polymq::engine {
+namespace {
+
+using testing::ElementsAre;
+
+std::vector<Position> drain(ReadyIndex& index) {
+  std::vector<Position> order;
+  for (; !index.empty(); index.pop()) order.push_back(index.front());
+  return order;
+}
+
+TEST(ReadyIndex, MessagesComeInTheOrderOfArrival) {
+  ReadyIndex index;
+  for (const Position position : {1, 2, 3, 7, 8}) index.push(position, 0);
+  EXPECT_THAT(drain(index), ElementsAre(1, 2, 3, 7, 8));
+  EXPECT_TRUE(index.empty());
+}
+
+TEST(ReadyIndex, WhatComesBackTakesItsOldPlace) {
+  ReadyIndex index;
+  for (Position position = 1; position <= 6; ++position) index.push(position, 0);
+  for (int i = 0; i < 4; ++i) index.pop();
+  index.give_back({2, 4}, 0);
+  EXPECT_THAT(drain(index), ElementsAre(2, 4, 5, 6));
+}
+
+TEST(ReadyIndex, RunsThatComeBackAreMerged) {
+  ReadyIndex index;
+  index.push(10, 0);
+  index.give_back({3, 7}, 0);
+  index.give_back({1, 5, 12}, 0);
+  index.give_back({13}, 0);
+  EXPECT_THAT(drain(index), ElementsAre(1, 3, 5, 7, 10, 12, 13));
+}
+
+TEST(ReadyIndex, SingleReturnsInOrderExtendOneRunAfterMostOfItWasTaken) {
+  ReadyIndex index;
+  index.give_back({1, 2, 3}, 0);
+  index.pop();
+  index.pop();
+  index.give_back({4}, 0);
+  index.give_back({5, 6}, 0);
+  EXPECT_THAT(drain(index), ElementsAre(3, 4, 5, 6));
+}
+
+TEST(ReadyIndex, AHigherPriorityComesFirstAndPrioritiesAreCutToTheHighestLevel) {
+  ReadyIndex index(6);
+  EXPECT_EQ(index.levels(), 6u);
+  index.push(1, 0);
+  index.push(2, 5);
+  index.push(3, 200);
+  index.push(4, 3);
+  index.give_back({0}, 3);
+  EXPECT_THAT(drain(index), ElementsAre(2, 3, 0, 4, 1));
+}
+
+TEST(ReadyIndex, WithoutLevelsAPriorityMeansNothing) {
+  ReadyIndex index;
+  EXPECT_EQ(index.levels(), 1u);
+  index.push(1, 3);
+  index.push(2, 255);
+  EXPECT_THAT(drain(index), ElementsAre(1, 2));
+}
+
+TEST(ReadyIndex, ThereMayBe256Levels) {
+  ReadyIndex index(256);
+  std::vector<Position> expected;
+  for (unsigned level = 0; level < 256; ++level) {
+    index.push(level + 1, static_cast<std::uint8_t>(level));
+    expected.insert(expected.begin(), level + 1);
+  }
+  EXPECT_EQ(drain(index), expected);
+}
+
+TEST(ReadyIndex, AnyHistoryGivesTheLowestPositionOfTheHighestLevel) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 50; ++round) {
+    ReadyIndex index(4);
+    std::map<unsigned, std::set<Position>> model;  // by level
+    std::map<unsigned, std::set<Position>> out;
+    Position next = 1;
+    for (int step = 0; step < 400; ++step) {
+      const unsigned level = random() % 4;
+      if (random() % 3 != 0) {
+        index.push(next, static_cast<std::uint8_t>(level));
+        model[level].insert(next++);
+      } else if (!out[level].empty() && random() % 2 == 0) {
+        std::vector<Position> back(out[level].begin(), out[level].end());
+        back.resize(1 + random() % back.size());
+        for (const Position position : back) out[level].erase(position);
+        model[level].insert(back.begin(), back.end());
+        index.give_back(back, static_cast<std::uint8_t>(level));
+      } else if (!index.empty()) {
+        const auto top = std::find_if(model.rbegin(), model.rend(),
+                                      [](const auto& one) { return !one.second.empty(); });
+        ASSERT_EQ(index.front(), *top->second.begin());
+        out[top->first].insert(index.front());
+        top->second.erase(index.front());
+        index.pop();
+      }
+      std::size_t ready = 0;
+      for (const auto& [unused, positions] : model) ready += positions.size();
+      ASSERT_EQ(index.empty(), ready == 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace polymq::engine
