@@ -227,7 +227,7 @@ class Channel final : public engine::SessionEvents {
   Place first_operation_ = 0;
 
   StringMap<std::uint32_t> tags_;
-  std::vector<ConsumerInfo> consumers_;  // by handle
+  std::vector<ConsumerInfo> consumers_;      // by handle
   std::vector<std::uint32_t> free_handles_;  // of consumers of which nothing more will be heard
   SlidingWindow<Unacked> unacked_{1};
   std::uint64_t direct_nonce_ = 0;  // of the direct reply consumer; 0 = none

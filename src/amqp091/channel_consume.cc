@@ -66,12 +66,11 @@ void Channel::on(const method::BasicConsume& consume) {
       entry == nullptr ? 0
                        : entry->effective->consumer_timeout_ms.value_or(
                              connection_.settings().consumer_timeout.count()));
-  const std::uint32_t handle =
-      add_consumer({.tag = tag,
-                    .queue = *queue,
-                    .no_ack = consume.no_ack,
-                    .counts_shown = type == engine::QueueType::kQuorum,
-                    .timeout_ms = consume.no_ack ? 0 : timeout_ms});
+  const std::uint32_t handle = add_consumer({.tag = tag,
+                                             .queue = *queue,
+                                             .no_ack = consume.no_ack,
+                                             .counts_shown = type == engine::QueueType::kQuorum,
+                                             .timeout_ms = consume.no_ack ? 0 : timeout_ms});
   has_timeouts_ = has_timeouts_ || timeout_ms != 0;
   wait_for_reply();
   session_.consume(

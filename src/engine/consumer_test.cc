@@ -32,9 +32,9 @@ class ConsumerSetTest : public testing::Test {
   }
   Consumer& make(const ConsumerOptions& options) {
     const auto number = static_cast<std::uint32_t>(consumers_.size());
-    consumers_.push_back(std::make_unique<Consumer>(
-        ConsumerId::make(0, number), SessionId::make(0, 1), number,
-        *reinterpret_cast<Queue*>(&nowhere_), link_, options));
+    consumers_.push_back(
+        std::make_unique<Consumer>(ConsumerId::make(0, number), SessionId::make(0, 1), number,
+                                   *reinterpret_cast<Queue*>(&nowhere_), link_, options));
     return *consumers_.back();
   }
   /// Serves `count` messages and says to whom, by handle.

@@ -1,5 +1,5 @@
-// For tests: shards on one thread, with a clock that is set, mail that can be held back, stores that
-// delay and fail, and clients that note what they hear.
+// For tests: shards on one thread, with a clock that is set, mail that can be held back, stores
+// that delay and fail, and clients that note what they hear.
 #pragma once
 
 #include <cstdint>
@@ -99,7 +99,8 @@ class Cluster {
     for (bool more = true; more;) {
       more = false;
       for (ShardIndex index = 0; index < size(); ++index) more = turn(index) || more;
-      for (auto& [line, waiting] : mail_) more = more || (!waiting.empty() && !held_.contains(line));
+      for (auto& [line, waiting] : mail_)
+        more = more || (!waiting.empty() && !held_.contains(line));
       for (auto& shard : shards_) more = more || shard->next_timer() <= now_.wall;
     }
   }
@@ -235,9 +236,7 @@ class Channeled final : public SessionEvents {
     }
   }
   void on_consumer_gone(std::uint32_t handle) override { gone.push_back(handle); }
-  void on_direct_message(const Message& message) override {
-    replies.emplace_back(message.body());
-  }
+  void on_direct_message(const Message& message) override { replies.emplace_back(message.body()); }
 
   // --- what a channel does ---
   std::string declare(QueueDeclare what) {
@@ -370,9 +369,9 @@ class Channeled final : public SessionEvents {
   std::map<std::uint64_t, std::string> confirms;
   std::vector<std::uint32_t> gone;
   std::vector<std::string> replies;
-  QueueState state;          // of the last declare
-  ConsumerId consumer;       // the last one made
-  std::uint64_t count = 0;   // of the last remove or purge
+  QueueState state;         // of the last declare
+  ConsumerId consumer;      // the last one made
+  std::uint64_t count = 0;  // of the last remove or purge
   std::optional<GotMessage> got;
 
  private:
