@@ -31,12 +31,13 @@ bool DeadLetters::run() {
 }
 
 void DeadLetters::move(const Letter& letter) {
-  if (letter.queue->deleting) {
+  const QueueSettings& settings = letter.queue->settings();
+  // The settings are read now: a policy may have taken the dead letter exchange away.
+  if (letter.queue->deleting || !settings.dead_letter_exchange) {
     letter.queue->moved(letter.position);
     return;
   }
   const Message& original = *letter.queue->moving_message(letter.position);
-  const QueueSettings& settings = letter.queue->settings();
   const bool override_key = settings.dead_letter_routing_key.has_value();
 
   std::vector<DeathEntry> deaths;
