@@ -115,15 +115,23 @@ void ShardRuntime::run() {
 void ShardRuntime::wait() {
   sleeping_.store(true, std::memory_order_seq_cst);
   if (!mail_waiting() && !stopped_) {
-    if (const WallMs next = shard_->next_timer(); next != kNever) {
-      const WallMs now = monotonic_ms() + wall_offset_;
-      engine_timer_.expires_after(std::chrono::milliseconds(std::max<WallMs>(next - now, 0)));
-      engine_timer_.async_wait([](const boost::system::error_code&) {});
-    }
+    arm_engine_timer(shard_->next_timer());
     io_.run_one();
   }
   sleeping_.store(false, std::memory_order_relaxed);
   io_.poll();
+}
+
+// Waking too early does no harm. Arming anew does: the wait that it ends is an event, too, so that
+// a loop that did it before each wait would never sleep.
+void ShardRuntime::arm_engine_timer(WallMs at) {
+  if (at >= engine_timer_at_) return;
+  engine_timer_at_ = at;
+  const WallMs now = monotonic_ms() + wall_offset_;
+  engine_timer_.expires_after(std::chrono::milliseconds(std::max<WallMs>(at - now, 0)));
+  engine_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) engine_timer_at_ = kNever;
+  });
 }
 
 bool ShardRuntime::mail_waiting() const {

@@ -79,6 +79,7 @@ class ShardRuntime final : public engine::Outbox {
   void wake_others();
   void wake();
   void wait();
+  void arm_engine_timer(WallMs at);
   bool mail_waiting() const;
   void expect_wake();
   void expect_tick();
@@ -88,6 +89,7 @@ class ShardRuntime final : public engine::Outbox {
   boost::asio::posix::stream_descriptor wake_;
   boost::asio::steady_timer tick_;
   boost::asio::steady_timer engine_timer_;
+  WallMs engine_timer_at_ = kNever;  // what it is armed for
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> stopped_{false};
   std::thread thread_;

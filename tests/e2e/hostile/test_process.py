@@ -378,3 +378,24 @@ def test_a_client_that_reads_nothing_is_not_declared_dead_by_its_own_flood(broke
         assert "missed heartbeats" not in server.log_text()
         for _ in range(1000):
             client.expect("queue.declare-ok")
+
+
+def cpu_seconds(server):
+    with open(f"/proc/{server.process.pid}/stat") as status:
+        fields = status.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_waiting_for_a_far_time_is_no_work(broker):
+    server = broker()
+    with server.client(heartbeat=600) as client:
+        client.call(1, "queue.declare", queue="ttl", arguments={"x-message-ttl": 60_000})
+        client.call(1, "queue.declare", queue="expires", arguments={"x-expires": 90_000})
+        client.publish(1, "ttl", b"m")
+        for delay in (10_000, 600_000, 30_000):
+            client.publish(1, "expires", b"m", properties={"expiration": str(delay)})
+        assert depth(client, "ttl") == 1
+        time.sleep(0.6)  # some ticks
+        before = cpu_seconds(server)
+        time.sleep(1)
+        assert cpu_seconds(server) - before < 0.3
