@@ -212,13 +212,6 @@ def send_until_stuck(client, data, limit, quiet=1.0):
     return sent
 
 
-def send_while_reading(client, data):
-    """Sends everything while reading what comes back; returns the names of the methods read."""
-    sender = threading.Thread(target=client.send_bytes, args=(data,), daemon=True)
-    sender.start()
-    return sender
-
-
 def silent_socket(server, receive_buffer=None):
     """A socket that will not be read."""
     opened = socket.socket()
