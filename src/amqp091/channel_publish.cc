@@ -67,6 +67,7 @@ std::string without_bcc(std::string_view properties) {
 
 // --- receiving ----------------------------------------------------------------------------------
 void Channel::on(const method::BasicPublish& publish) {
+  connection_.note_publish();
   content_.exchange.assign(publish.exchange);
   content_.routing_key.assign(publish.routing_key);
   content_.mandatory = publish.mandatory;

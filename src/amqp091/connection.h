@@ -58,6 +58,8 @@ class Connection final : public engine::ClientEvents {
   void end_of_input();
   /// Does it make sense to read more from the socket?
   bool wants_input() const { return may_parse(); }
+  /// Has it published since it was opened?
+  bool publishes() const { return publishes_; }
   /// Not read until the memory alarm is over, however long that takes.
   bool blocked() const { return blocked_; }
   /// Appends what is folded per turn (confirms).
@@ -105,6 +107,7 @@ class Connection final : public engine::ClientEvents {
   void give_up();
   /// Its library takes basic.qos as the specification has it: for all consumers of the channel.
   bool qos_by_specification() const { return capabilities_.qos_by_specification; }
+  void note_publish() { publishes_ = true; }
   /// A publish arrived while memory is short.
   void publishing_under_alarm();
   /// A line about this peer, unless it had too many lately.
@@ -192,7 +195,8 @@ class Connection final : public engine::ClientEvents {
   const Peer peer_;
 
   State state_ = State::kHeader;
-  bool deaf_ = false;     // input makes no sense any more
+  bool deaf_ = false;  // input makes no sense any more
+  bool publishes_ = false;
   bool blocked_ = false;  // published under alarm: not read until it is over
   bool lost_ = false;
   bool finished_ = false;

@@ -28,6 +28,7 @@ struct PublishItem {
 struct PublishBatch {
   SessionId from;
   std::uint64_t number = 0;  // 0: no answer wanted
+  std::uint64_t bytes = 0;   // footprints of the messages, once for each queue that takes them
   std::vector<PublishItem> items;
 };
 struct SettleItem {
@@ -274,6 +275,18 @@ using Mail =
                  GrantToken, TokenWanted, TokensReturned, UnitPart, UnitDecision, UnitPrepared,
                  UnitDone, ControlRequest, RemoveQueue, Round, RoundApplied, ForgetSession,
                  MemoryReport, Alarm, ConsumerGone, DirectMessage, InspectDirect>;
+
+/// Footprints of the messages that are the receiver's work now.
+inline std::uint64_t message_bytes(const Mail& mail) {
+  if (const auto* publishes = std::get_if<PublishBatch>(&mail)) return publishes->bytes;
+  std::uint64_t bytes = 0;
+  if (const auto* deliveries = std::get_if<DeliveryBatch>(&mail)) {
+    for (const DeliveryRun& run : deliveries->runs) bytes += run.bytes;
+  } else if (const auto* direct = std::get_if<DirectMessage>(&mail)) {
+    bytes = direct->message->footprint();
+  }
+  return bytes;
+}
 
 /// Mail with the sender's topology version: a receiver that is behind keeps it until it has caught
 /// up.

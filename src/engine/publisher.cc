@@ -26,6 +26,7 @@ std::uint16_t Publisher::spread(Message* message, std::span<Target* const> targe
   if (targets.size() == 1) {
     Open& open = open_for(targets[0]->home);
     open.batch.items.push_back({targets[0]->id, message, sequence});
+    open.batch.bytes += message->footprint();
     if (sequence != 0) owe(open, sequence);
     return 1;
   }
@@ -42,6 +43,7 @@ std::uint16_t Publisher::spread(Message* message, std::span<Target* const> targe
     for (const Target* target : targets) {
       if (here(target)) open.batch.items.push_back({target->id, own, sequence});
     }
+    open.batch.bytes += static_cast<std::uint64_t>(count) * own->footprint();
     if (sequence != 0) owe(open, sequence);
     ++homes;
   }

@@ -58,11 +58,11 @@ void ShardRuntime::connect(std::vector<ShardRuntime*> all) {
   inboxes_.resize(all.size(), nullptr);
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all[i] == this) continue;
-    links_[i] = std::make_unique<Link>();
-    links_[i]->to = all[i];
+    links_[i] = std::make_unique<ShardLink>();
     all[i]->inboxes_.resize(all.size(), nullptr);
-    all[i]->inboxes_[options_.index] = &links_[i]->mailbox;
+    all[i]->inboxes_[options_.index] = links_[i].get();
   }
+  shards_ = std::move(all);
 }
 
 void ShardRuntime::start() {
@@ -136,7 +136,7 @@ void ShardRuntime::arm_engine_timer(WallMs at) {
 
 bool ShardRuntime::mail_waiting() const {
   return std::any_of(inboxes_.begin(), inboxes_.end(),
-                     [](const Inbox* inbox) { return inbox != nullptr && !inbox->empty(); });
+                     [](const ShardLink* inbox) { return inbox != nullptr && !inbox->empty(); });
 }
 
 void ShardRuntime::work() {
@@ -146,10 +146,10 @@ void ShardRuntime::work() {
   // What was written frees windows, and settles what needs no acknowledgement.
   while (flush_connections()) more_work_ = shard_->finish_turn() || more_work_;
   more_work_ = more_work_ || !to_resume_.empty();
-  if (!drain_overflow()) more_work_ = true;
-  wake_others();
   drop_removed();
-  for (SocketConnection* connection : std::exchange(to_read_, {})) connection->wait_for_input();
+  read_connections();
+  report_done();
+  wake_others();
 }
 
 // A bounded number, so that sockets get their turn. True when there may be more.
@@ -159,11 +159,11 @@ bool ShardRuntime::take_mail() {
     if (inboxes_[from] == nullptr) continue;
     engine::Envelope envelope;
     std::size_t taken = 0;
-    while (taken < kMailboxCapacity && inboxes_[from]->take(envelope)) {
+    while (taken < ShardLink::kCapacity && inboxes_[from]->take(envelope)) {
       ++taken;
       shard_->receive(static_cast<engine::ShardIndex>(from), std::move(envelope));
     }
-    more = more || taken == kMailboxCapacity;
+    more = more || taken == ShardLink::kCapacity;
   }
   return more;
 }
@@ -183,6 +183,7 @@ void ShardRuntime::drop_removed() {
     std::erase(to_flush_, gone);
     std::erase(to_resume_, gone);
     std::erase(to_read_, gone);
+    std::erase(held_, gone);
     const std::size_t place = gone->place;
     connections_[place].swap(connections_.back());
     connections_[place]->place = place;
@@ -192,35 +193,43 @@ void ShardRuntime::drop_removed() {
 
 // --- mail ---------------------------------------------------------------------------------------
 void ShardRuntime::send(engine::ShardIndex to, engine::Envelope envelope) {
-  Link& link = *links_[to];
-  link.used = true;
-  if (link.overflow.empty() && link.mailbox.put(envelope)) return;
-  if (link.overflow.empty()) ++overflowing_;
-  link.overflow.push_back(std::move(envelope));
+  links_[to]->send(std::move(envelope));
 }
 
-// True when nothing is left over.
-bool ShardRuntime::drain_overflow() {
-  if (overflowing_ == 0) return true;
-  for (const std::unique_ptr<Link>& link : links_) {
-    if (!link || link->overflow.empty()) continue;
-    while (!link->overflow.empty() && link->mailbox.put(link->overflow.front())) {
-      link->overflow.pop_front();
-      link->used = true;
-    }
-    if (link->overflow.empty()) --overflowing_;
+bool ShardRuntime::others_behind() {
+  bool behind = false;
+  for (const std::unique_ptr<ShardLink>& link : links_) {
+    if (!link) continue;
+    behind = link->behind() || behind;
   }
-  if (overflowing_ != 0) return false;
-  for (const auto& connection : connections_) connection->read_if_wanted();
-  return true;
+  return behind;
+}
+
+void ShardRuntime::read_connections() {
+  const bool hold = others_behind();
+  if (!hold) to_read_.insert(to_read_.end(), held_.begin(), held_.end());
+  if (!hold) held_.clear();
+  for (SocketConnection* connection : std::exchange(to_read_, {})) {
+    if (hold && connection->publishes()) {
+      held_.push_back(connection);
+    } else {
+      connection->wait_for_input();
+    }
+  }
+}
+
+// The mail of this turn is dealt with: those who wait for that may go on.
+void ShardRuntime::report_done() {
+  for (std::size_t from = 0; from < inboxes_.size(); ++from) {
+    if (inboxes_[from] != nullptr && inboxes_[from]->report_done()) shards_[from]->wake();
+  }
 }
 
 void ShardRuntime::wake_others() {
-  for (const std::unique_ptr<Link>& link : links_) {
-    if (!link || !link->used) continue;
-    link->used = false;
+  for (std::size_t to = 0; to < links_.size(); ++to) {
+    if (!links_[to] || !links_[to]->take_used()) continue;
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (link->to->sleeping_.load(std::memory_order_seq_cst)) link->to->wake();
+    if (shards_[to]->sleeping_.load(std::memory_order_seq_cst)) shards_[to]->wake();
   }
 }
 

@@ -5,15 +5,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "base/log_limiter.h"
-#include "base/mailbox.h"
 #include "engine/shard.h"
+#include "server/shard_link.h"
 #include "storage/memory_store.h"
 
 namespace polymq::server {
@@ -45,14 +44,13 @@ class ShardRuntime final : public engine::Outbox {
   void add(std::unique_ptr<SocketConnection> connection);
   void output_ready(SocketConnection& connection) { to_flush_.push_back(&connection); }
   void resume(SocketConnection& connection) { to_resume_.push_back(&connection); }
+  /// At the end of the turn; a publisher's not before others have caught up with our mail.
   void read_later(SocketConnection& connection) { to_read_.push_back(&connection); }
   /// Destroyed at the end of the turn.
   void remove(SocketConnection& connection) { removed_.push_back(&connection); }
   std::size_t connection_count() const { return connections_.size(); }
   void for_each_connection(const std::function<void(SocketConnection&)>& visit);
-  /// Others are slow to take our mail: publishers should not be read.
   LogLimiter& log_limiter() { return log_limiter_; }
-  bool congested() const { return overflowing_ != 0; }
   /// Where sockets are read into; used up within the handler that filled it.
   std::vector<char>& read_buffer() { return read_buffer_; }
 
@@ -60,20 +58,12 @@ class ShardRuntime final : public engine::Outbox {
   void send(engine::ShardIndex to, engine::Envelope envelope) override;
 
  private:
-  static constexpr std::size_t kMailboxCapacity = 256;
-  using Inbox = Mailbox<engine::Envelope, kMailboxCapacity>;
-  /// To one other shard.
-  struct Link {
-    ShardRuntime* to = nullptr;
-    Inbox mailbox;                          // taken from by `to`
-    std::deque<engine::Envelope> overflow;  // ours: what did not fit
-    bool used = false;                      // in this turn: wake it up if it sleeps
-  };
-
   void run();
   void work();
   bool take_mail();
-  bool drain_overflow();
+  bool others_behind();
+  void read_connections();
+  void report_done();
   bool flush_connections();
   void resume_connections();
   void wake_others();
@@ -96,9 +86,9 @@ class ShardRuntime final : public engine::Outbox {
   const engine::ShardOptions options_;
   storage::MemoryStore store_;
   std::unique_ptr<engine::Shard> shard_;
-  std::vector<std::unique_ptr<Link>> links_;  // by receiving shard; own place is empty
-  std::vector<Inbox*> inboxes_;               // by sending shard
-  std::size_t overflowing_ = 0;
+  std::vector<ShardRuntime*> shards_;              // by index
+  std::vector<std::unique_ptr<ShardLink>> links_;  // by receiving shard; own place is empty
+  std::vector<ShardLink*> inboxes_;                // by sending shard
   bool in_turn_ = false;
   bool more_work_ = false;
   WallMs wall_offset_;
@@ -107,6 +97,7 @@ class ShardRuntime final : public engine::Outbox {
   std::vector<SocketConnection*> to_flush_;
   std::vector<SocketConnection*> to_resume_;
   std::vector<SocketConnection*> to_read_;
+  std::vector<SocketConnection*> held_;  // to be read when others have caught up
   std::vector<SocketConnection*> removed_;
   std::vector<char> read_buffer_;
   LogLimiter log_limiter_;

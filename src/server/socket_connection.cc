@@ -48,9 +48,7 @@ void SocketConnection::start() {
 
 // --- reading ------------------------------------------------------------------------------------
 void SocketConnection::read_if_wanted() {
-  if (reading_ || closed_ || (connection_ && !connection_->wants_input()) || runtime_.congested()) {
-    return;
-  }
+  if (reading_ || closed_ || (connection_ && !connection_->wants_input())) return;
   reading_ = true;
   runtime_.read_later(*this);
 }

@@ -29,6 +29,7 @@ class SocketConnection final : public amqp091::Transport {
   /// Input kept back while an answer was awaited.
   void continue_input();
   void read_if_wanted();
+  bool publishes() const { return connection_ && connection_->publishes(); }
   /// At the end of the turn, so that nobody is read twice in one.
   void wait_for_input();
   void tick(MonotonicMs now);
