@@ -137,6 +137,12 @@ void Channel::session_closed() {
 
 void Channel::fail(ProtocolError error) {
   if (error.method == MethodId{} && !error.no_method) error.method = current_;
+  if (state_ == State::kOpen && !operations_.empty() && !replying_) {
+    // Its turn comes when what was asked before has been answered.
+    refused_ = true;
+    const Place place = begin_operation();
+    return end_operation(place, [this, error = std::move(error)] { fail(error); });
+  }
   if (is_hard(error.code)) return connection_.fail(error);
   if (state_ != State::kOpen) return;
   connection_.log(log::Area::kConnection, log::Level::kInfo, "channel error",
@@ -173,7 +179,7 @@ bool is_active(std::string_view arguments) {
 
 bool Channel::may_pipeline(MethodId id, std::string_view arguments) const {
   constexpr std::size_t kMostOperations = 256;
-  if (operations_.size() >= kMostOperations) return false;
+  if (refused_ || operations_.size() >= kMostOperations) return false;
   if (id == method::QueueDeclare::kId) return is_active<method::QueueDeclare>(arguments);
   if (id == method::ExchangeDeclare::kId) return is_active<method::ExchangeDeclare>(arguments);
   return id == method::QueueBind::kId || id == method::ExchangeBind::kId;
@@ -192,7 +198,9 @@ void Channel::end_operation(Place place, std::function<void()> reply) {
     const std::function<void()> next = std::move(operations_.front().reply);
     operations_.pop_front();
     ++first_operation_;
+    replying_ = true;
     next();
+    replying_ = false;
   }
   if (operations_.empty()) connection_.set_pipelining(nullptr);
 }

@@ -198,6 +198,7 @@ class Channel final : public engine::SessionEvents {
   void settle(std::uint64_t tag, bool multiple, engine::Settle how);
   void settle_range(std::uint64_t first, std::uint64_t last, engine::Settle how);
   void settle_now(std::uint64_t first, std::uint64_t last, engine::Settle how);
+  void settle_one(std::uint64_t tag, engine::Settle how);
   void deliver(const ConsumerInfo& consumer, const engine::DeliveryItem& item,
                std::uint64_t delivery_tag);
   std::string_view shown_properties(bool counts_shown, const engine::DeliveryItem& item,
@@ -225,6 +226,8 @@ class Channel final : public engine::SessionEvents {
   };
   std::deque<Operation> operations_;
   Place first_operation_ = 0;
+  bool replying_ = false;  // to one of them
+  bool refused_ = false;   // the last of them is a refusal: nothing after it counts
 
   StringMap<std::uint32_t> tags_;
   std::vector<ConsumerInfo> consumers_;      // by handle

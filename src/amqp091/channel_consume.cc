@@ -340,16 +340,24 @@ void Channel::settle_range(std::uint64_t first, std::uint64_t last, Settle how) 
 void Channel::settle_now(std::uint64_t first, std::uint64_t last, Settle how) {
   for (std::uint64_t tag = unacked_.next(first); tag <= last && tag < unacked_.end();
        tag = unacked_.next(tag + 1)) {
-    const Unacked entry = *unacked_.find(tag);
-    unacked_.erase(tag);
-    if (entry.handle != kTimedOut) session_.settle(entry.consumer, entry.lease, entry.lease, how);
+    settle_one(tag, how);
   }
   unacked_changed();
 }
 
+void Channel::settle_one(std::uint64_t tag, Settle how) {
+  const Unacked entry = *unacked_.find(tag);
+  unacked_.erase(tag);
+  if (entry.handle != kTimedOut) session_.settle(entry.consumer, entry.lease, entry.lease, how);
+}
+
 void Channel::requeue_all(bool requeue) {
   if (!requeue) return fail(ReplyCode::kNotImplemented, "requeue=false");
-  if (!unacked_.empty()) settle_now(unacked_.front(), unacked_.end() - 1, Settle::kRequeue);
+  for (std::uint64_t tag = unacked_.front(); tag < unacked_.end(); tag = unacked_.next(tag + 1)) {
+    // What an open transaction settles is its own.
+    if (!unacked_.find(tag)->in_transaction) settle_one(tag, Settle::kRequeue);
+  }
+  unacked_changed();
   session_.flush();
 }
 

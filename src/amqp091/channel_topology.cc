@@ -314,6 +314,7 @@ void Channel::queue_declared(const std::string& name, engine::QueueState state, 
 }
 
 void Channel::inspect_queue(const std::string& name, bool nowait) {
+  if (name == kDirectReplyPrefix) return queue_declared(name, {0, 1}, nowait);
   if (const auto address = DirectAddress::parse(name)) {
     if (address->session.shard() >= connection_.shard().shard_count()) {
       return fail(ReplyCode::kNotFound, "no " + engine::queue_in_vhost(name, connection_.vhost()));

@@ -177,6 +177,8 @@ class Connection final : public engine::ClientEvents {
   void on(const method::ConnectionClose& close);
   void on(const method::ConnectionCloseOk& close);
   void on(const method::ConnectionUpdateSecret& update);
+  /// Forgets verdicts when users and permissions have changed.
+  void take_new_directory();
   void step_sasl(std::string_view response);
   void login_refused(const auth::SaslStep& step);
   void read_client_properties(std::string_view table);

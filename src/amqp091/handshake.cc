@@ -201,6 +201,13 @@ void Connection::on(const method::ConnectionUpdateSecret& update) {
 }
 
 // --- permissions --------------------------------------------------------------------------------
+void Connection::take_new_directory() {
+  if (directory_current()) return;
+  directory_version_ = admission_.directory_version();
+  directory_ = admission_.directory();
+  verdicts_.clear();
+}
+
 bool Connection::impersonator() const {
   const auth::User* user = directory_->find(user_);
   return user != nullptr &&
@@ -209,11 +216,7 @@ bool Connection::impersonator() const {
 
 bool Connection::allowed(auth::Access access, std::string_view resource) {
   constexpr std::size_t kMostVerdicts = 32;
-  if (!directory_current()) {
-    directory_version_ = admission_.directory_version();
-    directory_ = admission_.directory();
-    verdicts_.clear();
-  }
+  take_new_directory();
   if (resource.empty()) resource = "amq.default";
   for (const Verdict& verdict : verdicts_) {
     if (verdict.access == access && verdict.resource == resource) return verdict.allowed;

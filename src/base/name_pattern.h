@@ -1,4 +1,4 @@
-// Patterns that permissions and policies use to select resources by name.
+// Regular expressions on names, as policies and permissions have them.
 #pragma once
 
 #include <memory>
@@ -7,33 +7,25 @@
 
 #include "base/result.h"
 
-namespace re2 {
-class RE2;
-}
-
 namespace polymq {
 
-/// A regular expression searched for anywhere in a name (RabbitMQ's rule), octet by octet. Matching
-/// takes time linear in the name, whatever the pattern. Immutable; any thread; cheap to copy.
-///
-/// The syntax is RE2's: no back references and no look-around, except that a leading negative
-/// look-ahead, `^(?!amq\.).*`, which RabbitMQ's users often write, is understood.
+/// Matches anywhere in a name unless anchored. Copies share what was compiled; any thread may
+/// match.
 class NamePattern {
  public:
-  /// Error: what is wrong with the pattern, for a person. The empty pattern is valid and matches
-  /// every name; permissions give it another meaning before they come here.
-  static Result<NamePattern> compile(std::string_view pattern);
-
+  /// Perl's syntax. What can be is matched in linear time; look-around and back references need an
+  /// engine that tries, and gives a name up as not matching when that takes too long.
+  /// Error: what is wrong with the expression, for a person. The empty one matches every name;
+  /// permissions give it another meaning before they come here.
+  static Result<NamePattern> compile(std::string_view text);
   bool matches(std::string_view name) const;
   const std::string& text() const { return text_; }
 
  private:
-  NamePattern() = default;
-
+  struct Engine;
+  NamePattern(std::string text, std::shared_ptr<const Engine> engine);
   std::string text_;
-  bool matches_all_ = false;
-  std::shared_ptr<const re2::RE2> wanted_;
-  std::shared_ptr<const re2::RE2> refused_;  // null unless there is a negative look-ahead
+  std::shared_ptr<const Engine> engine_;
 };
 
 }  // namespace polymq

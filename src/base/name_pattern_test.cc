@@ -35,7 +35,9 @@ TEST(NamePattern, NamesAreOctets) {
   EXPECT_TRUE(matches("^...$", "\xe2\x82\xac"));
 }
 
-TEST(NamePattern, ALeadingNegativeLookAheadIsUnderstood) {
+TEST(NamePattern, LookAroundIsUnderstood) {
+  EXPECT_TRUE(matches("(?<=a)b", "ab"));
+  EXPECT_FALSE(matches("(?<=a)b", "cb"));
   EXPECT_FALSE(matches("^(?!amq\\.).*", "amq.gen-1"));
   EXPECT_TRUE(matches("^(?!amq\\.).*", "orders"));
   EXPECT_TRUE(matches("^(?!amq\\.).*", "x-amq.gen"));
@@ -45,8 +47,13 @@ TEST(NamePattern, ALeadingNegativeLookAheadIsUnderstood) {
   EXPECT_TRUE(matches("^(?!(a[)]|b))[|x]", "|"));
 }
 
+TEST(NamePattern, ANameThatTakesTooLongDoesNotMatch) {
+  // The look-ahead forces the engine that tries; nested repetition makes it try for ever.
+  EXPECT_FALSE(matches("^(?=a)(a+)+(a+)+$", std::string(200, 'a') + "b"));
+}
+
 TEST(NamePattern, WhatCannotBeUnderstoodIsRefusedWithTheReason) {
-  for (const char* pattern : {"(", "[", "*x", "(?=x)", "a(?!b)", "^(?!a)b|c", "^(?!a", "(a)\\1"}) {
+  for (const char* pattern : {"(", "[", "*x", "^(?!a"}) {
     const auto compiled = NamePattern::compile(pattern);
     ASSERT_FALSE(compiled) << pattern;
     EXPECT_NE(compiled.error().text.find("is not a valid pattern: "), std::string::npos);

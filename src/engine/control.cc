@@ -145,6 +145,14 @@ ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
   Vhost* vhost = topology_.vhost(what.vhost);
   if (vhost == nullptr) return not_found("vhost");
   if (const QueueEntry* known = topology_.queue(*vhost, what.name)) {
+    const auto same = check_redeclaration(*known, what.client,
+                                          {.name = what.name,
+                                           .vhost = vhost->name,
+                                           .durable = what.durable,
+                                           .exclusive = static_cast<bool>(what.owner),
+                                           .auto_delete = what.auto_delete,
+                                           .arguments = what.arguments});
+    if (!same) return same.error();
     return QueueDeclared{known->id, false};
   }
   const std::uint64_t limit =
@@ -157,8 +165,13 @@ ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
   const QueueId id = next_incarnation_++;
   const ShardIndex home = place(from);
   ++homes_per_shard_[home];
+  // Many queues are declared alike: they share what they were declared with.
+  if (!last_arguments_ || *last_arguments_ != what.arguments) {
+    last_arguments_ = std::make_shared<const Fields>(what.arguments);
+  }
+  if (!last_settings_ || *last_settings_ != *what.settings) last_settings_ = what.settings;
   apply(QueueAdded{id, what.vhost, what.name, home, what.durable, what.auto_delete, what.owner,
-                   std::make_shared<const Fields>(what.arguments), what.settings});
+                   last_arguments_, last_settings_});
   return QueueDeclared{id, true};
 }
 

@@ -78,6 +78,8 @@ class Control {
   boost::unordered_flat_set<std::uint64_t> failed_;  // sessions whose requests are dropped
   std::vector<std::uint64_t> homes_per_shard_;       // of queues and of exchanges with state
   std::vector<std::int64_t> message_bytes_;
+  std::shared_ptr<const Fields> last_arguments_;  // of the queue declared last
+  std::shared_ptr<const QueueSettings> last_settings_;
 };
 
 }  // namespace polymq::engine

@@ -1,6 +1,8 @@
 // Comparing declarations.
 #include "engine/equivalence.h"
 
+#include "engine/topology.h"
+
 namespace polymq::engine {
 namespace {
 
@@ -72,6 +74,16 @@ EngineResult<void> check_queue_equivalence(const QueueShape& current,
     if (!same) return same;
   }
   return {};
+}
+
+EngineResult<void> check_redeclaration(const QueueEntry& known, ClientId client,
+                                       const QueueDeclaration& received) {
+  const bool anothers = known.exclusive() && known.owner != client;
+  if (anothers || known.exclusive() != received.exclusive) {
+    return refuse(ErrorKind::kLocked, locked_queue(received.name, received.vhost));
+  }
+  return check_queue_equivalence(
+      {known.declared->type, known.durable, known.auto_delete, *known.arguments}, received);
 }
 
 EngineResult<void> check_exchange_equivalence(std::string_view name, std::string_view vhost,

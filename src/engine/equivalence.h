@@ -5,9 +5,12 @@
 
 #include "engine/error.h"
 #include "engine/fields.h"
+#include "engine/ids.h"
 #include "engine/queue_arguments.h"
 
 namespace polymq::engine {
+
+struct QueueEntry;
 
 /// A queue as it is.
 struct QueueShape {
@@ -23,6 +26,11 @@ struct QueueShape {
 /// queue is checked elsewhere; whether it is declared durable does not matter.
 EngineResult<void> check_queue_equivalence(const QueueShape& current,
                                            const QueueDeclaration& received);
+
+/// The same for the queue `known`, and that `client` may declare it: kLocked when it belongs to
+/// another connection, or is exclusive and should not be, or the other way round.
+EngineResult<void> check_redeclaration(const QueueEntry& known, ClientId client,
+                                       const QueueDeclaration& received);
 
 struct ExchangeShape {
   std::string_view type;

@@ -135,7 +135,8 @@ struct DeclareQueue {
   std::string name;
   bool durable;
   bool auto_delete;
-  ClientId owner;  // set: exclusive
+  ClientId client;  // who declares it
+  ClientId owner;   // set: exclusive
   Fields arguments;
   std::shared_ptr<const QueueSettings> settings;
   /// An incarnation that its home said is gone: wait for its removal.

@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 #include "engine/fields.h"
-#include "engine/name_pattern.h"
+#include "base/name_pattern.h"
 #include "engine/queue_arguments.h"
 
 namespace polymq::engine {

@@ -198,15 +198,7 @@ void Session::declare_queue(QueueDeclare what, Completion<QueueState> done) {
   const QueueEntry* entry = shard_.topology().queue(*vhost, what.name);
   if (entry == nullptr) return create_queue(std::move(what), 0, std::move(done));
 
-  EngineResult<void> same = check_access(*entry);
-  if (same && entry->exclusive() != what.exclusive) {
-    same = refuse(ErrorKind::kLocked, locked_queue(what.name, client_.vhost_));
-  }
-  if (same) {
-    same = check_queue_equivalence(
-        {entry->declared->type, entry->durable, entry->auto_delete, *entry->arguments},
-        declaration(what));
-  }
+  const auto same = check_redeclaration(*entry, client_.id_, declaration(what));
   if (!same) return done(tl::make_unexpected(same.error()));
   ask_queue(
       what.name, InspectQueue{},
@@ -228,6 +220,7 @@ void Session::create_queue(QueueDeclare what, QueueId gone, Completion<QueueStat
                        .name = what.name,
                        .durable = what.durable,
                        .auto_delete = what.auto_delete,
+                       .client = client_.id_,
                        .owner = what.exclusive ? client_.id_ : ClientId{},
                        .arguments = stored_arguments(what.arguments, settings->type),
                        .settings = std::make_shared<const QueueSettings>(*settings),
@@ -347,7 +340,7 @@ void Session::get(std::string queue, bool no_ack, Completion<std::optional<GotMe
 }
 
 std::uint64_t Session::accept_direct(bool on) {
-  direct_nonce_ = on ? shard_.random() | 1 : 0;
+  direct_nonce_ = on ? shard_.secret() | 1 : 0;
   return direct_nonce_;
 }
 

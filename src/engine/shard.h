@@ -20,6 +20,9 @@ struct ShardOptions {
   ShardIndex index = 0;
   ShardIndex count = 1;
   std::uint64_t seed = 1;
+  /// Gives numbers that nobody can guess, for addresses that only those may know who were told.
+  /// Null: drawn from the seed, so that a run can be repeated.
+  std::function<std::uint64_t()> secret = nullptr;
   ControlLimits limits;
   std::int64_t default_delivery_limit = QueueSettings::kDefaultDeliveryLimit;
   /// Bytes in messages at which the alarm is raised, on all shards together; cleared below 95 %.
@@ -53,6 +56,7 @@ class Shard final : public Mailer, private TopologyObserver {
   bool alarm() const { return alarm_; }
   const ShardOptions& options() const { return options_; }
   std::uint64_t random();
+  std::uint64_t secret() { return options_.secret ? options_.secret() : random(); }
   /// An operation on vhosts or policies, by the operator.
   void administer(decltype(ControlRequest::what) what, std::function<void(ReplyBody&)> done);
 

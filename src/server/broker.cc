@@ -58,6 +58,11 @@ std::optional<std::uint64_t> limit_of(std::int64_t limit) {
   return static_cast<std::uint64_t>(limit);
 }
 
+std::uint64_t unguessable() {
+  std::random_device system;
+  return std::uint64_t{system()} << 32 | system();
+}
+
 }  // namespace
 
 Broker::Broker(const Config& config, std::shared_ptr<const auth::Directory> directory)
@@ -71,7 +76,9 @@ Broker::Broker(const Config& config, std::shared_ptr<const auth::Directory> dire
         .index = static_cast<engine::ShardIndex>(i),
         .count = static_cast<engine::ShardIndex>(count),
         .seed = std::random_device{}(),
-        .limits = {},
+        .secret = unguessable,
+        .limits = {.max_exchanges_per_vhost =
+                       limit_of(config.limits.vhost_max_exchanges).value_or(UINT64_MAX)},
         .default_delivery_limit = config.queues.delivery_limit,
         .memory_limit = memory == 0 ? INT64_MAX : static_cast<std::int64_t>(memory)}));
     all.push_back(shards_.back().get());
@@ -171,10 +178,21 @@ Result<void> Broker::reload(const Config& config,
   return set_policies(config);
 }
 
-// The accepting shard's thread: to each shard in turn.
+// The one with the fewest connections; equals take turns.
+ShardRuntime& Broker::next_shard() {
+  std::size_t best = next_shard_;
+  for (std::size_t i = 1; i < shards_.size(); ++i) {
+    const std::size_t other = (next_shard_ + i) % shards_.size();
+    if (shards_[other]->load() < shards_[best]->load()) best = other;
+  }
+  next_shard_ = (best + 1) % shards_.size();
+  return *shards_[best];
+}
+
+// The accepting shard's thread.
 void Broker::deal(int fd, SocketPeer peer) {
-  ShardRuntime& target = *shards_[next_shard_];
-  next_shard_ = (next_shard_ + 1) % shards_.size();
+  ShardRuntime& target = next_shard();
+  target.expect_connection();
   const auto& trusted = config_.amqp.proxy_networks;
   const bool proxied = std::any_of(trusted.begin(), trusted.end(), [&](const Network& network) {
     return network.contains(peer.ip);

@@ -26,6 +26,7 @@ class Broker {
   void stop();
 
  private:
+  ShardRuntime& next_shard();
   void deal(int fd, SocketPeer peer);
   Result<void> administer(decltype(engine::ControlRequest::what) what);
   Result<void> set_policies(const Config& config);
@@ -36,7 +37,7 @@ class Broker {
   ConnectionAdmission admission_;
   std::vector<std::unique_ptr<ShardRuntime>> shards_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  std::size_t next_shard_ = 0;
+  std::size_t next_shard_ = 0;  // whose turn it is among equals
   std::vector<std::string> vhosts_;
 };
 

@@ -12,6 +12,7 @@
 #include "auth/users_file.h"
 #include "base/log.h"
 #include "server/broker.h"
+#include "server/config/load.h"
 #include "server/logging.h"
 #include "server/service_notify.h"
 
@@ -49,24 +50,30 @@ sigset_t handled_signals() {
   return signals;
 }
 
-void reload_configuration(Broker& broker, const Reload& reload) {
+void reload_configuration(Broker& broker, const Config& running, const Reload& reload) {
   log::log(log::Area::kServer, log::Level::kInfo, "reading the configuration again");
   notify_service("RELOADING=1");
-  const Result<Config> config = reload();
+  const Result<Config> wanted = reload();
   const auto complain = [](std::string_view reason) {
     log::Line(log::Area::kServer, log::Level::kError, "the configuration was not reloaded")
         .with("reason", reason);
   };
-  if (!config) {
-    complain(config.error().text);
-  } else if (auto logging = apply_logging(config->log); !logging) {
+  if (!wanted) {
+    complain(wanted.error().text);
+  } else if (auto logging = apply_logging(wanted->log); !logging) {
     complain(logging.error().text);
   } else if (auto users =
-                 auth::load_directory(config->auth.users_file, config->auth.loopback_users);
+                 auth::load_directory(wanted->auth.users_file, wanted->auth.loopback_users);
              !users) {
     complain(users.error().text);
-  } else if (auto applied = broker.reload(*config, *users); !applied) {
+  } else if (auto applied = broker.reload(*wanted, *users); !applied) {
     complain(applied.error().text);
+  } else {
+    for (const std::string& key : config::restart_needed(running, *wanted)) {
+      log::Line(log::Area::kServer, log::Level::kWarning,
+                "a changed setting takes effect at the next start")
+          .with("key", key);
+    }
   }
   notify_service("READY=1");
 }
@@ -95,7 +102,7 @@ int run(const Config& config, const Reload& reload) {
   notify_service("READY=1");
 
   for (int signal = 0; ::sigwait(&signals, &signal) == 0 && signal == SIGHUP;) {
-    reload_configuration(broker, reload);
+    reload_configuration(broker, config, reload);
   }
   log::log(log::Area::kServer, log::Level::kInfo, "stopping");
   notify_service("STOPPING=1");

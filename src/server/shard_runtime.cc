@@ -188,6 +188,7 @@ void ShardRuntime::drop_removed() {
     connections_[place].swap(connections_.back());
     connections_[place]->place = place;
     connections_.pop_back();
+    load_.fetch_sub(1, std::memory_order_relaxed);
   }
 }
 

@@ -36,6 +36,11 @@ class ShardRuntime final : public engine::Outbox {
   /// Any thread: runs `task` on the shard's thread, within a turn.
   void post(std::function<void()> task);
 
+  /// Any thread: connections that are here or were dealt to this shard and are about to be.
+  std::size_t load() const { return load_.load(std::memory_order_relaxed); }
+  /// Any thread: add() will be called for one more.
+  void expect_connection() { load_.fetch_add(1, std::memory_order_relaxed); }
+
   // --- the shard's own thread from here on ---
   engine::Shard& shard() { return *shard_; }
   boost::asio::io_context& io() { return io_; }
@@ -82,6 +87,7 @@ class ShardRuntime final : public engine::Outbox {
   WallMs engine_timer_at_ = kNever;  // what it is armed for
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> stopped_{false};
+  std::atomic<std::size_t> load_{0};
   std::thread thread_;
   const engine::ShardOptions options_;
   storage::MemoryStore store_;

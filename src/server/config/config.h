@@ -76,6 +76,8 @@ struct Config {
     /// For vhosts that do not say otherwise; -1 = unlimited, 0 = none allowed.
     std::int64_t vhost_max_connections = -1;
     std::int64_t vhost_max_queues = -1;
+    /// Of every vhost, the predeclared ones counted.
+    std::int64_t vhost_max_exchanges = -1;
   } limits;
 
   struct Queues {

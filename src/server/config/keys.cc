@@ -277,6 +277,13 @@ constexpr Key kKeys[] = {
      .help = "Most queues in each vhost that does not say otherwise. -1: unlimited.",
      .min = -1,
      .max = kManyConnections},
+    {.path = "limits.vhost_max_exchanges",
+     .type = Type::kInteger,
+     .slot = at<&C::limits, &C::Limits::vhost_max_exchanges>,
+     .initial = "-1",
+     .help = "Most exchanges in each vhost, the predeclared ones counted. -1: unlimited.",
+     .min = -1,
+     .max = kManyConnections},
 
     {.path = "queues.default_queue_type",
      .type = Type::kString,

@@ -182,3 +182,34 @@ def test_declarations_under_way_keep_their_order(broker):
         assert channel_closed(client) == (
             406, "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q' in vhost '/': "
                  "received 'false' but current is 'true'")
+
+
+def test_a_refusal_among_pipelined_declarations_ends_the_channel_there(broker):
+    """Answered is what came before it, and what comes after it is not done."""
+    refused = {
+        "by the engine": method(1, "queue.declare", queue="q", durable=True),
+        "before the engine": method(1, "queue.declare", queue="amq.mine"),
+    }
+    for number, declaration in enumerate(refused.values()):
+        with broker().client() as client:
+            client.send_bytes(b"".join([
+                method(1, "queue.declare", queue="q"),
+                method(1, "exchange.declare", exchange="x", type="topic"),
+                declaration,
+                method(1, "queue.declare", queue="after")]))
+            client.expect("queue.declare-ok")
+            client.expect("exchange.declare-ok")
+            assert channel_closed(client)[0] == (406, 403)[number]
+            client.send(1, "queue.declare", queue="after", passive=True)
+            assert channel_closed(client)[0] == 404
+
+
+def test_exchanges_of_a_vhost(broker):
+    server = broker({"limits.vhost_max_exchanges": 9})  # eight are predeclared
+    with server.client() as client:
+        client.call(1, "exchange.declare", exchange="x", type="topic")
+        client.call(1, "exchange.declare", exchange="x", type="topic")
+        client.send(1, "exchange.declare", exchange="over", type="topic")
+        assert channel_closed(client) == (
+            406, "PRECONDITION_FAILED - cannot declare exchange 'over' in vhost '/': exchange "
+                 "limit of 9 is reached")

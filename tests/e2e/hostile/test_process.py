@@ -399,3 +399,25 @@ def test_waiting_for_a_far_time_is_no_work(broker):
         before = cpu_seconds(server)
         time.sleep(1)
         assert cpu_seconds(server) - before < 0.3
+
+
+def test_a_user_that_is_gone_loses_its_connection(broker):
+    late = {"name": "late", "password": "p", "permissions": ALL}
+    server = broker(users=[GUEST, late])
+    with server.client(user="late", password="p") as client, server.client() as other:
+        server.users = [GUEST]
+        server.write_files()
+        reload(server)
+        close = client.expect("connection.close").fields
+        assert (close["code"], close["text"]) == (
+            320, "CONNECTION_FORCED - user 'late' was deleted")
+        other.call(1, "queue.declare", queue="still here")
+
+
+def test_a_setting_that_needs_a_restart_is_named(broker):
+    server = broker()
+    server.settings["amqp.backlog"] = 17
+    server.write_files()
+    reload(server)
+    eventually(lambda: "takes effect at the next start" in server.log_text())
+    assert "amqp.backlog" in server.log_text()

@@ -115,3 +115,9 @@ def test_another_reply_to_passes_unchanged(channel, queue):
     for reply_to in ("somewhere", "amq.rabbitmq.reply-to.unknown", ""):
         send(channel, name, b"m", reply_to=reply_to)
         assert get(channel, name).properties.reply_to == reply_to
+
+
+def test_the_pseudo_queue_can_be_declared(channel):
+    for passive in (False, True):
+        state = channel.queue_declare(DIRECT, passive=passive).method
+        assert (state.queue, state.message_count, state.consumer_count) == (DIRECT, 0, 1)

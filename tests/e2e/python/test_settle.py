@@ -179,6 +179,25 @@ def test_recover_requeues_all_of_the_channel(raw, method):
     assert client.expect("channel.close").fields["code"] == 406
 
 
+def test_recover_leaves_alone_what_a_transaction_settles(raw):
+    client = raw(channels=[1, 2])
+    name = client.call(1, "queue.declare", exclusive=True).fields["queue"]
+    client.call(1, "tx.select")
+    for number in range(2):
+        client.publish(2, name, b"%d" % number)
+    client.call(2, "queue.declare", queue=name, passive=True)  # they are there
+    for _ in range(2):
+        client.send(1, "basic.get", queue=name)
+        client.expect("basic.get-ok")
+    client.send(1, "basic.ack", delivery_tag=1)
+    client.call(1, "basic.recover", requeue=True)
+    client.call(1, "tx.commit")
+    client.send(2, "basic.get", queue=name, no_ack=True)
+    assert client.expect("basic.get-ok").body == b"1"
+    client.send(2, "basic.get", queue=name, no_ack=True)
+    client.expect("basic.get-empty")
+
+
 def test_recover_with_nothing_to_recover(raw):
     raw().call(1, "basic.recover", requeue=True)
 
