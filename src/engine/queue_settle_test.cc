@@ -97,11 +97,12 @@ TEST_P(QueueSettleTest, ALeaseEndsOnceAndOneThatNeverWasDoesNothing) {
   EXPECT_THAT(drain(), ElementsAre("1", "2"));
 }
 
-TEST_P(QueueSettleTest, ARangeOfLeasesEndsTogether) {
+TEST_P(QueueSettleTest, SettlementsOfManyLeasesGoTogether) {
   queue("q");
   publish({"1", "2", "3", "4"});
   const auto lent = lend(4);
-  peer(2).session.settle(lent[0].consumer, lent[0].lease, lent[1].lease, Settle::kAck);
+  peer(2).session.settle(lent[0].consumer, lent[0].lease, lent[0].lease, Settle::kAck);
+  peer(2).session.settle(lent[1].consumer, lent[1].lease, lent[1].lease, Settle::kAck);
   peer(2).session.settle(lent[2].consumer, lent[2].lease, lent[3].lease, Settle::kRequeue);
   peer(2).session.flush();
   cluster_.run();
