@@ -228,6 +228,25 @@ TEST_P(QueueTest, ManyThatExpireAtOnceGoAndOneBehindThemIsThere) {
   EXPECT_THAT(drain(), ElementsAre("lives"));
 }
 
+TEST_P(QueueTest, AMassExpiryDoesNotTakeOneTurnOnly) {
+  queue("q");
+  publish_many(5000, {.body = "dies", .ttl_ms = 10});
+  const std::int64_t before = cluster_.message_bytes();
+  cluster_.move_clock(10);
+  cluster_.turn(cluster_.shard(1).self());
+  EXPECT_GE(cluster_.message_bytes(), before / 5) << "a slice is 2000 messages";
+  cluster_.run();
+  EXPECT_EQ(cluster_.message_bytes(), 0);
+}
+
+TEST_P(QueueTest, AGetInTheMiddleOfAMassExpiryFindsTheLivingMessage) {
+  queue("q");
+  publish_many(9000, {.body = "dies", .ttl_ms = 10});
+  publish({"lives"});
+  cluster_.move_clock(10);
+  EXPECT_EQ(peer(1).get("q"), "lives");
+}
+
 // --- expiry of the queue ------------------------------------------------------------------------
 
 TEST_P(QueueTest, AQueueThatNobodyUsesGoesWithItsMessages) {
