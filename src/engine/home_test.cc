@@ -210,10 +210,15 @@ TEST_P(HomeTest, AnAutoDeleteQueueIsGoneEverywhereWhenItsLastConsumersCancelIsAn
   peer(2).consume("q");
   peer(0).cancel(peer(0).consumer);
   EXPECT_TRUE(exists("q"));
-  peer(2).cancel(peer(2).consumer);
-  for (ShardIndex i = 0; i < cluster_.size(); ++i) {
-    EXPECT_EQ(cluster_.shard(i).topology().queue_count(), 0u);
-  }
+  bool answered = false;
+  peer(2).session.cancel(peer(2).consumer, [&] {
+    answered = true;
+    for (ShardIndex i = 0; i < cluster_.size(); ++i) {
+      EXPECT_EQ(cluster_.shard(i).topology().queue_count(), 0u);
+    }
+  });
+  cluster_.run();
+  EXPECT_TRUE(answered);
   EXPECT_THAT(peer(2).gone, IsEmpty()) << "who cancels is not told that it was cancelled";
 }
 
@@ -251,6 +256,15 @@ TEST_P(HomeTest, ConsumersAreToldThatTheirQueueIsGone) {
   EXPECT_EQ(peer(1).remove("q"), "");
   EXPECT_THAT(peer(0).gone, ElementsAre(3));
   EXPECT_THAT(peer(2).gone, testing::UnorderedElementsAre(4, 5));
+}
+
+TEST_P(HomeTest, NothingIsDeliveredAfterTheWordThatAConsumerIsGone) {
+  queue("q");
+  peer(2).consume("q", {}, 7);
+  peer(1).send({.body = "last"});
+  peer(1).session.delete_queue("q", {}, [](EngineResult<std::uint64_t>) {});
+  cluster_.run();
+  EXPECT_THAT(peer(2).heard, ElementsAre("last", "gone 7"));
 }
 
 TEST_P(HomeTest, APublishThatMeetsADeletionIsConfirmed) {

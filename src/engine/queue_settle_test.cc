@@ -330,6 +330,23 @@ TEST_P(QueueSettleTest, ALargePurgeIsDoneAtOnceAndFreedInSlices) {
   EXPECT_EQ(cluster_.message_bytes(), 0);
 }
 
+TEST_P(QueueSettleTest, WhatReturnsWhileAPurgeIsBeingFreedStays) {
+  queue("q");
+  publish_many(5000);
+  publish({"last"});
+  const auto lent = lend(5001);
+  peer(2).session.settle(lent[0].consumer, lent[0].lease, lent[4999].lease, Settle::kRequeue);
+  peer(2).session.flush();
+  cluster_.run();
+  std::uint64_t dropped = 0;
+  peer(1).session.purge_queue(
+      "q", [&](EngineResult<std::uint64_t> result) { dropped = result.value_or(0); });
+  while (dropped == 0) cluster_.turn(cluster_.shard(1).self());
+  EXPECT_EQ(dropped, 5000u);
+  peer(2).settle(lent[5000], Settle::kRequeue);
+  EXPECT_THAT(drain(), ElementsAre("last"));
+}
+
 TEST_P(QueueSettleTest, PurgingWhatIsNotThereIsRefused) {
   EXPECT_EQ(peer(0).purge("q"), "no queue 'q' in vhost '/'");
 }

@@ -121,6 +121,17 @@ TEST_P(QueueTest, WhatIsLentDoesNotCountTowardsTheLength) {
   EXPECT_THAT(peer(2).take(), ElementsAre("1", "2", "3"));
 }
 
+TEST_P(QueueTest, WhatComesTogetherIsLimitedAsIfItCameOneByOne) {
+  queue("q", {{"x-max-length", number(1)}, {"x-overflow", text("reject-publish")}});
+  peer(2).consume("q", {.prefetch = 3});
+  for (const char* body : {"1", "2", "3", "4", "5"}) peer(0).send({.body = body});
+  cluster_.run();
+  EXPECT_THAT(peer(2).take(), ElementsAre("1", "2", "3"));
+  EXPECT_EQ(ready(), 1u);
+  EXPECT_EQ(peer(0).confirms[4], "ack");
+  EXPECT_EQ(peer(0).confirms[5], "nack");
+}
+
 TEST_P(QueueTest, AConsumerGetsMessagesOfAQueueThatMayHoldNone) {
   queue("q", {{"x-max-length", number(0)}});
   peer(2).consume("q");

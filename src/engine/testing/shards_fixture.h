@@ -226,6 +226,7 @@ class Channeled final : public SessionEvents {
   void on_deliveries(const DeliveryRun& run, const DeliveryItem* items) override {
     for (std::uint32_t i = 0; i < run.count; ++i) {
       const Message& message = *items[i].message;
+      heard.emplace_back(message.body());
       deliveries.push_back({std::string(message.body()), items[i].redelivered, items[i].acquired,
                             items[i].failed, run.consumer, run.first + i, message.footprint()});
       if (reads) connection.client.written(run.consumer, run.first + i, message.footprint());
@@ -239,7 +240,10 @@ class Channeled final : public SessionEvents {
       confirms[settled.sequence] = settled.rejected ? "nack" : "ack";
     }
   }
-  void on_consumer_gone(std::uint32_t handle) override { gone.push_back(handle); }
+  void on_consumer_gone(std::uint32_t handle) override {
+    gone.push_back(handle);
+    heard.push_back("gone " + std::to_string(handle));
+  }
   void on_direct_message(const Message& message) override { replies.emplace_back(message.body()); }
 
   // --- what a channel does ---
@@ -372,6 +376,7 @@ class Channeled final : public SessionEvents {
   std::vector<Delivery> deliveries;
   std::map<std::uint64_t, std::string> confirms;
   std::vector<std::uint32_t> gone;
+  std::vector<std::string> heard;  // deliveries' bodies and consumers that went, in order
   std::vector<std::string> replies;
   QueueState state;         // of the last declare
   ConsumerId consumer;      // the last one made
