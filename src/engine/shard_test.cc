@@ -199,6 +199,23 @@ TEST_F(ShardMailTest, AnExclusiveQueueThatSomebodyDeletesHoldsTheEndUntilItIsGon
   peers_[1].reset();
 }
 
+TEST_F(ShardMailTest, AnExclusiveQueueThatIsGoneHereButNotThereHoldsTheEnd) {
+  EXPECT_EQ(peer(1).declare({.name = "q", .exclusive = true, .arguments = {}}), "");
+  cluster_.hold(0, 2);
+  remove(1, "q");
+  cluster_.run();
+  EXPECT_EQ(cluster_.shard(1).topology().queue_count(), 0u);
+  EXPECT_EQ(cluster_.shard(2).topology().queue_count(), 1u);
+  EXPECT_TRUE(peer(1).close());
+  const auto closed = std::make_shared<bool>(false);
+  peers_[1]->connection.client.close([closed] { *closed = true; });
+  cluster_.run();
+  EXPECT_FALSE(*closed);
+  cluster_.release();
+  EXPECT_TRUE(*closed);
+  peers_[1].reset();
+}
+
 // --- tokens of a channel-wide prefetch ----------------------------------------------------------
 
 TEST_F(ShardMailTest, ATokenOnItsWayToAConsumerThatIsCancelledComesBack) {
