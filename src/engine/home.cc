@@ -321,9 +321,12 @@ void Home::arm_timer(Queue& queue, WallMs at) {
 
 void Home::run_timers() {
   exchanges_.run_timers();
-  while (!timers_.empty() && timers_.top().at <= now_.wall) {
-    const Timer timer = timers_.top();
-    timers_.pop();
+  // What a slice leaves over asks for a timer that is due at once: it is for the next turn.
+  std::vector<Timer> due;
+  for (; !timers_.empty() && timers_.top().at <= now_.wall; timers_.pop()) {
+    due.push_back(timers_.top());
+  }
+  for (const Timer& timer : due) {
     Queue* queue = find_queue(timer.queue);
     if (queue == nullptr || queue->deleting || queue->timer_at != timer.at) continue;
     if (queue->expired()) {

@@ -211,6 +211,8 @@ std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
   touch();
   Position position;
   Slot* slot = head(position, false);
+  // A slice of expired ones may have gone; behind them may be one that lives.
+  while (slot == nullptr && !ready_.empty()) slot = head(position, false);
   if (slot == nullptr) {
     ++counters_.get_empty;
     return std::nullopt;

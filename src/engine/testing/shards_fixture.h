@@ -105,9 +105,13 @@ class Cluster {
     }
   }
   void pass(std::int64_t ms) {
+    move_clock(ms);
+    run();
+  }
+  /// The same, but nobody has a turn yet.
+  void move_clock(std::int64_t ms) {
     now_.monotonic += ms;
     now_.wall += ms;
-    run();
   }
   /// Mail from one shard to another waits until release().
   void hold(ShardIndex from, ShardIndex to) { held_.insert({from, to}); }
@@ -118,13 +122,13 @@ class Cluster {
 
   /// The answer's error text; empty when it was done.
   std::string administer(decltype(ControlRequest::what) what, ShardIndex on = 0) {
-    std::string refusal = "no answer";
-    shard(on).administer(std::move(what), [&](ReplyBody& body) {
+    const auto answer = std::make_shared<std::string>("no answer");  // it may come later
+    shard(on).administer(std::move(what), [answer](ReplyBody& body) {
       const auto* error = std::get_if<EngineError>(&body);
-      refusal = error == nullptr ? "" : error->text;
+      *answer = error == nullptr ? "" : error->text;
     });
     run();
-    return refusal;
+    return *answer;
   }
 
   /// Bytes held in messages, over all shards.
@@ -192,7 +196,7 @@ inline Message* make_message(const Post& post, MemoryMeter& meter) {
 /// A connection that notes alarms and the end of its vhost.
 class Connected final : public ClientEvents {
  public:
-  explicit Connected(Shard& shard) : client(shard, *this, "/") {}
+  explicit Connected(Shard& shard, std::string_view vhost = "/") : client(shard, *this, vhost) {}
   void on_alarm(bool on) override { alarms.push_back(on); }
   void on_vhost_removed() override { vhost_removed = true; }
 
@@ -222,6 +226,7 @@ class Channeled final : public SessionEvents {
   void on_deliveries(const DeliveryRun& run, const DeliveryItem* items) override {
     for (std::uint32_t i = 0; i < run.count; ++i) {
       const Message& message = *items[i].message;
+      heard.emplace_back(message.body());
       deliveries.push_back({std::string(message.body()), items[i].redelivered, items[i].acquired,
                             items[i].failed, run.consumer, run.first + i, message.footprint()});
       if (reads) connection.client.written(run.consumer, run.first + i, message.footprint());
@@ -235,18 +240,21 @@ class Channeled final : public SessionEvents {
       confirms[settled.sequence] = settled.rejected ? "nack" : "ack";
     }
   }
-  void on_consumer_gone(std::uint32_t handle) override { gone.push_back(handle); }
+  void on_consumer_gone(std::uint32_t handle) override {
+    gone.push_back(handle);
+    heard.push_back("gone " + std::to_string(handle));
+  }
   void on_direct_message(const Message& message) override { replies.emplace_back(message.body()); }
 
   // --- what a channel does ---
   std::string declare(QueueDeclare what) {
-    std::string answer = "no answer";
-    session.declare_queue(std::move(what), [&](EngineResult<QueueState> result) {
-      answer = result ? "" : result.error().text;
+    const Answer answer = no_answer();
+    session.declare_queue(std::move(what), [this, answer](EngineResult<QueueState> result) {
+      *answer = result ? "" : result.error().text;
       if (result) state = *result;
     });
     cluster.run();
-    return answer;
+    return *answer;
   }
   std::string declare_exchange(const std::string& name, const std::string& type,
                                Fields arguments = {}, bool auto_delete = false) {
@@ -269,12 +277,12 @@ class Channeled final : public SessionEvents {
   }
   /// Passive: what is there. nullopt: no such queue.
   std::optional<QueueState> look(const std::string& queue) {
-    std::optional<QueueState> found;
-    session.inspect_queue(queue, [&](EngineResult<QueueState> result) {
-      if (result) found = *result;
+    const auto found = std::make_shared<std::optional<QueueState>>();
+    session.inspect_queue(queue, [found](EngineResult<QueueState> result) {
+      if (result) *found = *result;
     });
     cluster.run();
-    return found;
+    return *found;
   }
   std::string remove(const std::string& queue, DeleteQueue how = {}) {
     return counted([&](auto then) { session.delete_queue(queue, how, then); });
@@ -301,37 +309,37 @@ class Channeled final : public SessionEvents {
   }
   std::string consume(const std::string& queue, ConsumerOptions options = {},
                       std::uint32_t handle = 0) {
-    std::string answer = "no answer";
-    session.consume(queue, handle, options, [&](EngineResult<ConsumerId> result) {
-      answer = result ? "" : result.error().text;
+    const Answer answer = no_answer();
+    session.consume(queue, handle, options, [this, answer](EngineResult<ConsumerId> result) {
+      *answer = result ? "" : result.error().text;
       if (result) consumer = *result;
     });
     cluster.run();
-    return answer;
+    return *answer;
   }
   void cancel(ConsumerId which) {
-    bool cancelled = false;
-    session.cancel(which, [&] { cancelled = true; });
+    const auto cancelled = std::make_shared<bool>(false);
+    session.cancel(which, [cancelled] { *cancelled = true; });
     cluster.run();
-    if (!cancelled) gone.push_back(UINT32_MAX);  // no test expects that
+    if (!*cancelled) gone.push_back(UINT32_MAX);  // no test expects that
   }
   /// The body; "empty" and "refused: ..." when there is none.
   std::string get(const std::string& queue, bool no_ack = true) {
-    std::string answer = "no answer";
-    session.get(queue, no_ack, [&](EngineResult<std::optional<GotMessage>> result) {
+    const Answer answer = no_answer();
+    session.get(queue, no_ack, [this, answer](EngineResult<std::optional<GotMessage>> result) {
       if (!result) {
-        answer = "refused: " + result.error().text;
+        *answer = "refused: " + result.error().text;
       } else if (!*result) {
-        answer = "empty";
+        *answer = "empty";
       } else {
         got = **result;
-        answer = std::string(got->item.message->body());
+        *answer = std::string(got->item.message->body());
         connection.client.written(got->consumer, got->lease, got->item.message->footprint());
         connection.client.flush();
       }
     });
     cluster.run();
-    return answer;
+    return *answer;
   }
   void settle(const Delivery& delivery, Settle how) {
     session.settle(delivery.consumer, delivery.lease, delivery.lease, how);
@@ -353,10 +361,10 @@ class Channeled final : public SessionEvents {
   }
   /// True when the engine let go of it within this run.
   bool close() {
-    bool closed = false;
-    session.close([&] { closed = true; });
+    const auto closed = std::make_shared<bool>(false);
+    session.close([closed] { *closed = true; });
     cluster.run();
-    return closed;
+    return *closed;
   }
   VhostId vhost() { return connection.client.vhost()->id; }
 
@@ -368,6 +376,7 @@ class Channeled final : public SessionEvents {
   std::vector<Delivery> deliveries;
   std::map<std::uint64_t, std::string> confirms;
   std::vector<std::uint32_t> gone;
+  std::vector<std::string> heard;  // deliveries' bodies and consumers that went, in order
   std::vector<std::string> replies;
   QueueState state;         // of the last declare
   ConsumerId consumer;      // the last one made
@@ -375,22 +384,25 @@ class Channeled final : public SessionEvents {
   std::optional<GotMessage> got;
 
  private:
+  /// Shared with the completion: with mail held back that may come after the call.
+  using Answer = std::shared_ptr<std::string>;
+  static Answer no_answer() { return std::make_shared<std::string>("no answer"); }
   template <class Operation>
   std::string done(Operation operation) {
-    std::string answer = "no answer";
-    operation([&](EngineResult<void> result) { answer = result ? "" : result.error().text; });
+    const Answer answer = no_answer();
+    operation([answer](EngineResult<void> result) { *answer = result ? "" : result.error().text; });
     cluster.run();
-    return answer;
+    return *answer;
   }
   template <class Operation>
   std::string counted(Operation operation) {
-    std::string answer = "no answer";
-    operation([&](EngineResult<std::uint64_t> result) {
-      answer = result ? "" : result.error().text;
+    const Answer answer = no_answer();
+    operation([this, answer](EngineResult<std::uint64_t> result) {
+      *answer = result ? "" : result.error().text;
       if (result) count = *result;
     });
     cluster.run();
-    return answer;
+    return *answer;
   }
 };
 
@@ -401,10 +413,10 @@ struct Peer {
   /// The connection's end, after its channel's.
   bool close() {
     if (!channel.session.closing() && !channel.close()) return false;
-    bool closed = false;
-    connection.client.close([&] { closed = true; });
+    const auto closed = std::make_shared<bool>(false);
+    connection.client.close([closed] { *closed = true; });
     channel.cluster.run();
-    return closed;
+    return *closed;
   }
   Channeled* operator->() { return &channel; }
 
