@@ -205,7 +205,6 @@ void Home::handle(const CloseClient& close) { links_.erase(close.client.value); 
 void Home::handle(const ShareCredit& share) {
   const auto it = sessions_.find(share.session.value);
   if (it == sessions_.end()) return;
-  it->second.shared_credit = share.on;
   for (const ConsumerId id : it->second.consumers) {
     Consumer& consumer = *find_consumer(id);
     if (consumer.options.one_shot || consumer.options.no_ack || consumer.cancelled) continue;

@@ -77,7 +77,6 @@ class Home final : public QueueHost {
  private:
   struct SessionHere {
     std::vector<ConsumerId> consumers;
-    bool shared_credit = false;
   };
   struct Timer {
     WallMs at;

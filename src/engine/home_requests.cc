@@ -105,7 +105,6 @@ Consumer& Home::add_consumer(const QueueRequest& request, Queue& queue, std::uin
   consumers_[id.value] = std::move(made);
   SessionHere& session = sessions_[request.session.value];
   session.consumers.push_back(id);
-  session.shared_credit = shared_credit;
   queue.attached.push_back(&consumer);
   return consumer;
 }
@@ -120,7 +119,6 @@ ReplyBody Home::consume(const QueueRequest& request, Queue& queue, const Consume
                       (!queue.consumers().empty() || queue.settings().single_active_consumer));
   if (clash) return EngineError{ErrorKind::kRefused, name + " in exclusive use"};
   queue.touch();
-  queue.had_consumer = true;
   Consumer& consumer = add_consumer(request, queue, what.handle, options, what.shared_credit);
   queue.consumers().add(consumer);
   mark_dirty(queue);
@@ -152,7 +150,7 @@ void Home::consumer_left(Queue& queue) {
   if (queue.deleting) return;
   queue.touch();
   if (queue.consumers().empty()) {
-    if (queue.entry().auto_delete && queue.had_consumer) {
+    if (queue.entry().auto_delete) {
       remove_queue(queue, 0, mailer_.self());
       return;
     }

@@ -141,7 +141,6 @@ class Queue {
   /// Everyone who may hold leases of it, in the rotation or not. Kept by the home.
   std::vector<Consumer*> attached;
   bool deleting = false;      // decided by the home: not found any more
-  bool had_consumer = false;  // auto-delete needs one first
   bool dirty = false;         // in the home's list of queues to dispatch
   WallMs timer_at = kNever;
 

@@ -336,11 +336,6 @@ void Topology::walk(Exchange& start, std::string_view key, std::span<const std::
       continue;
     }
     matched_.clear();
-    if (exchange.is_default()) {  // as the target of an alternate exchange
-      if (QueueEntry* entry = queue(*exchange.vhost, key)) reach(*entry);
-      cacheable = false;
-      continue;
-    }
     exchange.matcher->match(key, message, random, matched_);
     for (const std::string& more : more_keys) {
       exchange.matcher->match(more, message, random, matched_);
