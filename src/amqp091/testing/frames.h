@@ -66,12 +66,13 @@ inline std::string publish_frames(std::uint16_t channel, const method::BasicPubl
 
 // --- what the broker sends ----------------------------------------------------------------------
 
-/// A method with its content, or a heartbeat.
+/// A method with its content, a heartbeat, or the protocol header that strangers are sent.
 struct Received {
   std::uint16_t channel = 0;
-  MethodId id = {};  // 0/0: a heartbeat
+  MethodId id = {};  // 0/0: no method
   /// `CHANNEL NAME(ARGUMENT,...)`, and ` [BODY]` where there is one. A table shows as `{octets}`.
   std::string text = {};
+  std::string arguments = {};  // as they were encoded
   std::string properties = {};
   std::string body = {};
   std::vector<std::size_t> body_frames = {};  // their sizes on the wire
@@ -84,6 +85,10 @@ class FrameReader {
   void add(std::string_view bytes) {
     bytes_ += bytes;
     std::size_t at = 0;
+    if (bytes_.starts_with(kProtocolHeader)) {  // as a frame it would be a huge one
+      received_.push_back({.text = "AMQP 0-9-1"});
+      at = kProtocolHeader.size();
+    }
     while (error_.empty()) {
       Frame frame;
       const FrameStatus status = parse_frame(std::string_view(bytes_).substr(at), 0, frame);
@@ -137,6 +142,7 @@ class FrameReader {
     const MethodId id{load_big_endian<std::uint16_t>(frame.payload.data()),
                       load_big_endian<std::uint16_t>(frame.payload.data() + 2)};
     received_.push_back({.channel = frame.channel, .id = id});
+    received_.back().arguments = frame.payload.substr(4);
     const auto show = [this]<class M>(const M& method) {
       received_.back().text = std::to_string(received_.back().channel) + ' ' +
                               std::string(M::kName) + '(' + arguments(method) + ')';
