@@ -87,7 +87,7 @@ void Channel::on(const method::ChannelCloseOk&) {
 
 void Channel::on(const method::ChannelClose&) {
   state_ = State::kClosing;
-  wait_for_reply();
+  connection_.begin_wait();  // until session_closed()
   close_session();
 }
 
@@ -116,6 +116,8 @@ void Channel::close_session() {
     operations_.clear();
     connection_.set_pipelining(nullptr);
   }
+  // A session that closes answers nothing any more, and the peer's close-ok must be heard.
+  for (; awaited_ != 0; --awaited_) connection_.end_wait();
   connection_.report_encoded_as_written();
   session_.close([this] {
     session_gone_ = true;

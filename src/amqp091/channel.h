@@ -133,8 +133,14 @@ class Channel final : public engine::SessionEvents {
   using Place = std::uint64_t;
   Place begin_operation();
   void end_operation(Place place, std::function<void()> reply);
-  void wait_for_reply() { connection_.begin_wait(); }
-  void reply_came() { connection_.end_wait(); }
+  void wait_for_reply() {
+    ++awaited_;
+    connection_.begin_wait();
+  }
+  void reply_came() {
+    --awaited_;
+    connection_.end_wait();
+  }
   template <class M>
   void send(const M& method) {
     connection_.send(number_, method);
@@ -228,6 +234,7 @@ class Channel final : public engine::SessionEvents {
   Place first_operation_ = 0;
   bool replying_ = false;  // to one of them
   bool refused_ = false;   // the last of them is a refusal: nothing after it counts
+  std::uint32_t awaited_ = 0;  // replies without which nothing more is parsed
 
   StringMap<std::uint32_t> tags_;
   std::vector<ConsumerInfo> consumers_;      // by handle

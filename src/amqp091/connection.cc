@@ -314,6 +314,7 @@ void Connection::written(std::size_t size) {
 }
 
 void Connection::report_encoded_as_written() {
+  if (lost_) return;  // what is left in the output never will be
   for (; marks_head_ < marks_.size(); ++marks_head_) {
     const Mark& mark = marks_[marks_head_];
     client_->written(mark.consumer, mark.lease, mark.bytes);
@@ -447,7 +448,7 @@ void Connection::close_channels() {
 }
 
 void Connection::end_client(std::function<void()> then) {
-  if (!lost_) report_encoded_as_written();
+  report_encoded_as_written();
   close_channels();
   if (admitted_) {
     admitted_ = false;

@@ -93,7 +93,7 @@ class Connection final : public engine::ClientEvents {
   /// What has been put into output() so far carries leases up to `lease` of `consumer`.
   void mark_delivered(engine::ConsumerId consumer, engine::LeaseNumber lease, std::uint64_t bytes);
   /// All that was encoded will have been written as far as leases are concerned: the session that
-  /// holds them closes in an orderly way.
+  /// holds them closes in an orderly way. Nothing of it when the socket is lost.
   void report_encoded_as_written();
   /// Between these two nothing more is parsed.
   void begin_wait() { ++waiting_; }
