@@ -124,6 +124,10 @@ void ChannelActor::on_deliveries(const engine::DeliveryRun& run,
 }
 
 void ChannelActor::take(const engine::DeliveryItem& item, const Held& held) {
+  if (world_.all_expired() && held.key.path == 0 &&
+      world_.model().message(held.key.message).own_ttl) {
+    violated("(a) message %lu is handed out long after its time", held.key.message);
+  }
   const std::uint64_t tag = next_tag_++;
   held_.emplace(tag, held);
   world_.log().add("channel %lx: %s %lu from %s (%u/%u)", session_.id().value,

@@ -45,10 +45,10 @@ void ChannelActor::publish() {
   engine::Vhost* vhost = client_.client().vhost();
   if (vhost == nullptr) return;
   engine::Topology& topology = client_.client().shard().topology();
-  // Not all at once, so that a batch may carry messages with and without confirms.
-  const bool tracked = mode_ == Mode::kConfirm && !becomes_confirm_;
-  if (becomes_confirm_ && random.chance(50)) becomes_confirm_ = false;
   for (std::uint64_t n = random.between(1, 6); n != 0; --n) {
+    // In the middle, so that a batch may carry messages with and without confirms.
+    if (becomes_confirm_ && random.chance(30)) becomes_confirm_ = false;
+    const bool tracked = mode_ == Mode::kConfirm && !becomes_confirm_;
     const bool by_name = random.chance(60);
     const std::string key = random.pick(world_.queue_names());
     const std::string name = by_name ? "" : random.pick(kExchanges);
@@ -58,7 +58,9 @@ void ChannelActor::publish() {
     MessageId id = 0;
     Message* message = make_message(name, key, id);
     const auto targets = session_.route(*exchange, *message);
-    for (engine::Target* target : targets) world_.model().routed(id, *target->queue());
+    // Its publisher hears of it: transactions before they end, confirms if they are asked for.
+    const bool answered = mode_ == Mode::kTransaction || tracked;
+    for (engine::Target* target : targets) world_.model().routed(id, *target->queue(), answered);
     world_.log().add("channel %lx: publishes %lu to '%s' for %s: %zu queues", session_.id().value,
                      id, name.c_str(), key.c_str(), targets.size());
     if (mode_ == Mode::kTransaction) {

@@ -202,8 +202,10 @@ void ChannelActor::check_quiet() const {
 void ChannelActor::act() {
   Random& random = world_.random();
   for (std::uint64_t actions = random.between(1, 4); actions != 0; --actions) {
-    if (closing_ || busy()) return;
+    if (closing_) return;
+    // Perhaps in the middle of an operation: a timeout or a broken rule ends a channel at any time.
     if (random.below(300) < world_.workload().weights.close_session) return close();
+    if (busy()) return;
     take_action();
     if (random.chance(30)) return;
   }
@@ -250,7 +252,7 @@ void ChannelActor::close() {
   if (closing_) return;
   closing_ = true;
   world_.log().add("channel %lx closes with %zu held", session_.id().value, held_.size());
-  if (operation_) operation_->dropped = true;
+  if (operation_) std::exchange(operation_, nullptr)->dropped = true;
   for (const engine::QueueId queue : used_) world_.model().disorder_begins(queue);
   for (const Consumer& consumer : consumers_) world_.leaves(consumer.queue, consumer.id);
   client_.forget_output(*this);

@@ -44,10 +44,11 @@ MessageId Model::published(Published message) {
   return id;
 }
 
-void Model::routed(MessageId id, const engine::QueueEntry& entry) {
+void Model::routed(MessageId id, const engine::QueueEntry& entry, bool answered) {
   queue_seen(entry);
   Copy& copy = copies_[{id, entry.id, 0}];
-  copy.may_drop = kind_of(entry.name).lossy || messages_.at(id).own_ttl;
+  const QueueKind& kind = kind_of(entry.name);
+  copy.may_drop = kind.lossy || (kind.refuses && !answered) || messages_.at(id).own_ttl;
 }
 
 void Model::confirmed(MessageId id, bool positively) {
@@ -60,7 +61,11 @@ void Model::confirmed(MessageId id, bool positively) {
 }
 
 void Model::unconfirmed(MessageId id) {
-  if (workload_.store.fail_percent != 0) confirmed(id, false);
+  for (auto it = copies_.lower_bound({id, 0, 0}); it != copies_.end() && it->first.message == id;
+       ++it) {
+    const bool refuses = kind_of(queue_name(it->first.queue)).refuses;
+    if (refuses || workload_.store.fail_percent != 0) it->second.may_drop = true;
+  }
 }
 
 bool Model::may_be_disordered(MessageId id, QueueId queue) const {

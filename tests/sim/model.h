@@ -60,8 +60,8 @@ class Model {
   /// Writes `id`'s bytes into a body, by which it is known again.
   static void fill_body(MessageId id, char* body, std::size_t size);
   MessageId published(Published message);
-  /// It was routed to that queue.
-  void routed(MessageId id, const engine::QueueEntry& entry);
+  /// It was routed to that queue. `answered`: its publisher will hear if the queue refuses it.
+  void routed(MessageId id, const engine::QueueEntry& entry, bool answered);
   void confirmed(MessageId id, bool positively);
   /// Nobody is told what became of it: it asked for no confirm, or its channel closed before.
   void unconfirmed(MessageId id);

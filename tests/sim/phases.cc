@@ -28,6 +28,7 @@ void World::run() {
     quiesce("while time passes");
   }
   check_topology();
+  all_expired_ = true;
   for (const std::string& vhost : vhost_names()) drain(vhost);
   std::set<engine::QueueId> alive;
   std::set<engine::VhostId> vhosts;

@@ -43,7 +43,7 @@ constexpr QueueKind kKinds[] = {
                    Argument{"x-dead-letter-routing-key", 0, "len.0"}}},
     {.name = "lenrej",
      .durable = true,
-     .lossy = true,
+     .refuses = true,
      .arguments = {Argument{"x-max-length", 5}, Argument{"x-overflow", 0, "reject-publish"}}},
     {.name = "rejdlx",
      .lossy = true,

@@ -27,6 +27,8 @@ struct QueueKind {
   bool auto_delete = false;
   /// Messages may leave it by themselves: limits, time to live, deliveries counted.
   bool lossy = false;
+  /// It refuses messages when it is full; what nobody asked a confirm for is dropped then.
+  bool refuses = false;
   /// Nobody deletes or purges it: what is sent here is still here.
   bool stable = false;
   /// Messages with a priority overtake others.

@@ -39,6 +39,8 @@ class World {
   /// The sockets of that shard are read: no mail waits at it, no alarm.
   bool reads_sockets(engine::ShardIndex shard) const;
   bool winding_down() const { return winding_down_; }
+  /// So much time has passed that every message with a time to live of its own has expired.
+  bool all_expired() const { return all_expired_; }
   const std::vector<std::string>& queue_names() const { return queue_names_; }
 
   /// Where direct messages may be sent; some of those channels are long gone.
@@ -107,6 +109,7 @@ class World {
   std::size_t administering_ = 0;
   unsigned hold_percent_ = 0;  // the chance that a mailbox is left alone in a turn
   unsigned act_percent_ = 0;
+  bool all_expired_ = false;
   bool winding_down_ = true;  // nobody acts, and no mail is held back: but for the work itself
 };
 

@@ -1,0 +1,156 @@
+// Promises of the simulation itself: it repeats itself, and its checks do find what they look for.
+#include <gtest/gtest.h>
+
+#include "model.h"
+#include "network.h"
+#include "simulation.h"
+#include "store.h"
+
+namespace polymq::sim {
+namespace {
+
+TEST(Simulation, TheSameSeedGivesTheSameHistory) {
+  for (const Workload& workload : workloads()) {
+    const auto first = run_seed(11, workload, {.steps = 600});
+    const auto second = run_seed(11, workload, {.steps = 600});
+    ASSERT_TRUE(first) << workload.name;
+    EXPECT_EQ(first, second) << workload.name;
+  }
+}
+
+TEST(Simulation, AnotherSeedGivesAnotherHistory) {
+  const Workload& workload = workloads().front();
+  EXPECT_NE(run_seed(1, workload, {.steps = 300}), run_seed(2, workload, {.steps = 300}));
+}
+
+TEST(Network, MailWaitsAtTheSenderWhenAMailboxIsFullAndKeepsItsOrder) {
+  Network network(2, 1);
+  for (std::uint64_t round = 1; round <= 3; ++round) {
+    network.outbox(0).send(1, {round, engine::Alarm{true}});
+  }
+  EXPECT_TRUE(network.overflowing(0));
+  engine::Envelope envelope;
+  for (std::uint64_t round = 1; round <= 3; ++round) {
+    ASSERT_TRUE(network.take(0, 1, envelope));
+    EXPECT_EQ(envelope.round, round);
+    EXPECT_FALSE(network.take(0, 1, envelope)) << "room for one";
+    network.drain_overflow(0);
+  }
+  EXPECT_TRUE(network.idle());
+}
+
+TEST(Store, FindsWhatIsStoredOrSettledTwice) {
+  EventLog log(false);
+  Store store(1, {}, log);
+  storage::MessageRecord record;
+  record.queue = 1;
+  record.position = 7;
+  store.append(record);
+  EXPECT_THROW(store.append(record), Violation);
+  store.settle(1, 7);
+  EXPECT_THROW(store.settle(1, 7), Violation);
+  EXPECT_EQ(store.kept(), 0u);
+}
+
+class ModelTest : public ::testing::Test {
+ protected:
+  ModelTest() : model_(workloads().front()) {
+    vhost_.id = 1;
+    entry_.id = 5;
+    entry_.vhost = &vhost_;
+    entry_.name = "plain.0";
+    Published published;
+    published.body_size = 20;
+    id_ = model_.published(std::move(published));
+    model_.routed(id_, entry_, true);
+    message_ = engine::Message::create({.body_size = 20}, meter_);
+    Model::fill_body(id_, message_->body_space(), 20);
+  }
+  ~ModelTest() override { message_->release(meter_); }
+
+  CopyKey deliver(std::uint16_t acquired = 0, std::uint16_t failed = 0) {
+    return model_.delivered({message_, acquired, failed, acquired != 0}, entry_.id);
+  }
+  void end() { model_.check_end({entry_.id}, {vhost_.id}); }
+
+  engine::MemoryMeter meter_;
+  engine::Vhost vhost_;
+  engine::QueueEntry entry_;
+  Model model_;
+  MessageId id_ = 0;
+  engine::Message* message_ = nullptr;
+};
+
+TEST_F(ModelTest, FindsAMessageThatIsLost) { EXPECT_THROW(end(), Violation); }
+
+TEST_F(ModelTest, IsContentWithAMessageThatWasSettledOrPurged) {
+  model_.settled(deliver(), false);
+  EXPECT_NO_THROW(end());
+  Published another;
+  model_.routed(model_.published(std::move(another)), entry_, true);
+  EXPECT_THROW(end(), Violation);
+  model_.purged(entry_.id);
+  EXPECT_NO_THROW(end());
+}
+
+TEST_F(ModelTest, FindsAMessageThatHasTwoHolders) {
+  deliver();
+  EXPECT_THROW(deliver(), Violation);
+}
+
+TEST_F(ModelTest, FindsAMessageThatComesBackAfterItWasSettled) {
+  model_.settled(deliver(), false);
+  EXPECT_THROW(deliver(), Violation);
+}
+
+TEST_F(ModelTest, FindsWrongCounters) {
+  model_.returned(deliver(), Return::kWritten);
+  EXPECT_THROW(deliver(0), Violation);
+  model_.returned(deliver(1), Return::kFailed);
+  EXPECT_THROW(deliver(2, 0), Violation);
+  EXPECT_NO_THROW(deliver(2, 1));
+}
+
+TEST_F(ModelTest, FindsAMessageInAQueueThatItWasNotRoutedTo) {
+  engine::QueueEntry other;
+  other.id = 6;
+  other.vhost = &vhost_;
+  other.name = "plain.1";
+  model_.queue_seen(other);
+  EXPECT_THROW(model_.delivered({message_, 0, 0, false}, other.id), Violation);
+}
+
+TEST_F(ModelTest, FindsABodyThatChanged) {
+  message_->body_space()[15] ^= 1;
+  EXPECT_THROW(deliver(), Violation);
+}
+
+TEST_F(ModelTest, FindsAQueueThatNobodyRemoved) {
+  EXPECT_THROW(model_.check_end({}, {vhost_.id}), Violation);
+  model_.may_vanish(entry_.id);
+  EXPECT_NO_THROW(model_.check_end({}, {vhost_.id}));
+}
+
+TEST_F(ModelTest, FindsATransactionThatIsThereInPart) {
+  model_.settled(deliver(), false);
+  const auto unit = std::make_shared<Unit>();
+  MessageId parts[2] = {};
+  for (MessageId& part : parts) {
+    Published published;
+    published.body_size = 20;
+    published.unit = unit;
+    part = model_.published(std::move(published));
+    model_.routed(part, entry_, true);
+  }
+  unit->outcome = Unit::Outcome::kUnknown;
+  EXPECT_NO_THROW(end());  // none of it
+  Model::fill_body(parts[0], message_->body_space(), 20);
+  model_.settled(deliver(), false);
+  EXPECT_THROW(end(), Violation);
+  Model::fill_body(parts[1], message_->body_space(), 20);
+  model_.settled(deliver(), false);
+  EXPECT_NO_THROW(end());  // all of it
+}
+
+}  // namespace
+}  // namespace polymq::sim
