@@ -26,11 +26,11 @@ class PlainCodec final : public engine::PropertyCodec {
 
 }  // namespace
 
-World::World(std::uint64_t seed, const Workload& workload, std::uint64_t steps, bool verbose)
+World::World(std::uint64_t seed, const Workload& workload, const RunOptions& run)
     : seed_(seed),
       workload_(workload),
-      steps_(steps),
-      log_(verbose),
+      steps_(run.steps),
+      log_(run.verbose),
       random_(seed),
       model_(workload_) {
   static const PlainCodec codec;
@@ -42,7 +42,7 @@ World::World(std::uint64_t seed, const Workload& workload, std::uint64_t steps, 
   const std::size_t capacity = random_.pick(kCapacities);
   hold_percent_ = random_.pick(kHolds);
   act_percent_ = random_.pick(kActs);
-  network_ = std::make_unique<Network>(count, capacity);
+  network_ = std::make_unique<Network>(count, capacity, run.sabotage);
   more_work_.assign(count, false);
   for (ShardIndex index = 0; index < count; ++index) {
     stores_.push_back(std::make_unique<Store>(random_.next(), workload_.store, log_));

@@ -12,6 +12,7 @@
 #include "model.h"
 #include "network.h"
 #include "random.h"
+#include "simulation.h"
 #include "store.h"
 #include "workload.h"
 
@@ -19,7 +20,7 @@ namespace polymq::sim {
 
 class World {
  public:
-  World(std::uint64_t seed, const Workload& workload, std::uint64_t steps, bool verbose);
+  World(std::uint64_t seed, const Workload& workload, const RunOptions& options);
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
