@@ -124,6 +124,10 @@ void ChannelActor::on_deliveries(const engine::DeliveryRun& run,
 }
 
 void ChannelActor::take(const engine::DeliveryItem& item, const Held& held) {
+  if (world_.all_expired() && item.acquired == 0 && world_.withdrawn(held.key)) {
+    violated("(g) message %lu is handed out, but its commit failed before anybody saw it",
+             held.key.message);
+  }
   if (world_.all_expired() && held.key.path == 0 &&
       world_.model().message(held.key.message).own_ttl) {
     violated("(a) message %lu is handed out long after its time", held.key.message);

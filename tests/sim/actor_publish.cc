@@ -92,6 +92,7 @@ void ChannelActor::take_confirms() {
     world_.log().add("channel %lx: message %lu is %s", session_.id().value, known->second,
                      settled.rejected ? "refused" : "confirmed");
     world_.model().confirmed(known->second, !settled.rejected);
+    if (!settled.rejected) world_.check_stored(known->second);
     unconfirmed_.erase(known);
   }
   publisher.settled().clear();
@@ -134,7 +135,13 @@ void ChannelActor::commit_ended(Unit::Outcome outcome) {
                    : outcome == Unit::Outcome::kRefused ? "refused"
                                                         : "of unknown outcome");
   unit_in_commit_->outcome = outcome;
+  if (outcome == Unit::Outcome::kApplied) {
+    for (const MessageId id : unit_in_commit_->messages) world_.check_stored(id);
+  }
   for (const auto& [key, how] : std::exchange(settles_in_commit_, {})) {
+    if (outcome == Unit::Outcome::kApplied && how == Settle::kAck) {
+      world_.check_settlement_stored(key);
+    }
     // A commit that the store failed has settled all the same, as long as memory is all there is.
     const bool failed =
         outcome == Unit::Outcome::kRefused && world_.workload().store.fail_percent != 0;

@@ -13,7 +13,7 @@ using engine::QueueEntry;
 // --- ClientActor --------------------------------------------------------------------------------
 
 ClientActor::ClientActor(World& world, engine::Shard& shard, std::string vhost)
-    : world_(world), client_(shard, *this, vhost) {
+    : world_(world), client_(shard, *this, vhost), alarm_(shard.alarm()) {
   world_.log().add("client %lx opens on shard %u for %s", client_.id().value, shard.self(),
                    vhost.c_str());
 }
@@ -133,10 +133,17 @@ bool ClientActor::busy() const {
 
 void ClientActor::check_quiet() const {
   if (closing_ && !finished_) violated("(j) client %lx does not end", client_.id().value);
+  if (!closing_ && alarm_ != world_.shard(client_.id().shard()).alarm()) {
+    violated("(f) client %lx was not told of the alarm (%d)", client_.id().value, !alarm_);
+  }
   for (const auto& channel : channels_) channel->check_quiet();
 }
 
-void ClientActor::on_alarm(bool on) { world_.log().add("alarm %d", on); }
+void ClientActor::on_alarm(bool on) {
+  world_.log().add("client %lx: alarm %d", client_.id().value, on);
+  if (on == alarm_) violated("(f) client %lx is told of the alarm twice", client_.id().value);
+  alarm_ = on;
+}
 
 void ClientActor::on_vhost_removed() { close(); }
 

@@ -203,6 +203,7 @@ class ClientActor final : public engine::ClientEvents {
   std::deque<Output> unreported_;  // on the socket, the engine was not told yet
   std::map<engine::ShardIndex, std::size_t> window_;
   unsigned next_channel_ = 1;
+  bool alarm_ = false;   // as it was told
   bool acting_ = false;  // one of its channels is in the middle of an action
   bool closing_ = false;
   bool finished_ = false;

@@ -53,6 +53,7 @@ void Model::routed(MessageId id, const engine::QueueEntry& entry, bool answered)
 
 void Model::confirmed(MessageId id, bool positively) {
   if (positively) return;
+  messages_.at(id).refused = true;
   // It may be in some of its queues all the same.
   for (auto it = copies_.lower_bound({id, 0, 0}); it != copies_.end() && it->first.message == id;
        ++it) {

@@ -47,6 +47,11 @@ struct Published {
   std::size_t body_size = 0;
   bool own_ttl = false;
   std::shared_ptr<Unit> unit = {};
+  bool refused = false;  // and its publisher was told
+
+  bool told_refused() const {
+    return refused || (unit && unit->outcome == Unit::Outcome::kRefused);
+  }
 };
 
 /// How a copy comes back to its queue, as far as its two counters are concerned.

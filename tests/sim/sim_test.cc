@@ -35,8 +35,7 @@ void expect_found(Sabotage sabotage, std::string_view workload, std::string_view
   unsigned found = 0;
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     std::string violation;
-    const auto history =
-        run_seed(seed, *chosen, {.sabotage = sabotage, .violation = &violation});
+    const auto history = run_seed(seed, *chosen, {.sabotage = sabotage, .violation = &violation});
     if (history) continue;  // a single shard sends itself no mail, or nothing of that kind
     ++found;
     EXPECT_EQ(violation.front(), '(');

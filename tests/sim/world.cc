@@ -158,6 +158,45 @@ void World::quiesce(const char* when) {
 
 // --- what actors ask ----------------------------------------------------------------------------
 
+StoredName World::stored_name(MessageId id) const {
+  const Published& message = model_.message(id);
+  return {id, message.exchange, message.routing_key};
+}
+
+void World::check_stored(MessageId id) const {
+  const StoredName name = stored_name(id);
+  for (const auto& store : stores_) {
+    const Store::State state = store->appended(name);
+    if (state == Store::State::kUnderWay) {
+      violated("(f) message %lu is confirmed, but its commit is under way", id);
+    }
+    if (state == Store::State::kFailed) {
+      violated("(f) message %lu is confirmed, but its commit failed", id);
+    }
+  }
+}
+
+void World::check_settlement_stored(const CopyKey& key) const {
+  if (key.path != 0) return;  // not told from others of the same message
+  const StoredName name = stored_name(key.message);
+  for (const auto& store : stores_) {
+    const Store::State state = store->settled(name, key.queue);
+    if (state == Store::State::kUnderWay || state == Store::State::kFailed) {
+      violated("(g) a transaction is done, but its acknowledgement of message %lu is not stored",
+               key.message);
+    }
+  }
+}
+
+bool World::withdrawn(const CopyKey& key) const {
+  if (key.path != 0 || !model_.message(key.message).told_refused()) return false;
+  // It may have been on its way to a channel that closed.
+  if (model_.may_be_disordered(key.message, key.queue)) return false;
+  return std::any_of(stores_.begin(), stores_.end(), [&](const auto& store) {
+    return store->appended(stored_name(key.message), key.queue) == Store::State::kFailed;
+  });
+}
+
 void World::active_consumer(engine::QueueId queue, engine::ConsumerId consumer) {
   ActiveConsumer& active = active_consumers_[queue];
   if (active.consumer == consumer) return;

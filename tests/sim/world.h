@@ -44,6 +44,14 @@ class World {
   bool all_expired() const { return all_expired_; }
   const std::vector<std::string>& queue_names() const { return queue_names_; }
 
+  /// A confirm, or a commit's success, says that `id` is safe: no commit with it is under way, none
+  /// has failed.
+  void check_stored(MessageId id) const;
+  /// A transaction is done: so is its acknowledgement.
+  void check_settlement_stored(const CopyKey& key) const;
+  /// The commit with it failed before anybody saw it, and its publisher knows: nobody sees it then.
+  bool withdrawn(const CopyKey& key) const;
+
   /// Where direct messages may be sent; some of those channels are long gone.
   struct DirectAddress {
     engine::SessionId session;
@@ -82,9 +90,16 @@ class World {
   void check_nobody_waits() const;
   bool could_take(const engine::Queue& queue, const engine::Consumer& consumer) const;
   void check_topology();
+  /// No queue is over its limits, holds what has expired, or has outlived itself.
+  void check_settings() const;
+  void check_limits(const engine::Queue& queue, const char* name) const;
+  /// On above the limit, off well below it, everywhere.
+  void check_alarm() const;
   void drain(const std::string& vhost);
   void delete_everything(const std::string& vhost);
   void check_nothing_left();
+
+  StoredName stored_name(MessageId id) const;
 
   void open_client();
   void administer(decltype(engine::ControlRequest::what) what, const char* name);
