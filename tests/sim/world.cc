@@ -177,7 +177,11 @@ void World::check_stored(MessageId id) const {
 }
 
 void World::check_settlement_stored(const CopyKey& key) const {
-  if (key.path != 0) return;  // not told from others of the same message
+  if (key.path != 0) return;           // not told from others of the same message
+  for (const auto& shard : shards_) {  // with its queue, the message has gone anyway
+    const engine::QueueEntry* entry = shard->topology().queue(key.queue);
+    if (entry == nullptr || (entry->local && entry->local->deleting)) return;
+  }
   const StoredName name = stored_name(key.message);
   for (const auto& store : stores_) {
     const Store::State state = store->settled(name, key.queue);
