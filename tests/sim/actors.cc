@@ -240,6 +240,7 @@ void ChannelActor::take_action() {
       {weights.purge, &ChannelActor::purge},
       {weights.inspect, &ChannelActor::inspect},
       {weights.exchange, &ChannelActor::change_exchange},
+      {weights.history, &ChannelActor::bind_history},
   };
   unsigned total = weights.get + weights.bind + weights.unbind;
   for (const Choice& choice : choices) total += choice.weight;

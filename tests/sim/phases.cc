@@ -77,6 +77,19 @@ void World::set_up() {
       quiesce("while queues are declared");
       if (channel.closing()) break;
     }
+    if (workload_.settled_percent != 0) set_up_exchanges(channel);
+  }
+}
+
+void World::set_up_exchanges(ChannelActor& channel) {
+  for (const ExchangeKind& kind : settled_exchanges()) {
+    channel.declare_settled(kind);
+    quiesce("while exchanges are declared");
+    for (const std::string& name : queue_names_) {
+      if (!kind_of(name).stable) continue;
+      channel.bind_settled(kind, name);
+      quiesce("while exchanges are bound");
+    }
   }
 }
 
@@ -219,6 +232,9 @@ void World::check_topology() {
           "queues, %zu units",
           index, left.consumers, left.sessions, left.links, left.dying_queues, left.units);
     }
+    if (left.exchanges != 0) {
+      violated("(j) shard %u: exchanges keep %zu messages that were due", index, left.exchanges);
+    }
   }
 }
 
@@ -312,6 +328,12 @@ void World::delete_everything(const std::string& vhost) {
     channel.remove_queue(name);
     quiesce("while queues are deleted");
   }
+  for (const std::span<const ExchangeKind> kinds : {settled_exchanges(), roving_exchanges()}) {
+    for (const ExchangeKind& kind : kinds) {
+      channel.remove_exchange(std::string(kind.name));
+      quiesce("while exchanges are deleted");
+    }
+  }
   close_clients();
 }
 
@@ -327,13 +349,13 @@ void World::check_nothing_left() {
     bytes += shard.meter().bytes;
     const auto left = shard.home().leftovers();
     if (left.consumers + left.sessions + left.links + left.dying_queues + left.units +
-            left.dead_letters !=
+            left.dead_letters + left.exchanges !=
         0) {
       violated(
           "(h) shard %u is left with %zu consumers, %zu sessions, %zu links, %zu dying queues, "
-          "%zu units, %zu dead letters",
+          "%zu units, %zu dead letters, %zu messages in exchanges",
           index, left.consumers, left.sessions, left.links, left.dying_queues, left.units,
-          left.dead_letters);
+          left.dead_letters, left.exchanges);
     }
     if (shard.pending_requests() != 0) {
       violated("(h) shard %u waits for %zu answers", index, shard.pending_requests());

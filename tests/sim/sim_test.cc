@@ -85,6 +85,34 @@ TEST(Store, FindsWhatIsStoredOrSettledTwice) {
   EXPECT_EQ(store.kept(), 0u);
 }
 
+TEST(Store, TellsWhatBecameOfACommit) {
+  EventLog log(false);
+  const StoredName name{65, "e", "k"};
+  storage::MessageRecord record;
+  record.queue = 1;
+  record.position = 7;
+  record.exchange = "e";
+  record.routing_key = "k";
+  record.body = std::string_view("A\0\0\0\0\0\0\0", 8);
+  for (const unsigned fail_percent : {0u, 100u}) {
+    const Store::State end = fail_percent == 0 ? Store::State::kDurable : Store::State::kFailed;
+    Store store(1, {.fail_percent = fail_percent}, log);
+    std::vector<storage::CommitEnd> ended;
+    EXPECT_EQ(store.appended(name), Store::State::kUnknown);
+    store.append(record);
+    store.seal();
+    EXPECT_EQ(store.appended(name, 1), Store::State::kUnderWay);
+    EXPECT_EQ(store.appended(name, 2), Store::State::kUnknown);
+    store.take_ended(ended);
+    EXPECT_EQ(store.appended(name), end);
+    store.settle(1, 7);
+    store.seal();
+    EXPECT_EQ(store.settled(name, 1), Store::State::kUnderWay);
+    store.take_ended(ended);
+    EXPECT_EQ(store.settled(name, 1), end);
+  }
+}
+
 class ModelTest : public ::testing::Test {
  protected:
   ModelTest() : model_(workloads().front()) {
@@ -183,6 +211,114 @@ TEST_F(ModelTest, FindsATransactionThatIsThereInPart) {
   Model::fill_body(parts[1], message_->body_space(), 20);
   model_.settled(deliver(), false);
   EXPECT_NO_THROW(end());  // all of it
+}
+
+/// Messages through exchanges that remember, to the queue safe.0.
+class MemoriesTest : public ModelTest {
+ protected:
+  MemoriesTest() {
+    model_.settled(deliver(), false);
+    safe_.id = 7;
+    safe_.vhost = &vhost_;
+    safe_.name = "safe.0";
+    for (const ExchangeKind& kind : settled_exchanges()) model_.bound(kind, safe_);
+  }
+  MessageId send(std::string_view exchange, Published what = {}) {
+    what.body_size = 20;
+    what.order = ++order_;
+    const MessageId id = model_.published(std::move(what));
+    model_.goes_through(id, *settled_exchange(exchange));
+    return id;
+  }
+  void arrives(MessageId id, const engine::QueueEntry& queue) {
+    Model::fill_body(id, message_->body_space(), 20);
+    model_.settled(model_.delivered({message_, 0, 0, false}, queue.id), false);
+  }
+  void end(std::set<engine::QueueId> alive) {
+    alive.insert({entry_.id, safe_.id});
+    model_.check_end(alive, {vhost_.id});
+  }
+
+  engine::QueueEntry safe_;
+  std::uint64_t order_ = 0;
+};
+
+TEST_F(MemoriesTest, FindsWhatWasHeldAndNeverCame) {
+  const MessageId held = send(kDelaying, {.delay_ms = 10});
+  EXPECT_THROW(end({}), Violation);
+  arrives(held, safe_);
+  EXPECT_NO_THROW(end({}));
+}
+
+TEST_F(MemoriesTest, KnowsWhichOfTwoDelaysEndsFirst) {
+  const MessageId first = send(kDelaying, {.delay_ms = 50, .published = {.wall = 100}});
+  const MessageId same = send(kDelaying, {.delay_ms = 50, .published = {.wall = 100}});
+  const MessageId sooner = send(kDelaying, {.delay_ms = 20, .published = {.wall = 105}});
+  EXPECT_TRUE(model_.leaves_before(first, same));
+  EXPECT_FALSE(model_.leaves_before(same, first));
+  EXPECT_FALSE(model_.leaves_before(sooner, first)) << "who knows when it got there";
+  model_.is_safe(sooner, 120);
+  EXPECT_TRUE(model_.leaves_before(sooner, first));
+}
+
+TEST_F(MemoriesTest, FindsDoublesOfWhichNoneOrTwoCame) {
+  const MessageId one = send("m.once", {.deduplication = "d"});
+  const MessageId two = send("m.once", {.deduplication = "d"});
+  EXPECT_THROW(end({}), Violation);
+  arrives(two, safe_);
+  EXPECT_NO_THROW(end({}));
+  arrives(one, safe_);
+  EXPECT_THROW(end({}), Violation);
+}
+
+TEST_F(MemoriesTest, AllowsDoublesThatCameAfterTheTimeToRemember) {
+  for (const WallMs published : {100, 130, 200}) {
+    const MessageId id =
+        send("m.briefly", {.deduplication = "d", .published = {.wall = published}});
+    model_.is_safe(id, published + 5);
+    if (published != 130) arrives(id, safe_);
+  }
+  EXPECT_NO_THROW(end({}));
+  arrives(3, safe_);
+  EXPECT_THROW(end({}), Violation);
+}
+
+TEST_F(MemoriesTest, FindsADoubleThatWasTakenForOneThatWasRefused) {
+  const MessageId refused = send("m.once", {.answered = true, .deduplication = "d"});
+  model_.confirmed(refused, false);
+  arrives(refused, safe_);
+  const MessageId again = send("m.once", {.answered = true, .deduplication = "d"});
+  model_.is_safe(again, 100);
+  EXPECT_THROW(end({}), Violation);
+  arrives(again, safe_);
+  EXPECT_NO_THROW(end({}));
+}
+
+TEST_F(MemoriesTest, FindsHistoriesWithHolesAndWithTooMuch) {
+  std::vector<MessageId> sent;
+  for (int i = 0; i < 5; ++i) {
+    sent.push_back(send(kRecent));
+    model_.is_safe(sent.back(), 100);
+    arrives(sent.back(), safe_);
+  }
+  engine::QueueEntry history;
+  history.id = 9;
+  history.vhost = &vhost_;
+  history.name = "hist.0";
+  model_.binding_to_recent(history);
+  model_.bound_to_recent(history.id);
+  arrives(sent[2], history);
+  EXPECT_THROW(end({history.id}), Violation) << "those after it must have come, too";
+  arrives(sent[3], history);
+  arrives(sent[4], history);
+  EXPECT_NO_THROW(end({history.id}));
+  const MessageId newer = send(kRecent);
+  arrives(newer, safe_);
+  EXPECT_THROW(end({history.id}), Violation) << "it is bound";
+  arrives(newer, history);
+  EXPECT_NO_THROW(end({history.id}));
+  arrives(sent[1], history);
+  EXPECT_THROW(end({history.id}), Violation) << "no longer kept, and too late";
 }
 
 }  // namespace

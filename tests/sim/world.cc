@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/fake_properties.h"
+
 namespace polymq::sim {
 
 using engine::ShardIndex;
@@ -13,17 +15,6 @@ constexpr std::size_t kUnlimited = SIZE_MAX;
 /// A quiescent engine is reached long before, unless something goes round and round.
 constexpr int kMostRoundsToQuiet = 3000;
 
-/// Properties play no part here: headers and their encoding belong to dialects.
-class PlainCodec final : public engine::PropertyCodec {
- public:
-  bool header(std::string_view, std::string_view, engine::Value&) const override { return false; }
-  bool property(std::string_view, std::string_view, std::string&) const override { return false; }
-  engine::Fields headers(std::string_view) const override { return {}; }
-  std::string amend(std::string_view properties, const engine::PropertyChanges&) const override {
-    return std::string(properties);
-  }
-};
-
 }  // namespace
 
 World::World(std::uint64_t seed, const Workload& workload, const RunOptions& run)
@@ -33,7 +24,7 @@ World::World(std::uint64_t seed, const Workload& workload, const RunOptions& run
       log_(run.verbose),
       random_(seed),
       model_(workload_) {
-  static const PlainCodec codec;
+  static const engine::FakeCodec codec;  // headers as readable text
   engine::register_codec(engine::Dialect::kAmqp091, codec);
   static constexpr std::size_t kCapacities[] = {1, 1, 4, kUnlimited};
   static constexpr unsigned kHolds[] = {0, 30, 70, 95};
@@ -164,6 +155,8 @@ StoredName World::stored_name(MessageId id) const {
 }
 
 void World::check_stored(MessageId id) const {
+  // What is held is answered for; what goes astray may be stored at any time.
+  if (model_.message(id).loose || model_.message(id).delay_ms != 0) return;
   const StoredName name = stored_name(id);
   for (const auto& store : stores_) {
     const Store::State state = store->appended(name);
@@ -193,7 +186,9 @@ void World::check_settlement_stored(const CopyKey& key) const {
 }
 
 bool World::withdrawn(const CopyKey& key) const {
-  if (key.path != 0 || !model_.message(key.message).told_refused()) return false;
+  const Published& message = model_.message(key.message);
+  if (key.path != 0 || !message.told_refused()) return false;
+  if (message.delay_ms != 0) return false;  // refused when it was held, it goes on all the same
   // It may have been on its way to a channel that closed.
   if (model_.may_be_disordered(key.message, key.queue)) return false;
   return std::any_of(stores_.begin(), stores_.end(), [&](const auto& store) {

@@ -40,6 +40,8 @@ class World {
   /// The sockets of that shard are read: no mail waits at it, no alarm.
   bool reads_sockets(engine::ShardIndex shard) const;
   bool winding_down() const { return winding_down_; }
+  WallMs wall() const { return now_.wall; }
+  std::string new_history_name() { return "hist." + std::to_string(histories_++); }
   /// So much time has passed that every message with a time to live of its own has expired.
   bool all_expired() const { return all_expired_; }
   const std::vector<std::string>& queue_names() const { return queue_names_; }
@@ -83,6 +85,7 @@ class World {
 
   // The phases.
   void set_up();
+  void set_up_exchanges(ChannelActor& channel);
   void work();
   void operate();  // what operators do: policies, vhosts
   void close_clients();
@@ -123,6 +126,7 @@ class World {
   std::vector<DirectAddress> direct_addresses_;
   std::map<engine::QueueId, ActiveConsumer> active_consumers_;
   std::size_t administering_ = 0;
+  unsigned histories_ = 0;
   unsigned hold_percent_ = 0;  // the chance that a mailbox is left alone in a turn
   unsigned act_percent_ = 0;
   bool all_expired_ = false;
