@@ -135,6 +135,7 @@ void ChannelActor::take_confirms() {
 // --- transactions -------------------------------------------------------------------------------
 
 void ChannelActor::commit() {
+  const auto unit = unit_ ? std::exchange(unit_, nullptr) : std::make_shared<Unit>();
   std::vector<engine::SettleItem> settles;
   std::vector<std::pair<CopyKey, Settle>> settled;
   for (const Settlement& settlement : std::exchange(transaction_settles_, {})) {
@@ -143,12 +144,11 @@ void ChannelActor::commit() {
         {held->second.consumer, held->second.lease, held->second.lease, settlement.how});
     settled.emplace_back(held->second.key, settlement.how);
     note_dead_letter_target(held->second.key.queue);
-    world_.model().in_doubt(held->second.key);
+    world_.model().in_doubt(held->second.key, unit.get());
     if (!held->second.reported) lent_.insert(*held);
     held_.erase(held);
   }
   unacked_changed();
-  auto unit = unit_ ? std::exchange(unit_, nullptr) : std::make_shared<Unit>();
   unit_in_commit_ = unit;
   settles_in_commit_ = settled;
   const auto operation = begin("commit of " + std::to_string(transaction_.size()) + " and " +
@@ -180,7 +180,8 @@ void ChannelActor::commit_ended(Unit::Outcome outcome) {
     // So has one of whose messages one was refused behind an exchange that remembers.
     const bool failed = outcome == Unit::Outcome::kRefused &&
                         (world_.workload().store.fail_percent != 0 || unit_in_commit_->goes_onward);
-    world_.model().doubt_ends(key, failed ? Unit::Outcome::kUnknown : outcome, how);
+    world_.model().doubt_ends(key, unit_in_commit_.get(), how,
+                              failed ? Unit::Outcome::kUnknown : outcome);
   }
   unit_in_commit_.reset();
 }

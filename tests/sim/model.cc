@@ -175,15 +175,18 @@ void Model::returned(const CopyKey& key, Return how) {
   if (how == Return::kFailed) ++copy.failed;
 }
 
-void Model::in_doubt(const CopyKey& key) {
+void Model::in_doubt(const CopyKey& key, const Unit* by) {
   Copy& copy = copies_.at(key);
   copy.state = State::kInDoubt;
+  copy.doubt = by;
   copy.uncertain = true;
 }
 
-void Model::doubt_ends(const CopyKey& key, Unit::Outcome outcome, engine::Settle how) {
+void Model::doubt_ends(const CopyKey& key, const Unit* by, engine::Settle how,
+                       Unit::Outcome outcome) {
   Copy& copy = copies_.at(key);
-  if (copy.state != State::kInDoubt) return;  // it came back, and somebody has it
+  // It came back, and somebody has it, or has even settled it in the next transaction.
+  if (copy.state != State::kInDoubt || copy.doubt != by) return;
   const bool gone = how == engine::Settle::kAck || how == engine::Settle::kDiscard;
   if (gone && outcome == Unit::Outcome::kApplied) {
     settled(key, how == engine::Settle::kDiscard);

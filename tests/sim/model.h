@@ -113,8 +113,8 @@ class Model {
   void check_lent(const engine::Message& message, const CopyKey& key) const;
   void returned(const CopyKey& key, Return how);
   /// A transaction settled it, and whether that happened is not known (yet).
-  void in_doubt(const CopyKey& key);
-  void doubt_ends(const CopyKey& key, Unit::Outcome outcome, engine::Settle how);
+  void in_doubt(const CopyKey& key, const Unit* by);
+  void doubt_ends(const CopyKey& key, const Unit* by, engine::Settle how, Unit::Outcome outcome);
   void purged(engine::QueueId queue);
   /// What a queue may send its rejected messages to must be known to be checked.
   void dead_letter_target(engine::QueueId source, const engine::QueueEntry* target);
@@ -151,6 +151,7 @@ class Model {
   enum class State : std::uint8_t { kIn, kHeld, kInDoubt, kSettled };
   struct Copy {
     State state = State::kIn;
+    const Unit* doubt = nullptr;  // whose end decides
     bool may_drop = false;
     bool uncertain = false;  // its counters are not known
     bool seen = false;
