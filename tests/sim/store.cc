@@ -1,7 +1,6 @@
 // Commits that end late, or badly.
 #include "store.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace polymq::sim {
@@ -14,8 +13,9 @@ void Store::append(const storage::MessageRecord& message) {
     violated("(a) position %lu of queue #%lu is stored twice", message.position, message.queue);
   }
   StoredName name{0, std::string(message.exchange), std::string(message.routing_key)};
-  std::memcpy(&name.message, message.body.data(),
-              std::min(message.body.size(), sizeof(name.message)));
+  if (message.body.size() >= sizeof(name.message)) {
+    std::memcpy(&name.message, message.body.data(), sizeof(name.message));
+  }
   open_.messages.push_back(key);
   open_.appended.emplace_back(name, message.queue);
   appended_[open_.appended.back()] = State::kUnderWay;
