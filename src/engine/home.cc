@@ -114,8 +114,8 @@ void Home::handle(PublishBatch& batch) {
     if (push(item, awaited, stored, false) && awaited) answer.rejected.push_back(item.sequence);
   }
   if (batch.number == 0) return;
-  await({store_.staged(), batch.from.shard(), std::move(answer), {}, std::move(stored)},
-        batch.items);
+  const storage::CommitNumber commit = stored.empty() ? 0 : store_.staged();
+  await({commit, batch.from.shard(), std::move(answer), {}, std::move(stored)}, batch.items);
 }
 
 void Home::handle(const PublishAnswer& answer) {
@@ -132,7 +132,7 @@ void Home::answer(Awaiting& awaiting) {
 
 void Home::await(Awaiting awaiting, const std::vector<PublishItem>& items) {
   awaiting.relay = exchanges_.end_batch();
-  if (awaiting.stored.empty()) return answer(awaiting);  // nothing of it is in any commit
+  if (awaiting.commit == 0) return answer(awaiting);
   for (const PublishItem& item : items) {
     if (item.sequence != 0) awaiting.sequences.push_back(item.sequence);
   }
@@ -278,6 +278,7 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
   for (const PublishItem& item : part.publishes) push(item, true, stored, true);
   for (const SettleItem& item : part.settles) settle(item);
   store_.end_unit();
+  // Also if nothing was published: what was acknowledged must not come back after a crash.
   await({store_.staged(), from, UnitDone{decision.unit, true}, {}, std::move(stored)}, {});
 }
 

@@ -89,7 +89,7 @@ class Home final : public QueueHost {
   };
   /// What is told when a commit has ended.
   struct Awaiting {
-    storage::CommitNumber commit;
+    storage::CommitNumber commit;  // 0: none, it can be told at once
     ShardIndex to;
     BatchAnswer answer;
     std::vector<std::uint64_t> sequences;  // of the batch: all refused if the commit fails

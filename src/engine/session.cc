@@ -320,8 +320,13 @@ void Session::consume(std::string queue, std::uint32_t handle, ConsumerOptions o
 
 void Session::cancel(ConsumerId consumer, std::function<void()> done) {
   flush();
-  const RequestId request =
-      shard_.ask(consumer.shard(), id_, [done = std::move(done)](ReplyBody&) { done(); });
+  const auto answered = [this, consumer, done = std::move(done)](ReplyBody& body) {
+    // Its queue went with it, and control says so; the last deliveries come from the queue's home.
+    // So does the answer to a second request, behind them.
+    if (std::holds_alternative<Removed>(body)) return cancel(consumer, done);
+    done();
+  };
+  const RequestId request = shard_.ask(consumer.shard(), id_, answered);
   shard_.send(consumer.shard(),
               QueueRequest{request, id_, client_.id_, 0, CancelConsumer{consumer}});
 }

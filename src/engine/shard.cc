@@ -273,8 +273,10 @@ void Shard::report_memory() {
 
 void Shard::check_alarm() {
   const std::int64_t bytes = control_->message_bytes();
-  const bool on = alarm_ ? bytes > options_.memory_limit / 20 * 19 : bytes > options_.memory_limit;
-  if (on == alarm_) return;
+  const bool on =
+      alarm_decided_ ? bytes > options_.memory_limit / 20 * 19 : bytes > options_.memory_limit;
+  if (on == alarm_decided_) return;
+  alarm_decided_ = on;
   for (ShardIndex shard = 0; shard < options_.count; ++shard) send(shard, Alarm{on});
 }
 

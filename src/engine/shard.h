@@ -137,6 +137,7 @@ class Shard final : public Mailer, private TopologyObserver {
   std::uint64_t next_id_ = kFirstSession;
   std::uint64_t random_;
   bool alarm_ = false;
+  bool alarm_decided_ = false;  // control: what all shards were told last
   std::int64_t reported_bytes_ = 0;
   MonotonicMs reported_at_ = 0;
 };

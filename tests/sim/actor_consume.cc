@@ -124,6 +124,15 @@ void ChannelActor::on_deliveries(const engine::DeliveryRun& run,
 }
 
 void ChannelActor::take(const engine::DeliveryItem& item, const Held& held) {
+  if (world_.all_expired() && item.acquired == 0 && world_.withdrawn(held.key)) {
+    violated("(g) message %lu is handed out, but its commit failed before anybody saw it",
+             held.key.message);
+  }
+  if (world_.all_expired() && held.key.path == 0 &&
+      world_.model().message(held.key.message).own_ttl) {
+    violated("(a) message %lu is handed out long after its time", held.key.message);
+  }
+  check_delay(held);
   const std::uint64_t tag = next_tag_++;
   held_.emplace(tag, held);
   world_.log().add("channel %lx: %s %lu from %s (%u/%u)", session_.id().value,
@@ -140,8 +149,10 @@ void ChannelActor::check_order(Consumer& consumer, const Held& held,
   if (item.acquired != 0 || held.key.path != 0) return;
   if (world_.model().may_be_disordered(id, consumer.queue)) return;
   const Published& message = world_.model().message(id);
+  if (message.delay_ms != 0 && !message.via.empty()) return check_delayed_order(consumer, id);
   const bool prioritized = kind_of(world_.model().queue_name(consumer.queue)).prioritized;
-  std::uint64_t& last = consumer.last_order[{message.by.value, prioritized ? message.priority : 0}];
+  std::uint64_t& last =
+      consumer.last_order[{message.by.value, prioritized ? message.priority : 0, message.via}];
   if (message.order < last) {
     violated("(c) channel %lx: message %lu of %s comes behind a later one", session_.id().value, id,
              world_.model().queue_name(consumer.queue).c_str());

@@ -10,7 +10,7 @@ using engine::Message;
 using engine::Settle;
 
 engine::Message* ChannelActor::make_message(const std::string& exchange, const std::string& key,
-                                            MessageId& id) {
+                                            bool answered, MessageId& id) {
   Random& random = world_.random();
   const Workload& workload = world_.workload();
   Published record{.by = session_.id(), .order = next_order_++};
@@ -21,8 +21,12 @@ engine::Message* ChannelActor::make_message(const std::string& exchange, const s
   record.priority = random.chance(30) ? static_cast<int>(random.below(8)) : -1;
   record.own_ttl = random.chance(workload.ttl_percent);
   record.unit = mode_ == Mode::kTransaction ? unit_ : nullptr;
+  record.answered = answered;
+  record.published.wall = world_.wall();
+  const std::string properties = draw_headers(exchange, record);
   engine::MessageParts parts{.exchange = exchange,
                              .routing_key = key,
+                             .properties = properties,
                              .body_size = record.body_size,
                              .persistent = random.chance(workload.persistent_percent)};
   if (record.priority >= 0) parts.priority = static_cast<std::uint8_t>(record.priority);
@@ -38,27 +42,55 @@ engine::Message* ChannelActor::make_message(const std::string& exchange, const s
   return message;
 }
 
-void ChannelActor::publish() {
+std::string ChannelActor::draw_exchange() {
   static constexpr const char* kExchanges[] = {"amq.fanout", "amq.topic", "amq.direct", "x.0",
                                                "x.1"};
+  Random& random = world_.random();
+  const auto kind = [&](std::span<const ExchangeKind> kinds) {
+    return std::string(kinds[random.below(kinds.size())].name);
+  };
+  if (random.chance(world_.workload().settled_percent)) return kind(settled_exchanges());
+  if (world_.workload().roving && random.chance(70)) return kind(roving_exchanges());
+  return random.pick(kExchanges);
+}
+
+// What a mandatory message asks; the targets found before stay what they are.
+void ChannelActor::check_unroutable(engine::Exchange& exchange, const Message& message,
+                                    std::span<engine::Target* const> targets) {
+  const std::vector<engine::Target*> before(targets.begin(), targets.end());
+  const bool unroutable = session_.unroutable(exchange, message, targets);
+  if (!std::equal(before.begin(), before.end(), targets.begin(), targets.end())) {
+    violated("a question about routing changes its answer");
+  }
+  const bool found = !targets.empty() && targets.front()->exchange == nullptr;
+  if ((found && unroutable) || (targets.empty() && !unroutable)) {
+    violated("(f) %zu targets, but unroutable is %d", targets.size(), unroutable);
+  }
+}
+
+void ChannelActor::publish() {
   Random& random = world_.random();
   engine::Vhost* vhost = client_.client().vhost();
   if (vhost == nullptr) return;
   engine::Topology& topology = client_.client().shard().topology();
-  // Not all at once, so that a batch may carry messages with and without confirms.
-  const bool tracked = mode_ == Mode::kConfirm && !becomes_confirm_;
-  if (becomes_confirm_ && random.chance(50)) becomes_confirm_ = false;
+  const bool memories = world_.workload().roving || world_.workload().settled_percent != 0;
   for (std::uint64_t n = random.between(1, 6); n != 0; --n) {
-    const bool by_name = random.chance(60);
+    // In the middle, so that a batch may carry messages with and without confirms.
+    if (becomes_confirm_ && random.chance(30)) becomes_confirm_ = false;
+    const bool tracked = mode_ == Mode::kConfirm && !becomes_confirm_;
+    const bool by_name = random.chance(memories ? 20 : 60);
     const std::string key = random.pick(world_.queue_names());
-    const std::string name = by_name ? "" : random.pick(kExchanges);
+    const std::string name = by_name ? "" : draw_exchange();
     engine::Exchange* exchange = topology.exchange(*vhost, name);
     if (exchange == nullptr) continue;
     if (mode_ == Mode::kTransaction && !unit_) unit_ = std::make_shared<Unit>();
     MessageId id = 0;
-    Message* message = make_message(name, key, id);
+    // Its publisher hears of it: transactions before they end, confirms if they are asked for.
+    const bool answered = mode_ == Mode::kTransaction || tracked;
+    Message* message = make_message(name, key, answered, id);
     const auto targets = session_.route(*exchange, *message);
-    for (engine::Target* target : targets) world_.model().routed(id, *target->queue());
+    note_targets(id, targets);
+    if (random.chance(10)) check_unroutable(*exchange, *message, targets);
     world_.log().add("channel %lx: publishes %lu to '%s' for %s: %zu queues", session_.id().value,
                      id, name.c_str(), key.c_str(), targets.size());
     if (mode_ == Mode::kTransaction) {
@@ -90,6 +122,8 @@ void ChannelActor::take_confirms() {
     world_.log().add("channel %lx: message %lu is %s", session_.id().value, known->second,
                      settled.rejected ? "refused" : "confirmed");
     world_.model().confirmed(known->second, !settled.rejected);
+    if (!settled.rejected) world_.check_stored(known->second);
+    if (!settled.rejected) world_.model().is_safe(known->second, world_.wall());
     unconfirmed_.erase(known);
   }
   publisher.settled().clear();
@@ -101,6 +135,7 @@ void ChannelActor::take_confirms() {
 // --- transactions -------------------------------------------------------------------------------
 
 void ChannelActor::commit() {
+  const auto unit = unit_ ? std::exchange(unit_, nullptr) : std::make_shared<Unit>();
   std::vector<engine::SettleItem> settles;
   std::vector<std::pair<CopyKey, Settle>> settled;
   for (const Settlement& settlement : std::exchange(transaction_settles_, {})) {
@@ -109,12 +144,11 @@ void ChannelActor::commit() {
         {held->second.consumer, held->second.lease, held->second.lease, settlement.how});
     settled.emplace_back(held->second.key, settlement.how);
     note_dead_letter_target(held->second.key.queue);
-    world_.model().in_doubt(held->second.key);
+    world_.model().in_doubt(held->second.key, unit.get());
     if (!held->second.reported) lent_.insert(*held);
     held_.erase(held);
   }
   unacked_changed();
-  auto unit = unit_ ? std::exchange(unit_, nullptr) : std::make_shared<Unit>();
   unit_in_commit_ = unit;
   settles_in_commit_ = settled;
   const auto operation = begin("commit of " + std::to_string(transaction_.size()) + " and " +
@@ -132,11 +166,22 @@ void ChannelActor::commit_ended(Unit::Outcome outcome) {
                    : outcome == Unit::Outcome::kRefused ? "refused"
                                                         : "of unknown outcome");
   unit_in_commit_->outcome = outcome;
+  if (outcome == Unit::Outcome::kApplied) {
+    for (const MessageId id : unit_in_commit_->messages) {
+      world_.check_stored(id);
+      world_.model().is_safe(id, world_.wall());
+    }
+  }
   for (const auto& [key, how] : std::exchange(settles_in_commit_, {})) {
+    if (outcome == Unit::Outcome::kApplied && how == Settle::kAck) {
+      world_.check_settlement_stored(key);
+    }
     // A commit that the store failed has settled all the same, as long as memory is all there is.
-    const bool failed =
-        outcome == Unit::Outcome::kRefused && world_.workload().store.fail_percent != 0;
-    world_.model().doubt_ends(key, failed ? Unit::Outcome::kUnknown : outcome, how);
+    // So has one of whose messages one was refused behind an exchange that remembers.
+    const bool failed = outcome == Unit::Outcome::kRefused &&
+                        (world_.workload().store.fail_percent != 0 || unit_in_commit_->goes_onward);
+    world_.model().doubt_ends(key, unit_in_commit_.get(), how,
+                              failed ? Unit::Outcome::kUnknown : outcome);
   }
   unit_in_commit_.reset();
 }
@@ -169,7 +214,7 @@ void ChannelActor::direct() {
                                    [this, operation](bool) { end(operation); });
   }
   MessageId id = 0;
-  Message* message = make_message("", "direct", id);
+  Message* message = make_message("", "direct", false, id);
   world_.model().sent_directly(id);
   world_.log().add("channel %lx: sends %lu directly to %lx", session_.id().value, id,
                    to.session.value);

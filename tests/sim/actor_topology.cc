@@ -102,14 +102,17 @@ void ChannelActor::inspect() {
 
 void ChannelActor::change_binding(bool add) {
   static constexpr const char* kSources[] = {"amq.fanout", "amq.topic", "amq.direct", "x.0", "x.1"};
+  static constexpr const char* kRoving[] = {"y.0",        "y.1",       "y.2",        "y.3", "y.4",
+                                            "amq.fanout", "amq.topic", "amq.direct", "x.0", "x.1"};
   static constexpr const char* kKeys[] = {"plain.*", "#", "safe.0"};
   Random& random = world_.random();
   const engine::Vhost* vhost = client_.client().vhost();
   if (vhost == nullptr) return;
-  const bool to_exchange = random.chance(15);
-  const std::string source = random.pick(kSources);
-  const std::string destination =
-      to_exchange ? random.pick(kSources) : random.pick(world_.queue_names());
+  const bool roving = world_.workload().roving;
+  const auto exchange = [&] { return roving ? random.pick(kRoving) : random.pick(kSources); };
+  const bool to_exchange = random.chance(roving ? 40 : 15);
+  const std::string source = exchange();
+  const std::string destination = to_exchange ? exchange() : random.pick(world_.queue_names());
   const std::string key = random.chance(50) ? destination : random.pick(kKeys);
   const auto operation = begin((add ? "bind " : "unbind ") + source + " to " + destination);
   session_.change_binding({.vhost = vhost->id,
@@ -122,30 +125,6 @@ void ChannelActor::change_binding(bool add) {
                             end(operation);
                             if (!result) refused(result.error());
                           });
-}
-
-void ChannelActor::change_exchange() {
-  Random& random = world_.random();
-  const engine::Vhost* vhost = client_.client().vhost();
-  if (vhost == nullptr) return;
-  const bool first = random.chance(50);
-  const std::string name = first ? "x.0" : "x.1";
-  const auto done = [this](const std::shared_ptr<Operation>& operation) {
-    return [this, operation](EngineResult<void> result) {
-      end(operation);
-      if (!result) refused(result.error());
-    };
-  };
-  if (random.chance(30)) {
-    return session_.delete_exchange({vhost->id, name, random.chance(50)},
-                                    done(begin("delete exchange " + name)));
-  }
-  engine::DeclareExchange what{vhost->id, name, first ? "fanout" : "topic", false, first,
-                               false,     {}};
-  if (!first) {
-    what.arguments.push_back({"alternate-exchange", engine::Value::string("amq.fanout")});
-  }
-  session_.declare_exchange(std::move(what), done(begin("declare exchange " + name)));
 }
 
 }  // namespace polymq::sim

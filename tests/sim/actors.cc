@@ -13,7 +13,7 @@ using engine::QueueEntry;
 // --- ClientActor --------------------------------------------------------------------------------
 
 ClientActor::ClientActor(World& world, engine::Shard& shard, std::string vhost)
-    : world_(world), client_(shard, *this, vhost) {
+    : world_(world), client_(shard, *this, vhost), alarm_(shard.alarm()) {
   world_.log().add("client %lx opens on shard %u for %s", client_.id().value, shard.self(),
                    vhost.c_str());
 }
@@ -133,10 +133,17 @@ bool ClientActor::busy() const {
 
 void ClientActor::check_quiet() const {
   if (closing_ && !finished_) violated("(j) client %lx does not end", client_.id().value);
+  if (!closing_ && alarm_ != world_.shard(client_.id().shard()).alarm()) {
+    violated("(f) client %lx was not told of the alarm (%d)", client_.id().value, !alarm_);
+  }
   for (const auto& channel : channels_) channel->check_quiet();
 }
 
-void ClientActor::on_alarm(bool on) { world_.log().add("alarm %d", on); }
+void ClientActor::on_alarm(bool on) {
+  world_.log().add("client %lx: alarm %d", client_.id().value, on);
+  if (on == alarm_) violated("(f) client %lx is told of the alarm twice", client_.id().value);
+  alarm_ = on;
+}
 
 void ClientActor::on_vhost_removed() { close(); }
 
@@ -202,8 +209,10 @@ void ChannelActor::check_quiet() const {
 void ChannelActor::act() {
   Random& random = world_.random();
   for (std::uint64_t actions = random.between(1, 4); actions != 0; --actions) {
-    if (closing_ || busy()) return;
+    if (closing_) return;
+    // Perhaps in the middle of an operation: a timeout or a broken rule ends a channel at any time.
     if (random.below(300) < world_.workload().weights.close_session) return close();
+    if (busy()) return;
     take_action();
     if (random.chance(30)) return;
   }
@@ -231,6 +240,7 @@ void ChannelActor::take_action() {
       {weights.purge, &ChannelActor::purge},
       {weights.inspect, &ChannelActor::inspect},
       {weights.exchange, &ChannelActor::change_exchange},
+      {weights.history, &ChannelActor::bind_history},
   };
   unsigned total = weights.get + weights.bind + weights.unbind;
   for (const Choice& choice : choices) total += choice.weight;
@@ -250,7 +260,7 @@ void ChannelActor::close() {
   if (closing_) return;
   closing_ = true;
   world_.log().add("channel %lx closes with %zu held", session_.id().value, held_.size());
-  if (operation_) operation_->dropped = true;
+  if (operation_) std::exchange(operation_, nullptr)->dropped = true;
   for (const engine::QueueId queue : used_) world_.model().disorder_begins(queue);
   for (const Consumer& consumer : consumers_) world_.leaves(consumer.queue, consumer.id);
   client_.forget_output(*this);

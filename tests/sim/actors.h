@@ -6,7 +6,9 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "engine/session.h"
@@ -43,6 +45,9 @@ class ChannelActor final : public engine::SessionEvents {
   void get(const std::string& queue, bool no_ack, bool* empty);
   void declare_named(const std::string& name);
   void remove_queue(const std::string& queue);
+  void declare_settled(const ExchangeKind& exchange);
+  void bind_settled(const ExchangeKind& exchange, const std::string& queue);
+  void remove_exchange(const std::string& exchange);
   bool busy() const { return operation_ != nullptr; }
   engine::SessionId id() const { return session_.id(); }
   /// The channel-wide prefetch, if there is one, allows one message more.
@@ -69,7 +74,9 @@ class ChannelActor final : public engine::SessionEvents {
     bool ended = false;  // cancelled, refused, or gone: nothing may come any more
     bool cancelling = false;
     engine::LeaseNumber last_lease = 0;
-    std::map<std::pair<std::uint64_t, int>, std::uint64_t> last_order = {};  // by publisher
+    // By publisher, priority and the exchange that remembers, if it passed one.
+    std::map<std::tuple<std::uint64_t, int, std::string>, std::uint64_t> last_order = {};
+    std::vector<MessageId> delayed = {};  // seen, in order
   };
   struct Held {
     std::uint32_t handle;
@@ -101,7 +108,11 @@ class ChannelActor final : public engine::SessionEvents {
 
   // actor_publish.cc
   void publish();
-  engine::Message* make_message(const std::string& exchange, const std::string& key, MessageId& id);
+  engine::Message* make_message(const std::string& exchange, const std::string& key, bool answered,
+                                MessageId& id);
+  std::string draw_exchange();
+  void check_unroutable(engine::Exchange& exchange, const engine::Message& message,
+                        std::span<engine::Target* const> targets);
   void take_confirms();
   void commit();
   void commit_ended(Unit::Outcome outcome);
@@ -128,7 +139,15 @@ class ChannelActor final : public engine::SessionEvents {
   void purge();
   void change_binding(bool add);
   void inspect();
+
+  // actor_exchanges.cc
   void change_exchange();
+  void bind_history();
+  std::string draw_headers(const std::string& exchange, Published& record);
+  /// Tells the model where a message goes that was routed to `targets`.
+  void note_targets(MessageId id, std::span<engine::Target* const> targets);
+  void check_delay(const Held& held) const;
+  void check_delayed_order(Consumer& consumer, MessageId id);
 
   ClientActor& client_;
   World& world_;
@@ -203,6 +222,7 @@ class ClientActor final : public engine::ClientEvents {
   std::deque<Output> unreported_;  // on the socket, the engine was not told yet
   std::map<engine::ShardIndex, std::size_t> window_;
   unsigned next_channel_ = 1;
+  bool alarm_ = false;   // as it was told
   bool acting_ = false;  // one of its channels is in the middle of an action
   bool closing_ = false;
   bool finished_ = false;

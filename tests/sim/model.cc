@@ -39,19 +39,22 @@ void Model::fill_body(MessageId id, char* body, std::size_t size) {
 
 MessageId Model::published(Published message) {
   const MessageId id = next_++;
+  message.published.tick = ++tick_;
   if (message.unit) message.unit->messages.push_back(id);
   messages_.emplace(id, std::move(message));
   return id;
 }
 
-void Model::routed(MessageId id, const engine::QueueEntry& entry) {
+void Model::routed(MessageId id, const engine::QueueEntry& entry, bool answered) {
   queue_seen(entry);
   Copy& copy = copies_[{id, entry.id, 0}];
-  copy.may_drop = kind_of(entry.name).lossy || messages_.at(id).own_ttl;
+  const QueueKind& kind = kind_of(entry.name);
+  copy.may_drop = kind.lossy || (kind.refuses && !answered) || messages_.at(id).own_ttl;
 }
 
 void Model::confirmed(MessageId id, bool positively) {
   if (positively) return;
+  messages_.at(id).refused = ++tick_;
   // It may be in some of its queues all the same.
   for (auto it = copies_.lower_bound({id, 0, 0}); it != copies_.end() && it->first.message == id;
        ++it) {
@@ -60,7 +63,11 @@ void Model::confirmed(MessageId id, bool positively) {
 }
 
 void Model::unconfirmed(MessageId id) {
-  if (workload_.store.fail_percent != 0) confirmed(id, false);
+  for (auto it = copies_.lower_bound({id, 0, 0}); it != copies_.end() && it->first.message == id;
+       ++it) {
+    const bool refuses = kind_of(queue_name(it->first.queue)).refuses;
+    if (refuses || workload_.store.fail_percent != 0) it->second.may_drop = true;
+  }
 }
 
 bool Model::may_be_disordered(MessageId id, QueueId queue) const {
@@ -86,9 +93,20 @@ MessageId Model::checked_body(const Message& message) const {
   return id;
 }
 
+// The second time that a message comes by unknown ways it is another copy, or the same again.
+CopyKey Model::key_of(MessageId id, QueueId queue, const Message& message) {
+  if (messages_.at(id).loose) return {id, queue, ++last_stray_ * 2};
+  return {id, queue, path_of(message)};
+}
+
 Model::Copy& Model::copy_of(const CopyKey& key) {
   const auto known = copies_.find(key);
   if (known != copies_.end()) return known->second;
+  if (queues_.at(key.queue).kind->history) {
+    Copy& copy = copies_[key];
+    copy.may_drop = true;  // what must be there is looked at in the end
+    return copy;
+  }
   if (key.path == 0) {
     violated("(a) message %lu came from %s, where it was not routed", key.message,
              queue_name(key.queue).c_str());
@@ -115,7 +133,7 @@ void Model::check_counters(const CopyKey& key, const Copy& copy, const DeliveryI
 CopyKey Model::delivered(const DeliveryItem& item, QueueId queue) {
   const MessageId id = checked_body(*item.message);
   const Published& message = messages_.at(id);
-  const CopyKey key{id, queue, path_of(*item.message)};
+  const CopyKey key = key_of(id, queue, *item.message);
   if (key.path == 0 && (item.message->exchange() != message.exchange ||
                         item.message->routing_key() != message.routing_key)) {
     violated("(a) message %lu has another exchange or routing key", id);
@@ -127,13 +145,16 @@ CopyKey Model::delivered(const DeliveryItem& item, QueueId queue) {
     violated("(a) message %lu of %s is handed out after it was settled", id, where);
   }
   if (message.unit && message.unit->outcome == Unit::Outcome::kRefused &&
-      workload_.store.fail_percent == 0) {
+      !message.unit->goes_onward && workload_.store.fail_percent == 0) {
     violated("(g) message %lu is of a refused transaction", id);
   }
-  if (copy.state == State::kInDoubt) copy.uncertain = true;
+  if (copy.state == State::kInDoubt || message.loose) copy.uncertain = true;
   check_counters(key, copy, item);
   copy.state = State::kHeld;
   copy.seen = true;
+  if (const auto history = histories_.find(queue); history != histories_.end()) {
+    history->second.seen.push_back(id);
+  }
   return key;
 }
 
@@ -154,15 +175,18 @@ void Model::returned(const CopyKey& key, Return how) {
   if (how == Return::kFailed) ++copy.failed;
 }
 
-void Model::in_doubt(const CopyKey& key) {
+void Model::in_doubt(const CopyKey& key, const Unit* by) {
   Copy& copy = copies_.at(key);
   copy.state = State::kInDoubt;
+  copy.doubt = by;
   copy.uncertain = true;
 }
 
-void Model::doubt_ends(const CopyKey& key, Unit::Outcome outcome, engine::Settle how) {
+void Model::doubt_ends(const CopyKey& key, const Unit* by, engine::Settle how,
+                       Unit::Outcome outcome) {
   Copy& copy = copies_.at(key);
-  if (copy.state != State::kInDoubt) return;  // it came back, and somebody has it
+  // It came back, and somebody has it, or has even settled it in the next transaction.
+  if (copy.state != State::kInDoubt || copy.doubt != by) return;
   const bool gone = how == engine::Settle::kAck || how == engine::Settle::kDiscard;
   if (gone && outcome == Unit::Outcome::kApplied) {
     settled(key, how == engine::Settle::kDiscard);
@@ -231,13 +255,19 @@ void Model::check_end(const std::set<QueueId>& alive,
       violated("(a) message %lu of %s is still held", key.message, queue_name(key.queue).c_str());
     }
     const Published& message = messages_.at(key.message);
-    const bool promised = !message.unit || message.unit->outcome == Unit::Outcome::kApplied;
-    if (copy.state == State::kSettled || copy.may_drop || !promised) continue;
+    if (copy.state == State::kSettled || copy.may_drop || !promised(message)) continue;
     violated("(a)(k) message %lu of %s (#%lu) is lost", key.message, queue_name(key.queue).c_str(),
              key.queue);
   }
   check_units(alive);
-  if (workload_.store.fail_percent == 0) check_dead_letters(alive);
+  if (workload_.store.fail_percent != 0) return;
+  check_dead_letters(alive);
+  check_doubles();
+  for (const auto& [queue, history] : histories_) check_history(queue, history);
+}
+
+bool Model::promised(const Published& message) const {
+  return !message.unit || message.unit->outcome == Unit::Outcome::kApplied;
 }
 
 // A transaction whose end nobody heard of: all of its messages must be there, or none.
@@ -252,7 +282,10 @@ void Model::check_units(const std::set<QueueId>& alive) const {
       for (auto it = copies_.lower_bound({part, 0, 0});
            it != copies_.end() && it->first.message == part; ++it) {
         if (it->second.seen) seen = part;
-        if (!it->second.seen && !it->second.may_drop && alive.contains(it->first.queue)) {
+        // Behind exchanges that remember, a queue may refuse its part.
+        const bool may_refuse = unit->goes_onward && queues_.at(it->first.queue).kind->refuses;
+        if (!it->second.seen && !it->second.may_drop && !may_refuse &&
+            alive.contains(it->first.queue)) {
           missing = part;
         }
       }

@@ -35,6 +35,8 @@ struct Unit {
   enum class Outcome : std::uint8_t { kPending, kApplied, kRefused, kUnknown };
   Outcome outcome = Outcome::kPending;
   std::vector<MessageId> messages;
+  /// Some go through exchanges that remember, where they may be refused while others stay.
+  bool goes_onward = false;
 };
 
 /// A message as it was published.
@@ -47,6 +49,26 @@ struct Published {
   std::size_t body_size = 0;
   bool own_ttl = false;
   std::shared_ptr<Unit> unit = {};
+  std::uint64_t refused = UINT64_MAX;  // the tick at which its publisher was told so
+  bool answered = false;               // its publisher hears what becomes of it
+
+  // Of exchanges that remember: the one of settled_exchanges() that it passes, and what it asks
+  // there; or it goes by ways that nobody knows, and may arrive several times, or never.
+  std::string via = {};
+  std::int64_t delay_ms = 0;
+  std::string deduplication = {};
+  bool loose = false;
+  // It was published at `published`, and at its first home (if it was safe at all) at `safe`.
+  struct Moment {
+    WallMs wall = kNever;
+    std::uint64_t tick = UINT64_MAX;
+  };
+  Moment published = {};
+  Moment safe = {};
+
+  bool told_refused() const {
+    return refused != UINT64_MAX || (unit && unit->outcome == Unit::Outcome::kRefused);
+  }
 };
 
 /// How a copy comes back to its queue, as far as its two counters are concerned.
@@ -60,9 +82,15 @@ class Model {
   /// Writes `id`'s bytes into a body, by which it is known again.
   static void fill_body(MessageId id, char* body, std::size_t size);
   MessageId published(Published message);
-  /// It was routed to that queue.
-  void routed(MessageId id, const engine::QueueEntry& entry);
+  /// It was routed to that queue. `answered`: its publisher will hear if the queue refuses it.
+  void routed(MessageId id, const engine::QueueEntry& entry, bool answered);
   void confirmed(MessageId id, bool positively);
+  /// It has come to its first home by now, and is safe there.
+  void is_safe(MessageId id, WallMs now) { messages_.at(id).safe = {now, ++tick_}; }
+  /// It goes by ways that nobody knows.
+  void goes_astray(MessageId id);
+  /// It goes through that exchange of settled_exchanges().
+  void goes_through(MessageId id, const ExchangeKind& exchange);
   /// Nobody is told what became of it: it asked for no confirm, or its channel closed before.
   void unconfirmed(MessageId id);
   const Published& message(MessageId id) const { return messages_.at(id); }
@@ -85,11 +113,20 @@ class Model {
   void check_lent(const engine::Message& message, const CopyKey& key) const;
   void returned(const CopyKey& key, Return how);
   /// A transaction settled it, and whether that happened is not known (yet).
-  void in_doubt(const CopyKey& key);
-  void doubt_ends(const CopyKey& key, Unit::Outcome outcome, engine::Settle how);
+  void in_doubt(const CopyKey& key, const Unit* by);
+  void doubt_ends(const CopyKey& key, const Unit* by, engine::Settle how, Unit::Outcome outcome);
   void purged(engine::QueueId queue);
   /// What a queue may send its rejected messages to must be known to be checked.
   void dead_letter_target(engine::QueueId source, const engine::QueueEntry* target);
+
+  // --- exchanges that remember ---
+  /// From now on a message that goes through `exchange` comes to `queue`.
+  void bound(const ExchangeKind& exchange, const engine::QueueEntry& queue);
+  /// `queue`, which is new, is about to be bound to kRecent, and (bound_to_recent) has been.
+  void binding_to_recent(const engine::QueueEntry& queue);
+  void bound_to_recent(engine::QueueId queue) { histories_.at(queue).bound = ++tick_; }
+  /// Both went through kDelaying: does `first` leave it before `second`?
+  bool leaves_before(MessageId first, MessageId second) const;
 
   // --- direct messages ---
   void sent_directly(MessageId id) { direct_.insert(id); }
@@ -114,6 +151,7 @@ class Model {
   enum class State : std::uint8_t { kIn, kHeld, kInDoubt, kSettled };
   struct Copy {
     State state = State::kIn;
+    const Unit* doubt = nullptr;  // whose end decides
     bool may_drop = false;
     bool uncertain = false;  // its counters are not known
     bool seen = false;
@@ -127,7 +165,25 @@ class Model {
     const QueueKind* kind;
   };
 
+  /// A queue bound to kRecent, and what was seen of it, in its order.
+  struct History {
+    std::uint64_t asked = 0;
+    std::uint64_t bound = UINT64_MAX;
+    std::vector<MessageId> seen = {};
+  };
+  /// Those that a deduplicating exchange takes for one message.
+  using Doubles = std::vector<MessageId>;
+
   MessageId checked_body(const engine::Message& message) const;
+  CopyKey key_of(MessageId id, engine::QueueId queue, const engine::Message& message);
+  bool promised(const Published& message) const;
+  void check_doubles() const;
+  void check_doubles(const ExchangeKind& exchange, const Doubles& doubles,
+                     engine::QueueId queue) const;
+  /// A double of a message that was refused, published after that was told, is no double any more.
+  void check_second_try(const Doubles& doubles, engine::QueueId queue) const;
+  void check_history(engine::QueueId queue, const History& history) const;
+  void check_order(engine::QueueId queue, const History& history) const;
   Copy& copy_of(const CopyKey& key);
   void check_counters(const CopyKey& key, const Copy& copy, const engine::DeliveryItem& item) const;
   void check_units(const std::set<engine::QueueId>& alive) const;
@@ -147,6 +203,11 @@ class Model {
   // By message and target queue: dead letters that must have arrived, and that did.
   std::map<std::pair<MessageId, engine::QueueId>, std::uint64_t> dead_expected_;
   std::map<std::pair<MessageId, engine::QueueId>, std::uint64_t> dead_seen_;
+  std::uint64_t tick_ = 0;
+  std::uint64_t last_stray_ = 0;
+  std::map<std::string_view, std::vector<engine::QueueId>> bound_;  // by settled exchange
+  std::map<std::pair<const ExchangeKind*, std::string>, Doubles> doubles_;
+  std::map<engine::QueueId, History> histories_;
   std::set<MessageId> direct_;  // sent and not received
 };
 

@@ -9,19 +9,66 @@ namespace polymq::sim {
 using engine::Envelope;
 using engine::ShardIndex;
 
-Network::Network(ShardIndex shards, std::size_t capacity)
-    : shards_(shards), capacity_(capacity), links_(std::size_t{shards} * shards) {
+namespace {
+
+/// One of so many is spoiled.
+constexpr std::uint64_t kSpoilEvery = 4;
+
+bool is_victim(const engine::Mail& mail, Sabotage sabotage) {
+  switch (sabotage) {
+    case Sabotage::kNone:
+      return false;
+    case Sabotage::kLosePublishes:
+    case Sabotage::kSwapPublishes:
+      return std::holds_alternative<engine::PublishBatch>(mail);
+    case Sabotage::kLoseConfirms:
+      return std::holds_alternative<engine::PublishAnswer>(mail);
+    case Sabotage::kLoseDeliveries:
+      return std::holds_alternative<engine::DeliveryBatch>(mail);
+    case Sabotage::kLoseSettlements:
+      return std::holds_alternative<engine::SettleBatch>(mail);
+    case Sabotage::kLoseReplies:
+      return std::holds_alternative<engine::Reply>(mail);
+    case Sabotage::kLoseDeltas:
+      return std::holds_alternative<engine::Round>(mail);
+  }
+  return false;
+}
+
+}  // namespace
+
+Network::Network(ShardIndex shards, std::size_t capacity, Sabotage sabotage)
+    : shards_(shards),
+      capacity_(capacity),
+      sabotage_(sabotage),
+      links_(std::size_t{shards} * shards) {
   for (ShardIndex shard = 0; shard < shards; ++shard) {
     outboxes_.push_back(std::make_unique<Sender>(*this, shard));
   }
 }
 
 void Network::Sender::send(ShardIndex to, Envelope envelope) {
-  Link& link = network_.link(from_, to);
-  if (link.overflow.empty() && link.mailbox.size() < network_.capacity_) {
-    link.mailbox.push_back(std::move(envelope));
+  Link& way = network_.link(from_, to);
+  if (network_.to_spoil(envelope.mail)) {
+    const bool swap = network_.sabotage_ == Sabotage::kSwapPublishes;
+    (swap ? way.overtaken : network_.spoiled_).push_back(std::move(envelope));
+    return;
+  }
+  network_.put(way, std::move(envelope));
+  for (engine::Envelope& overtaken : std::exchange(way.overtaken, {})) {
+    network_.put(way, std::move(overtaken));
+  }
+}
+
+bool Network::to_spoil(const engine::Mail& mail) {
+  return is_victim(mail, sabotage_) && ++candidates_ % kSpoilEvery == 0;
+}
+
+void Network::put(Link& way, Envelope envelope) {
+  if (way.overflow.empty() && way.mailbox.size() < capacity_) {
+    way.mailbox.push_back(std::move(envelope));
   } else {
-    link.overflow.push_back(std::move(envelope));
+    way.overflow.push_back(std::move(envelope));
   }
 }
 

@@ -10,9 +10,21 @@
 
 namespace polymq::sim {
 
+/// What goes wrong on purpose, to see that it is found.
+enum class Sabotage : std::uint8_t {
+  kNone,
+  kLosePublishes,
+  kSwapPublishes,  // a batch is overtaken by the next mail to the same shard
+  kLoseConfirms,
+  kLoseDeliveries,
+  kLoseSettlements,
+  kLoseReplies,
+  kLoseDeltas,
+};
+
 class Network {
  public:
-  Network(engine::ShardIndex shards, std::size_t capacity);
+  Network(engine::ShardIndex shards, std::size_t capacity, Sabotage sabotage = Sabotage::kNone);
 
   engine::Outbox& outbox(engine::ShardIndex from) { return *outboxes_[from]; }
   /// The next envelope from `from` to `to`; false when there is none.
@@ -28,6 +40,7 @@ class Network {
   struct Link {
     std::deque<engine::Envelope> mailbox;
     std::deque<engine::Envelope> overflow;
+    std::deque<engine::Envelope> overtaken;  // sabotage: comes behind the next one
   };
   class Sender final : public engine::Outbox {
    public:
@@ -40,9 +53,14 @@ class Network {
   };
 
   Link& link(engine::ShardIndex from, engine::ShardIndex to) { return links_[from * shards_ + to]; }
+  bool to_spoil(const engine::Mail& mail);
+  void put(Link& way, engine::Envelope envelope);
 
   const engine::ShardIndex shards_;
   const std::size_t capacity_;
+  const Sabotage sabotage_;
+  std::uint64_t candidates_ = 0;          // mail that could have been spoiled
+  std::deque<engine::Envelope> spoiled_;  // kept, for the messages in it
   std::vector<Link> links_;
   std::vector<std::unique_ptr<Sender>> outboxes_;
 };

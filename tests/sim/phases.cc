@@ -8,9 +8,18 @@
 namespace polymq::sim {
 
 using engine::Fields;
+using engine::PolicyAuthor;
 using engine::ReplyBody;
 using engine::ShardIndex;
 using engine::Value;
+
+namespace {
+
+/// How long nothing happens before the last look: longer than anything waits by itself.
+constexpr std::int64_t kRestMs = 2000;
+constexpr std::int64_t kRestStepMs = 100;
+
+}  // namespace
 
 void World::run() {
   set_up();
@@ -22,12 +31,15 @@ void World::run() {
   check_nobody_waits();
   close_clients();
   // Timers that are due: expiry, retries, reports of memory.
-  for (int i = 0; i < 20; ++i) {
-    now_.monotonic += 100;
-    now_.wall += 100;
+  for (std::int64_t rested = 0; rested <= kRestMs; rested += kRestStepMs) {
+    now_.monotonic += kRestStepMs;
+    now_.wall += kRestStepMs;
     quiesce("while time passes");
   }
   check_topology();
+  check_settings();
+  check_alarm();
+  all_expired_ = true;
   for (const std::string& vhost : vhost_names()) drain(vhost);
   std::set<engine::QueueId> alive;
   std::set<engine::VhostId> vhosts;
@@ -65,6 +77,19 @@ void World::set_up() {
       quiesce("while queues are declared");
       if (channel.closing()) break;
     }
+    if (workload_.settled_percent != 0) set_up_exchanges(channel);
+  }
+}
+
+void World::set_up_exchanges(ChannelActor& channel) {
+  for (const ExchangeKind& kind : settled_exchanges()) {
+    channel.declare_settled(kind);
+    quiesce("while exchanges are declared");
+    for (const std::string& name : queue_names_) {
+      if (!kind_of(name).stable) continue;
+      channel.bind_settled(kind, name);
+      quiesce("while exchanges are bound");
+    }
   }
 }
 
@@ -99,20 +124,28 @@ void World::change_policies() {
       {"dead-letter-exchange", Value::string("")},
       {"dead-letter-routing-key", Value::string("dead.0")},
       {"max-length-bytes", Value::integer(static_cast<std::int64_t>(random_.below(300)))},
-      {"overflow", Value::string("reject-publish")}};
-  Fields definition;
-  for (const engine::Field& choice : choices) {
-    if (random_.chance(35)) definition.push_back(choice);
+      {"overflow", Value::string("reject-publish")},
+      {"alternate-exchange", Value::string("amq.fanout")}};
+  std::vector<engine::Policy> users;
+  std::vector<engine::Policy> operators;
+  for (const char* name : {"a", "b"}) {
+    Fields definition;
+    for (const engine::Field& choice : choices) {
+      if (random_.chance(30)) definition.push_back(choice);
+    }
+    const auto author = random_.chance(70) ? PolicyAuthor::kUser : PolicyAuthor::kOperator;
+    auto policy =
+        engine::make_policy(author, {.vhost = "/",
+                                     .name = name,
+                                     .pattern = random_.chance(50) ? "^pol" : "^(pol\\.0|x\\.)",
+                                     .apply_to = author == PolicyAuthor::kUser ? "all" : "queues",
+                                     .priority = static_cast<std::int64_t>(random_.below(2)),
+                                     .definition = definition});
+    if (!policy) continue;  // nothing in it, or what operators may not say
+    (author == PolicyAuthor::kUser ? users : operators).push_back(std::move(*policy));
   }
-  std::vector<engine::Policy> policies;
-  auto policy = engine::make_policy(engine::PolicyAuthor::kUser, {.vhost = "/",
-                                                                  .name = "p",
-                                                                  .pattern = "^pol",
-                                                                  .apply_to = "queues",
-                                                                  .definition = definition});
-  if (policy) policies.push_back(std::move(*policy));
   administer(engine::SetPolicies{"/", std::make_shared<const engine::PolicySet>(
-                                          std::move(policies), std::vector<engine::Policy>{})},
+                                          std::move(users), std::move(operators))},
              "set policies");
 }
 
@@ -199,6 +232,56 @@ void World::check_topology() {
           "queues, %zu units",
           index, left.consumers, left.sessions, left.links, left.dying_queues, left.units);
     }
+    if (left.exchanges != 0) {
+      violated("(j) shard %u: exchanges keep %zu messages that were due", index, left.exchanges);
+    }
+  }
+}
+
+void World::check_settings() const {
+  for (const auto& shard : shards_) {
+    for (const auto& [name, vhost] : shard->topology().vhosts()) {
+      for (const auto& [queue, entry] : vhost->queues) {
+        const engine::QueueEntry* control = shards_[0]->topology().queue(entry->id);
+        if (control == nullptr || *control->effective != *entry->effective) {
+          violated("(h) shards differ about the settings of %s", queue.c_str());
+        }
+        if (entry->local) check_limits(*entry->local, queue.c_str());
+      }
+    }
+  }
+}
+
+void World::check_limits(const engine::Queue& queue, const char* name) const {
+  const engine::QueueSettings& settings = queue.settings();
+  const auto over = [](const std::optional<std::int64_t>& limit, std::uint64_t amount) {
+    return limit && amount > static_cast<std::uint64_t>(*limit);
+  };
+  if (settings.effective_overflow() == engine::Overflow::kDropHead &&
+      (over(settings.max_length, queue.ready()) ||
+       over(settings.max_length_bytes, queue.ready_bytes()))) {
+    violated("(j) %s stays over its limit: %lu messages, %lu bytes", name, queue.ready(),
+             queue.ready_bytes());
+  }
+  // There are no consumers any more, and that was long ago.
+  if (settings.ttl_ms.value_or(kNever) < kRestMs && queue.ready() != 0) {
+    violated("(j) %s keeps %lu messages that have expired", name, queue.ready());
+  }
+  if (settings.expires_ms.value_or(kNever) < kRestMs) {
+    violated("(j) %s should have gone by itself", name);
+  }
+}
+
+void World::check_alarm() const {
+  std::int64_t bytes = 0;
+  for (const auto& shard : shards_) bytes += shard->meter().bytes;
+  for (const auto& shard : shards_) {
+    const bool must_be_on = bytes > workload_.memory_limit;
+    const bool must_be_off = bytes < workload_.memory_limit / 100 * 95;
+    if (shard->alarm() ? must_be_off : must_be_on) {
+      violated("(j) shard %u: the alarm is %d with %ld bytes in messages", shard->self(),
+               shard->alarm(), bytes);
+    }
   }
 }
 
@@ -245,6 +328,12 @@ void World::delete_everything(const std::string& vhost) {
     channel.remove_queue(name);
     quiesce("while queues are deleted");
   }
+  for (const std::span<const ExchangeKind> kinds : {settled_exchanges(), roving_exchanges()}) {
+    for (const ExchangeKind& kind : kinds) {
+      channel.remove_exchange(std::string(kind.name));
+      quiesce("while exchanges are deleted");
+    }
+  }
   close_clients();
 }
 
@@ -260,13 +349,13 @@ void World::check_nothing_left() {
     bytes += shard.meter().bytes;
     const auto left = shard.home().leftovers();
     if (left.consumers + left.sessions + left.links + left.dying_queues + left.units +
-            left.dead_letters !=
+            left.dead_letters + left.exchanges !=
         0) {
       violated(
           "(h) shard %u is left with %zu consumers, %zu sessions, %zu links, %zu dying queues, "
-          "%zu units, %zu dead letters",
+          "%zu units, %zu dead letters, %zu messages in exchanges",
           index, left.consumers, left.sessions, left.links, left.dying_queues, left.units,
-          left.dead_letters);
+          left.dead_letters, left.exchanges);
     }
     if (shard.pending_requests() != 0) {
       violated("(h) shard %u waits for %zu answers", index, shard.pending_requests());

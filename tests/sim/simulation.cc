@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <vector>
 
 #include "world.h"
 
@@ -16,6 +17,9 @@ namespace {
 const World* running = nullptr;
 std::uint64_t running_seed = 0;
 std::string running_command;
+
+// Worlds that failed: their engines may be in the middle of something, and cannot be destroyed.
+std::vector<std::unique_ptr<World>>& abandoned = *new std::vector<std::unique_ptr<World>>;
 
 void print_failure(const char* what) {
   std::fprintf(stderr, "\nlast events:\n");
@@ -55,14 +59,18 @@ std::optional<History> run_seed(std::uint64_t seed, const Workload& workload,
   running_command = "polymq_sim --seeds " + number + "-" + number + " --workload " +
                     std::string(workload.name) + " --steps " + std::to_string(options.steps) +
                     " --verbose";
-  auto world = std::make_unique<World>(seed, workload, options.steps, options.verbose);
+  auto world = std::make_unique<World>(seed, workload, options);
   running = world.get();
   try {
     world->run();
   } catch (const Violation& violation) {
-    print_failure(violation.what());
+    if (options.violation != nullptr) {
+      *options.violation = violation.what();
+    } else {
+      print_failure(violation.what());
+    }
     running = nullptr;
-    static_cast<void>(world.release());  // its engine may be in the middle of something
+    abandoned.push_back(std::move(world));
     return std::nullopt;
   }
   running = nullptr;

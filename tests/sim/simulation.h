@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "network.h"
 #include "workload.h"
 
 namespace polymq::sim {
@@ -18,6 +19,9 @@ struct History {
 struct RunOptions {
   std::uint64_t steps = 1500;
   bool verbose = false;
+  /// For tests of the simulation itself.
+  Sabotage sabotage = Sabotage::kNone;
+  std::string* violation = nullptr;  // takes what is printed otherwise
 };
 
 /// One seed of one workload. nullopt after a violation, which has been printed to standard error

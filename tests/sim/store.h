@@ -1,8 +1,11 @@
 // A message store that takes its time, fails when told to, and checks what it is asked to do.
 #pragma once
 
+#include <compare>
 #include <deque>
+#include <map>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,6 +18,15 @@ namespace polymq::sim {
 struct StoreFaults {
   unsigned delay_percent = 0;  // the chance that a commit is not done yet when asked
   unsigned fail_percent = 0;
+};
+
+/// A message as it was published: the number that its body begins with, and where it was sent.
+/// Dead letters are sent elsewhere, so that they are told from their originals.
+struct StoredName {
+  std::uint64_t message;
+  std::string exchange;
+  std::string routing_key;
+  auto operator<=>(const StoredName&) const = default;
 };
 
 /// Checks: a position is appended once and settled once, units are not nested, and (kept() after
@@ -37,9 +49,22 @@ class Store final : public storage::MessageStore {
   bool idle() const { return !touched_ && under_way_.empty(); }
   std::size_t kept() const { return kept_.size(); }
 
+  enum class State : std::uint8_t { kUnknown, kUnderWay, kDurable, kFailed };
+  /// What became of the commit with that message: the worst of it if several queues took it.
+  State appended(const StoredName& name) const;
+  /// The same, for one queue.
+  State appended(const StoredName& name, std::uint64_t queue) const;
+  /// What became of the commit with its settlement.
+  State settled(const StoredName& name, std::uint64_t queue) const;
+
  private:
   using Key = std::pair<std::uint64_t, std::uint64_t>;
-  using Commit = std::vector<Key>;
+  using Place = std::pair<StoredName, std::uint64_t>;  // in a queue
+  struct Commit {
+    std::vector<Key> messages;
+    std::vector<Place> appended;
+    std::vector<Place> settled;
+  };
 
   Random random_;
   StoreFaults faults_;
@@ -50,6 +75,9 @@ class Store final : public storage::MessageStore {
   Commit open_;
   std::deque<Commit> under_way_;
   std::set<Key> kept_;
+  std::map<Key, StoredName> names_;
+  std::map<Place, State> appended_;
+  std::map<Place, State> settled_;
   std::set<Key> lost_;  // of failed commits; the engine may still hold and settle them
 };
 

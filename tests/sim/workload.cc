@@ -43,7 +43,7 @@ constexpr QueueKind kKinds[] = {
                    Argument{"x-dead-letter-routing-key", 0, "len.0"}}},
     {.name = "lenrej",
      .durable = true,
-     .lossy = true,
+     .refuses = true,
      .arguments = {Argument{"x-max-length", 5}, Argument{"x-overflow", 0, "reject-publish"}}},
     {.name = "rejdlx",
      .lossy = true,
@@ -79,6 +79,50 @@ constexpr QueueKind kKinds[] = {
                    Argument{"x-overflow", 0, "reject-publish"}, kToDefault,
                    Argument{"x-dead-letter-routing-key", 0, "lenrej.0"}}},
     {.name = "pol", .lossy = true, .fleeting = true},
+    {.name = "full",
+     .durable = true,
+     .refuses = true,
+     .stable = true,
+     .arguments = {Argument{"x-max-length", 4}, Argument{"x-overflow", 0, "reject-publish"}}},
+    {.name = "hist", .stable = true, .history = true},
+    {.name = "dlm",
+     .lossy = true,
+     .scatters = true,
+     .arguments = {Argument{"x-message-ttl", 30}, Argument{"x-dead-letter-exchange", 0, "y.0"}}},
+};
+
+constexpr ExchangeKind kSettled[] = {
+    {.name = kDelaying,
+     .type = "x-delayed-message",
+     .arguments = {Argument{"x-delayed-type", 0, "fanout"}}},
+    {.name = "m.once",
+     .type = "x-message-deduplication",
+     .arguments = {Argument{"x-cache-size", 1'000'000}}},
+    {.name = "m.briefly",
+     .type = "x-message-deduplication",
+     .arguments = {Argument{"x-cache-size", 1'000'000}, Argument{"x-cache-ttl", 60}},
+     .remembers_ms = 60},
+    {.name = kRecent,
+     .type = "x-recent-history",
+     .arguments = {Argument{"x-recent-history-length", kRecentLength}}},
+};
+
+constexpr ExchangeKind kRoving[] = {
+    {.name = "y.0",
+     .type = "x-delayed-message",
+     .arguments = {Argument{"x-delayed-type", 0, "topic"}}},
+    {.name = "y.1", .type = "x-message-deduplication", .arguments = {Argument{"x-cache-ttl", 30}}},
+    {.name = "y.2",
+     .type = "x-recent-history",
+     .arguments = {Argument{"x-recent-history-length", 2}}},
+    {.name = "y.3",
+     .type = "fanout",
+     .arguments = {Argument{"x-message-deduplication", -1}, Argument{"x-cache-size", 5},
+                   Argument{"alternate-exchange", 0, "y.0"}}},
+    {.name = "y.4",
+     .type = "x-delayed-message",
+     .arguments = {Argument{"x-delayed-type", 0, "direct"},
+                   Argument{"x-message-deduplication", -1}}},
 };
 
 constexpr Workload kWorkloads[] = {
@@ -138,6 +182,13 @@ constexpr Workload kWorkloads[] = {
      .confirm_percent = 10,
      .transaction_percent = 80,
      .store = {.delay_percent = 30}},
+    {.name = "failing_commits",
+     .kinds = {"safe", "durable", "lenrej", "plain"},
+     .weights = {.publish = 40, .commit = 15, .rollback = 2, .close_session = 2},
+     .confirm_percent = 20,
+     .transaction_percent = 60,
+     .persistent_percent = 80,
+     .store = {.delay_percent = 70, .fail_percent = 15}},
     {.name = "prefetch",
      .kinds = {"safe", "plain", "dlx", "dead", "sac"},
      .weights = {.publish = 50, .consume = 12, .cancel = 6, .remove = 2, .qos = 6},
@@ -149,7 +200,7 @@ constexpr Workload kWorkloads[] = {
      .largest_body = 200'000},
     {.name = "policies",
      .kinds = {"pol", "plain", "dead", "len"},
-     .weights = {.publish = 40, .declare = 8},
+     .weights = {.publish = 40, .declare = 8, .exchange = 3},
      .policies = true},
     {.name = "vhosts",
      .kinds = {"plain", "durable", "excl", "auto", "dlx", "dead"},
@@ -166,6 +217,28 @@ constexpr Workload kWorkloads[] = {
      .kinds = {"plain", "exauto"},
      .weights = {.direct = 60, .close_session = 4, .close_client = 3},
      .clients = 8},
+    {.name = "memories",
+     .kinds = {"safe", "full", "plain", "durable"},
+     .weights = {.publish = 50, .settle = 35, .consume = 10, .history = 2, .close_session = 2},
+     .transaction_percent = 15,
+     .store = {.delay_percent = 30},
+     .settled_percent = 80},
+    {.name = "failing_memories",
+     .kinds = {"safe", "full", "plain", "durable"},
+     .weights = {.publish = 50, .settle = 35, .consume = 10, .history = 2, .close_session = 2},
+     .transaction_percent = 25,
+     .persistent_percent = 80,
+     .store = {.delay_percent = 50, .fail_percent = 20},
+     .settled_percent = 80},
+    {.name = "roving",
+     .kinds = {"plain", "safe", "auto", "lenrej", "dlm", "dlx", "dead"},
+     .weights = {.publish = 40, .bind = 12, .unbind = 5, .exchange = 8, .close_session = 2},
+     .clients = 8,
+     .transaction_percent = 15,
+     .ttl_percent = 10,
+     .store = {.delay_percent = 30},
+     .roving = true,
+     .vhosts = true},
     {.name = "everything",
      .kinds = {"plain", "durable", "auto", "exauto", "safe", "dlx", "dead", "prio", "sac", "quorum",
                "lenrej", "ttl"},
@@ -182,9 +255,7 @@ constexpr Workload kWorkloads[] = {
      .vhosts = true},
 };
 
-}  // namespace
-
-Fields QueueKind::fields() const {
+Fields fields_of(std::span<const Argument> arguments) {
   Fields made;
   for (const Argument& argument : arguments) {
     if (argument.name.empty()) break;
@@ -195,6 +266,20 @@ Fields QueueKind::fields() const {
     made.push_back({std::string(argument.name), std::move(value)});
   }
   return made;
+}
+
+}  // namespace
+
+Fields QueueKind::fields() const { return fields_of(arguments); }
+Fields ExchangeKind::fields() const { return fields_of(arguments); }
+
+std::span<const ExchangeKind> settled_exchanges() { return kSettled; }
+std::span<const ExchangeKind> roving_exchanges() { return kRoving; }
+
+const ExchangeKind* settled_exchange(std::string_view exchange) {
+  const auto* known = std::find_if(std::begin(kSettled), std::end(kSettled),
+                                   [&](const ExchangeKind& one) { return one.name == exchange; });
+  return known == std::end(kSettled) ? nullptr : known;
 }
 
 std::span<const QueueKind> queue_kinds() { return kKinds; }

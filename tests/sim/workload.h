@@ -27,12 +27,18 @@ struct QueueKind {
   bool auto_delete = false;
   /// Messages may leave it by themselves: limits, time to live, deliveries counted.
   bool lossy = false;
+  /// It refuses messages when it is full; what nobody asked a confirm for is dropped then.
+  bool refuses = false;
   /// Nobody deletes or purges it: what is sent here is still here.
   bool stable = false;
   /// Messages with a priority overtake others.
   bool prioritized = false;
   /// The queue may go by itself: expiry.
   bool fleeting = false;
+  /// Bound to kRecent once, after messages went there.
+  bool history = false;
+  /// Its dead letters go through exchanges that remember, by nobody knows how many ways.
+  bool scatters = false;
   /// Where rejected messages go (a queue's name, by way of the default exchange); empty: nowhere.
   std::string_view dead_letters_to = {};
   std::array<Argument, 5> arguments = {};
@@ -40,6 +46,28 @@ struct QueueKind {
   engine::Fields fields() const;
   bool quorum() const { return arguments[0].text == "quorum"; }
 };
+
+/// An exchange that remembers messages.
+struct ExchangeKind {
+  std::string_view name;
+  std::string_view type;
+  std::array<Argument, 3> arguments = {};
+  /// Of a deduplicating one: how long it remembers an id; 0: always.
+  std::int64_t remembers_ms = 0;
+
+  engine::Fields fields() const;
+};
+
+/// Declared and bound to the stable queues before the work, and left alone: what they must do is
+/// known exactly.
+std::span<const ExchangeKind> settled_exchanges();
+/// Null if `exchange` is none of those.
+const ExchangeKind* settled_exchange(std::string_view exchange);
+inline constexpr std::string_view kDelaying = "m.delay";
+inline constexpr std::string_view kRecent = "m.recent";
+inline constexpr std::size_t kRecentLength = 3;
+/// Declared, bound and deleted at random, in circles too.
+std::span<const ExchangeKind> roving_exchanges();
 
 std::span<const QueueKind> queue_kinds();
 /// The kind of a queue by its name.
@@ -63,6 +91,7 @@ struct Weights {
   unsigned rollback = 1;
   unsigned direct = 0;
   unsigned exchange = 0;  // declare or delete an exchange
+  unsigned history = 0;   // bind a new queue to kRecent
   unsigned close_session = 1;
   unsigned close_client = 1;
 };
@@ -80,6 +109,8 @@ struct Workload {
   unsigned exclusive_percent = 3;  // exclusive consumers
   std::size_t largest_body = 64;
   StoreFaults store = {};
+  unsigned settled_percent = 0;  // publishes to settled_exchanges(), which are there if not 0
+  bool roving = false;           // roving_exchanges() come and go
   bool policies = false;
   bool vhosts = false;  // a second vhost comes and goes
   std::int64_t memory_limit = INT64_MAX;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/fake_properties.h"
+
 namespace polymq::sim {
 
 using engine::ShardIndex;
@@ -13,27 +15,16 @@ constexpr std::size_t kUnlimited = SIZE_MAX;
 /// A quiescent engine is reached long before, unless something goes round and round.
 constexpr int kMostRoundsToQuiet = 3000;
 
-/// Properties play no part here: headers and their encoding belong to dialects.
-class PlainCodec final : public engine::PropertyCodec {
- public:
-  bool header(std::string_view, std::string_view, engine::Value&) const override { return false; }
-  bool property(std::string_view, std::string_view, std::string&) const override { return false; }
-  engine::Fields headers(std::string_view) const override { return {}; }
-  std::string amend(std::string_view properties, const engine::PropertyChanges&) const override {
-    return std::string(properties);
-  }
-};
-
 }  // namespace
 
-World::World(std::uint64_t seed, const Workload& workload, std::uint64_t steps, bool verbose)
+World::World(std::uint64_t seed, const Workload& workload, const RunOptions& run)
     : seed_(seed),
       workload_(workload),
-      steps_(steps),
-      log_(verbose),
+      steps_(run.steps),
+      log_(run.verbose),
       random_(seed),
       model_(workload_) {
-  static const PlainCodec codec;
+  static const engine::FakeCodec codec;  // headers as readable text
   engine::register_codec(engine::Dialect::kAmqp091, codec);
   static constexpr std::size_t kCapacities[] = {1, 1, 4, kUnlimited};
   static constexpr unsigned kHolds[] = {0, 30, 70, 95};
@@ -42,7 +33,7 @@ World::World(std::uint64_t seed, const Workload& workload, std::uint64_t steps, 
   const std::size_t capacity = random_.pick(kCapacities);
   hold_percent_ = random_.pick(kHolds);
   act_percent_ = random_.pick(kActs);
-  network_ = std::make_unique<Network>(count, capacity);
+  network_ = std::make_unique<Network>(count, capacity, run.sabotage);
   more_work_.assign(count, false);
   for (ShardIndex index = 0; index < count; ++index) {
     stores_.push_back(std::make_unique<Store>(random_.next(), workload_.store, log_));
@@ -157,6 +148,53 @@ void World::quiesce(const char* when) {
 }
 
 // --- what actors ask ----------------------------------------------------------------------------
+
+StoredName World::stored_name(MessageId id) const {
+  const Published& message = model_.message(id);
+  return {id, message.exchange, message.routing_key};
+}
+
+void World::check_stored(MessageId id) const {
+  // What is held is answered for; what goes astray may be stored at any time.
+  if (model_.message(id).loose || model_.message(id).delay_ms != 0) return;
+  const StoredName name = stored_name(id);
+  for (const auto& store : stores_) {
+    const Store::State state = store->appended(name);
+    if (state == Store::State::kUnderWay) {
+      violated("(f) message %lu is confirmed, but its commit is under way", id);
+    }
+    if (state == Store::State::kFailed) {
+      violated("(f) message %lu is confirmed, but its commit failed", id);
+    }
+  }
+}
+
+void World::check_settlement_stored(const CopyKey& key) const {
+  if (key.path != 0) return;           // not told from others of the same message
+  for (const auto& shard : shards_) {  // with its queue, the message has gone anyway
+    const engine::QueueEntry* entry = shard->topology().queue(key.queue);
+    if (entry == nullptr || (entry->local && entry->local->deleting)) return;
+  }
+  const StoredName name = stored_name(key.message);
+  for (const auto& store : stores_) {
+    const Store::State state = store->settled(name, key.queue);
+    if (state == Store::State::kUnderWay || state == Store::State::kFailed) {
+      violated("(g) a transaction is done, but its acknowledgement of message %lu is not stored",
+               key.message);
+    }
+  }
+}
+
+bool World::withdrawn(const CopyKey& key) const {
+  const Published& message = model_.message(key.message);
+  if (key.path != 0 || !message.told_refused()) return false;
+  if (message.delay_ms != 0) return false;  // refused when it was held, it goes on all the same
+  // It may have been on its way to a channel that closed.
+  if (model_.may_be_disordered(key.message, key.queue)) return false;
+  return std::any_of(stores_.begin(), stores_.end(), [&](const auto& store) {
+    return store->appended(stored_name(key.message), key.queue) == Store::State::kFailed;
+  });
+}
 
 void World::active_consumer(engine::QueueId queue, engine::ConsumerId consumer) {
   ActiveConsumer& active = active_consumers_[queue];

@@ -12,6 +12,7 @@
 #include "model.h"
 #include "network.h"
 #include "random.h"
+#include "simulation.h"
 #include "store.h"
 #include "workload.h"
 
@@ -19,7 +20,7 @@ namespace polymq::sim {
 
 class World {
  public:
-  World(std::uint64_t seed, const Workload& workload, std::uint64_t steps, bool verbose);
+  World(std::uint64_t seed, const Workload& workload, const RunOptions& options);
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -39,7 +40,19 @@ class World {
   /// The sockets of that shard are read: no mail waits at it, no alarm.
   bool reads_sockets(engine::ShardIndex shard) const;
   bool winding_down() const { return winding_down_; }
+  WallMs wall() const { return now_.wall; }
+  std::string new_history_name() { return "hist." + std::to_string(histories_++); }
+  /// So much time has passed that every message with a time to live of its own has expired.
+  bool all_expired() const { return all_expired_; }
   const std::vector<std::string>& queue_names() const { return queue_names_; }
+
+  /// A confirm, or a commit's success, says that `id` is safe: no commit with it is under way, none
+  /// has failed.
+  void check_stored(MessageId id) const;
+  /// A transaction is done: so is its acknowledgement.
+  void check_settlement_stored(const CopyKey& key) const;
+  /// The commit with it failed before anybody saw it, and its publisher knows: nobody sees it then.
+  bool withdrawn(const CopyKey& key) const;
 
   /// Where direct messages may be sent; some of those channels are long gone.
   struct DirectAddress {
@@ -72,6 +85,7 @@ class World {
 
   // The phases.
   void set_up();
+  void set_up_exchanges(ChannelActor& channel);
   void work();
   void operate();  // what operators do: policies, vhosts
   void close_clients();
@@ -79,9 +93,16 @@ class World {
   void check_nobody_waits() const;
   bool could_take(const engine::Queue& queue, const engine::Consumer& consumer) const;
   void check_topology();
+  /// No queue is over its limits, holds what has expired, or has outlived itself.
+  void check_settings() const;
+  void check_limits(const engine::Queue& queue, const char* name) const;
+  /// On above the limit, off well below it, everywhere.
+  void check_alarm() const;
   void drain(const std::string& vhost);
   void delete_everything(const std::string& vhost);
   void check_nothing_left();
+
+  StoredName stored_name(MessageId id) const;
 
   void open_client();
   void administer(decltype(engine::ControlRequest::what) what, const char* name);
@@ -105,8 +126,10 @@ class World {
   std::vector<DirectAddress> direct_addresses_;
   std::map<engine::QueueId, ActiveConsumer> active_consumers_;
   std::size_t administering_ = 0;
+  unsigned histories_ = 0;
   unsigned hold_percent_ = 0;  // the chance that a mailbox is left alone in a turn
   unsigned act_percent_ = 0;
+  bool all_expired_ = false;
   bool winding_down_ = true;  // nobody acts, and no mail is held back: but for the work itself
 };
 
