@@ -10,6 +10,7 @@
 #include <chrono>
 #include <system_error>
 
+#include "base/heap.h"
 #include "base/log.h"
 #include "server/socket_connection.h"
 
@@ -19,6 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kTick = 250ms;
+constexpr std::uint64_t kTicksBetweenReturns = 8;  // of free memory
 /// Large enough to make the kernel's share per message small, small enough for the cache.
 constexpr std::size_t kReadBuffer = 128 * 1024;
 
@@ -265,6 +267,7 @@ void ShardRuntime::expect_tick() {
                               .with("peer", peer)
                               .with("count", count);
                         });
+    if (++ticks_ % kTicksBetweenReturns == 0) return_free_memory();
     expect_tick();
   });
 }

@@ -95,6 +95,7 @@ class ShardRuntime final : public engine::Outbox {
   std::vector<ShardRuntime*> shards_;              // by index
   std::vector<std::unique_ptr<ShardLink>> links_;  // by receiving shard; own place is empty
   std::vector<ShardLink*> inboxes_;                // by sending shard
+  std::uint64_t ticks_ = 0;
   bool in_turn_ = false;
   bool more_work_ = false;
   WallMs wall_offset_;
