@@ -2,7 +2,6 @@
 #include "engine/home.h"
 
 #include <algorithm>
-#include <cassert>
 
 namespace polymq::engine {
 

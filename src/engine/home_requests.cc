@@ -1,6 +1,5 @@
 // Requests about queues at their home: declare again, purge, delete, consume, cancel, get.
 #include <algorithm>
-#include <cassert>
 
 #include "engine/home.h"
 

@@ -2,7 +2,6 @@
 #include "engine/queue.h"
 
 #include <algorithm>
-#include <cassert>
 
 #include "engine/topology.h"
 
@@ -28,13 +27,18 @@ Queue::Queue(QueueEntry& entry, QueueHost& host)
     : entry_(entry),
       id_(entry.id),
       host_(host),
+      meter_(host.meter()),
       settings_(entry.effective),
       ready_(levels_of(*entry.effective)),
       last_use_(host.now().wall) {
   settings_changed();
 }
 
-Queue::~Queue() { assert(slots_.empty()); }
+Queue::~Queue() {
+  for (Position at = slots_.front(); at < slots_.end(); at = slots_.next(at + 1)) {
+    slots_.find(at)->message->release(meter_);
+  }
+}
 
 void Queue::settings_changed() {
   settings_ = entry_.effective;
@@ -79,7 +83,7 @@ Queue::Pushed Queue::push(Message* message, bool admitted) {
   const bool limited = settings().max_length || settings().max_length_bytes;
   const bool full = limited && !admitted && would_reject(1, size);
   if (full && settings().effective_overflow() == Overflow::kRejectPublish) {
-    message->release(host_.meter());
+    message->release(meter_);
     return Pushed::kRejected;
   }
   if (seen_) {
@@ -87,7 +91,7 @@ Queue::Pushed Queue::push(Message* message, bool admitted) {
     if (MessageHeaders(*message).header("x-deduplication-header", id) &&
         seen_->insert(DeduplicationKey::of("", to_text(id)), host_.now().wall) ==
             DeduplicationWindow::Seen::kDuplicate) {
-      message->release(host_.meter());
+      message->release(meter_);
       return Pushed::kTaken;  // a duplicate is dropped, and its publisher told that all is well
     }
   }

@@ -73,6 +73,7 @@ class Queue {
   static constexpr std::size_t kMostPerSlice = 2000;
 
   Queue(QueueEntry& entry, QueueHost& host);
+  /// Frees what it still holds. While clients live it must be drained() first: they read from it.
   ~Queue();
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
@@ -182,6 +183,7 @@ class Queue {
   QueueEntry& entry_;
   const QueueId id_;
   QueueHost& host_;
+  MemoryMeter& meter_;  // outlives the host
   std::shared_ptr<const QueueSettings> settings_;
   SlidingWindow<Slot> slots_{1};
   ReadyIndex ready_;

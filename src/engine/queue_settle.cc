@@ -1,6 +1,5 @@
 // Messages back: ends of leases, requeueing, purging and closing a queue.
 #include <algorithm>
-#include <cassert>
 
 #include "engine/queue.h"
 #include "engine/topology.h"
@@ -30,7 +29,7 @@ void Queue::left_ready(const Slot& slot) {
 void Queue::erase(Position position, Slot& slot) {
   if (slot.message->ttl().set()) --with_ttl_;
   if (slot.stored) host_.forget_stored(*this, position);
-  slot.message->release(host_.meter());
+  slot.message->release(meter_);
   slots_.erase(position);
 }
 

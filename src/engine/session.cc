@@ -2,7 +2,6 @@
 #include "engine/session.h"
 
 #include <algorithm>
-#include <cassert>
 
 #include "engine/equivalence.h"
 #include "engine/shard.h"

@@ -2,7 +2,6 @@
 #include "engine/shard.h"
 
 #include <algorithm>
-#include <cassert>
 
 namespace polymq::engine {
 namespace {
