@@ -232,8 +232,8 @@ class Channel final : public engine::SessionEvents {
   };
   std::deque<Operation> operations_;
   Place first_operation_ = 0;
-  bool replying_ = false;  // to one of them
-  bool refused_ = false;   // the last of them is a refusal: nothing after it counts
+  bool replying_ = false;      // to one of them
+  bool refused_ = false;       // the last of them is a refusal: nothing after it counts
   std::uint32_t awaited_ = 0;  // replies without which nothing more is parsed
 
   StringMap<std::uint32_t> tags_;

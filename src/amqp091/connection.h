@@ -58,6 +58,9 @@ class Connection final : public engine::ClientEvents {
   void end_of_input();
   /// Does it make sense to read more from the socket?
   bool wants_input() const { return may_parse(); }
+  /// What the client told of itself: an encoded field table without its length, for whoever shows
+  /// connections.
+  std::string_view client_properties() const { return client_properties_; }
   /// Has it published since it was opened?
   bool publishes() const { return publishes_; }
   /// Not read until the memory alarm is over, however long that takes.
@@ -213,6 +216,8 @@ class Connection final : public engine::ClientEvents {
   std::string user_;
   std::string mechanism_name_;
   std::string connection_name_;
+  std::string client_name_;        // its library's product and version
+  std::string client_properties_;  // a field table, as it came
   std::shared_ptr<const auth::Directory> directory_;
   std::uint64_t directory_version_ = 0;
   std::unique_ptr<auth::SaslMechanism> mechanism_;

@@ -58,15 +58,16 @@ void Connection::send_start() {
 }
 
 void Connection::read_client_properties(std::string_view table) {
+  client_properties_ = table;
   const engine::Fields properties = decode_table(table).value_or(engine::Fields{});
-  if (const Value* name = engine::find(properties, "connection_name");
-      name != nullptr && name->as_string() != nullptr) {
-    connection_name_ = *name->as_string();
-  }
+  const auto text = [&](std::string_view name) -> std::string {
+    const Value* value = engine::find(properties, name);
+    return value == nullptr || value->as_string() == nullptr ? "" : *value->as_string();
+  };
+  connection_name_ = text("connection_name");
+  client_name_ = text("product") + " " + text("version");
   // kombu counts on this from every broker but RabbitMQ, and adjusts its prefetch at run time.
-  const Value* product = engine::find(properties, "product");
-  capabilities_.qos_by_specification =
-      product != nullptr && product->as_string() != nullptr && *product->as_string() == "py-amqp";
+  capabilities_.qos_by_specification = text("product") == "py-amqp";
   const Value* announced = engine::find(properties, "capabilities");
   if (announced == nullptr || announced->as_table() == nullptr) return;
   const engine::Fields& table_fields = *announced->as_table();
@@ -186,7 +187,8 @@ void Connection::on(const method::ConnectionOpen& open) {
   admitted_ = true;
   client_ = std::make_unique<engine::Client>(shard_, *this, vhost);
   state_ = State::kRunning;
-  log(log::Area::kConnection, log::Level::kInfo, "connection opened", {{"name", connection_name_}});
+  log(log::Area::kConnection, log::Level::kInfo, "connection opened",
+      {{"name", connection_name_}, {"client", client_name_}});
   send(0, method::ConnectionOpenOk{});
 }
 

@@ -106,6 +106,14 @@ TEST(Handshake, ALoopbackUserFromElsewhereIsRefused) {
   EXPECT_THAT(far.start(), ElementsAre(kRefusedPlain));
 }
 
+TEST(Handshake, WhatAClientTellsOfItselfIsKept) {
+  Broker broker;
+  TestClient client(broker);
+  const Login login{.product = "a library"};
+  client.start(login);
+  EXPECT_EQ(client.connection().client_properties(), client_properties(login));
+}
+
 TEST(Handshake, AmqplainIsAFieldTable) {
   Broker broker;
   TestClient client(broker);
