@@ -21,6 +21,7 @@ struct Link {
   ClientId client;
   std::size_t unwritten_bytes = 0;
   DeliveryBatch open;               // this turn's deliveries, not yet handed over
+  std::size_t last_batch = 0;       // items of the one before: the next is mostly as large
   std::vector<ConsumerId> waiting;  // consumers that found the window full
 
   static constexpr std::size_t kWindowBytes = 512 * 1024;

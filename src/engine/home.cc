@@ -298,6 +298,7 @@ bool Home::work() {
 void Home::hand_over() {
   for (Link* link : std::exchange(open_links_, {})) {
     link->open.client = link->client;
+    link->last_batch = link->open.items.size();
     mailer_.send(link->client.shard(), std::exchange(link->open, {}));
   }
 }

@@ -19,14 +19,19 @@ Publisher::Open& Publisher::open_for(ShardIndex home) {
   return open_.back();
 }
 
+void Publisher::Open::add(std::uint64_t target, Message* message, std::uint64_t sequence) {
+  if (batch.items.empty()) batch.items.reserve(last_batch);
+  batch.items.push_back({target, message, sequence});
+  batch.bytes += message->footprint();
+}
+
 // Gives the message to its targets: the first home gets the message itself, others a copy of their
 // own. Returns how many homes there are.
 std::uint16_t Publisher::spread(Message* message, std::span<Target* const> targets,
                                 std::uint64_t sequence) {
   if (targets.size() == 1) {
     Open& open = open_for(targets[0]->home);
-    open.batch.items.push_back({targets[0]->id, message, sequence});
-    open.batch.bytes += message->footprint();
+    open.add(targets[0]->id, message, sequence);
     if (sequence != 0) owe(open, sequence);
     return 1;
   }
@@ -41,9 +46,8 @@ std::uint16_t Publisher::spread(Message* message, std::span<Target* const> targe
     own->set_references(static_cast<std::uint32_t>(count));
     Open& open = open_for(home);
     for (const Target* target : targets) {
-      if (here(target)) open.batch.items.push_back({target->id, own, sequence});
+      if (here(target)) open.add(target->id, own, sequence);
     }
-    open.batch.bytes += static_cast<std::uint64_t>(count) * own->footprint();
     if (sequence != 0) owe(open, sequence);
     ++homes;
   }
@@ -82,6 +86,7 @@ void Publisher::flush() {
   for (Open& open : open_) {
     if (open.batch.items.empty()) continue;
     open.batch.from = id_;
+    open.last_batch = open.batch.items.size();
     if (!open.tracked.empty()) open.batch.number = batches_.push(std::exchange(open.tracked, {}));
     mailer_.send(open.home, std::exchange(open.batch, {}));
   }

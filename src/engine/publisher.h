@@ -55,6 +55,8 @@ class Publisher {
     ShardIndex home;
     PublishBatch batch;
     std::vector<Range> tracked;  // the sequences whose answers this batch owes
+    std::size_t last_batch = 0;  // items of the one before: the next is mostly as large
+    void add(std::uint64_t target, Message* message, std::uint64_t sequence);
   };
   Open& open_for(ShardIndex home);
   std::uint16_t spread(Message* message, std::span<Target* const> targets, std::uint64_t sequence);

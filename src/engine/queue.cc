@@ -198,7 +198,10 @@ DeliveryItem Queue::lend(Position position, Slot& slot, Consumer& consumer) {
 void Queue::hand_out(Position position, Slot& slot, Consumer& consumer) {
   const LeaseNumber lease = consumer.leases.end();
   DeliveryBatch& batch = consumer.link->open;
-  if (batch.items.empty()) host_.link_opened(*consumer.link);
+  if (batch.items.empty()) {
+    batch.items.reserve(consumer.link->last_batch);
+    host_.link_opened(*consumer.link);
+  }
   const std::uint32_t tokens = consumer.tokens;
   batch.items.push_back(lend(position, slot, consumer));
   ++(consumer.options.no_ack ? counters_.deliver_no_ack : counters_.deliver);

@@ -90,7 +90,7 @@ def test_a_consumer_that_never_reads_has_its_window_and_no_more(broker, bystande
 
 def test_a_consumer_that_never_reads_leaves_the_queue_to_others(broker):
     server = broker()
-    body, count = b"x" * 1000, scale(20000)
+    body, count = b"x" * 1000, 20_000
     with server.client() as client, hog_after(server) as start_hog:
         client.call(1, "queue.declare", queue="q")
         start_hog("q")
