@@ -105,7 +105,10 @@ def figure_rows(figures, labels):
             bound = figure["bound"]
             met = "✓" if min(others) <= bound else "✗"
             asked = f"≤ {short(bound, figure['unit'])} {met}" if bound else "-"
-        yield [figure["title"], *(short(values[label], figure["unit"]) for label in labels),
+        title = figure["title"]
+        if "relay" in values:
+            title += f" (the bare relay: {short(values['relay'], figure['unit'])})"
+        yield [title, *(short(values[label], figure["unit"]) for label in labels),
                " / ".join(times(ratio) for ratio in ratios), asked]
 
 

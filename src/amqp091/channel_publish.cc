@@ -28,7 +28,8 @@ ProtocolResult<engine::TimeToLive> parse_expiration(std::string_view text) {
   };
   std::int64_t value = 0;
   const char* const end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, value);
+  const bool plus = text.size() > 1 && text[0] == '+' && text[1] != '-';
+  const auto [stopped, error] = std::from_chars(text.data() + (plus ? 1 : 0), end, value);
   if (error == std::errc::invalid_argument) return invalid("no_integer");
   if (stopped != end) {
     return invalid("{leftover_string,\"" + std::string(stopped, end) + "\"}");

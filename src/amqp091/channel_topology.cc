@@ -20,11 +20,6 @@ std::string clean_name(std::string_view name) {
   return clean;
 }
 
-const std::string* string_argument(const Fields& arguments, std::string_view name) {
-  const Value* value = engine::find(arguments, name);
-  return value == nullptr ? nullptr : value->as_string();
-}
-
 std::string access_text(auth::Access access) {
   switch (access) {
     case auth::Access::kConfigure:
@@ -118,6 +113,9 @@ void Channel::on(const method::ExchangeDeclare& declare) {
 void Channel::inspect_exchange(const method::ExchangeDeclare& declare) {
   engine::Vhost* vhost = connection_.client().vhost();
   const std::string name = clean_name(declare.exchange);
+  if (name.empty()) {
+    return fail(ReplyCode::kAccessRefused, "operation not permitted on the default exchange");
+  }
   if (vhost == nullptr || connection_.shard().topology().exchange(*vhost, name) == nullptr) {
     return fail(ReplyCode::kNotFound, "no " + engine::exchange_in_vhost(name, connection_.vhost()));
   }
@@ -152,14 +150,15 @@ void Channel::on(const method::ExchangeDelete& remove) {
 
 // --- bindings -----------------------------------------------------------------------------------
 bool Channel::check_binding_access(const engine::ChangeBinding& change) {
+  const bool destination_allowed =
+      change.to_exchange ? check_exchange_access(auth::Access::kWrite, change.destination)
+                         : check_queue_access(auth::Access::kWrite, change.destination);
+  if (!destination_allowed) return false;
   if (change.source.empty() || (change.to_exchange && change.destination.empty())) {
     fail(ReplyCode::kAccessRefused, "operation not permitted on the default exchange");
     return false;
   }
-  const bool destination_allowed =
-      change.to_exchange ? check_exchange_access(auth::Access::kWrite, change.destination)
-                         : check_queue_access(auth::Access::kWrite, change.destination);
-  if (!destination_allowed || !check_exchange_access(auth::Access::kRead, change.source)) {
+  if (!check_exchange_access(auth::Access::kRead, change.source)) {
     return false;
   }
   engine::Vhost* vhost = connection_.client().vhost();
@@ -256,10 +255,17 @@ void Channel::on(const method::QueueDeclare& declare) {
 void Channel::declare_queue(const method::QueueDeclare& declare, std::string name) {
   Fields arguments = *decode_table(declare.arguments.bytes);
   if (name.empty()) {
-    const std::string* type = string_argument(arguments, "x-queue-type");
-    if (type != nullptr && *type == "quorum") {
-      return fail(ReplyCode::kPreconditionFailed,
-                  "Cannot declare a server-named queue for type rabbit_quorum_queue");
+    const engine::Vhost* vhost = connection_.client().vhost();
+    if (const auto type = engine::choose_queue_type(
+            {.name = name,
+             .vhost = connection_.vhost(),
+             .durable = declare.durable,
+             .exclusive = declare.exclusive,
+             .auto_delete = declare.auto_delete,
+             .arguments = arguments,
+             .default_type = vhost == nullptr ? "" : std::string_view(vhost->default_queue_type)});
+        !type) {
+      return fail(type.error());
     }
     const EngineResult<std::string> prefix = engine::server_name_prefix(arguments);
     if (!prefix) return fail(prefix.error());

@@ -131,8 +131,6 @@ TEST_F(App, AWrongConfigurationStopsTheStart) {
             "'many'\n");
   EXPECT_EQ(run({"--config", "/no/such/file"}), kUsage);
   EXPECT_THAT(err_, HasSubstr("/no/such/file: cannot read the file"));
-  EXPECT_EQ(run({"--data-dir", "/tmp"}), kUsage);
-  EXPECT_THAT(err_, HasSubstr("--in-memory"));
   EXPECT_FALSE(served_);
 }
 

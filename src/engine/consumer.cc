@@ -18,6 +18,7 @@ void ConsumerSet::set_single_active(bool on, bool by_priority) {
 void ConsumerSet::add(Consumer& consumer) {
   members_.push_back(&consumer);
   if (single_active_ && active_ == nullptr) elect();
+  reconsider();
   wake(consumer);
 }
 
@@ -30,6 +31,7 @@ void ConsumerSet::remove(Consumer& consumer) {
     active_ = nullptr;
     elect();
   }
+  reconsider();
 }
 
 void ConsumerSet::elect() {
@@ -41,17 +43,37 @@ void ConsumerSet::elect() {
     return;
   }
   if (active_ != nullptr) return;
-  active_ = members_.front();
-  if (by_priority_) {
-    for (Consumer* member : members_) {
-      if (member->options.priority > active_->options.priority) active_ = member;
-    }
-  }
+  quiescing_ = false;
+  active_ = candidate();
   wake(*active_);
 }
 
+Consumer* ConsumerSet::candidate() const {
+  Consumer* best = members_.front();
+  if (by_priority_) {
+    for (Consumer* member : members_) {
+      if (member->options.priority > best->options.priority) best = member;
+    }
+  }
+  return best;
+}
+
+void ConsumerSet::reconsider() {
+  if (!single_active_ || !by_priority_ || active_ == nullptr) return;
+  Consumer* best = candidate();
+  const bool better = best->options.priority > active_->options.priority;
+  if (better && active_->leases.empty()) {
+    active_ = nullptr;
+    elect();
+  } else if (std::exchange(quiescing_, better) && !better) {
+    wake(*active_);
+  }
+}
+
 void ConsumerSet::wake(Consumer& consumer) {
-  if (consumer.options.one_shot || consumer.cancelled || consumer.is_linked()) return;
+  if (consumer.options.one_shot || consumer.cancelled) return;
+  if (quiescing_ && &consumer == active_) reconsider();
+  if (consumer.is_linked()) return;
   if (!eligible(consumer)) return;
   rotation(consumer.options.priority).push_back(consumer);
 }

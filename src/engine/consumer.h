@@ -101,8 +101,14 @@ class ConsumerSet {
     Rotation able;
   };
   Rotation& rotation(std::int32_t priority);
-  bool eligible(const Consumer& consumer) const { return !single_active_ || &consumer == active_; }
+  bool eligible(const Consumer& consumer) const {
+    return !single_active_ || (&consumer == active_ && !quiescing_);
+  }
   void elect();
+  /// The one who should be active: the first registered, of the highest priority if that counts.
+  Consumer* candidate() const;
+  /// Hands over to one of higher priority, at once or when the active one holds nothing any more.
+  void reconsider();
 
   std::vector<Consumer*> members_;              // in order of registration
   std::vector<std::unique_ptr<Level>> levels_;  // highest priority first
@@ -110,6 +116,7 @@ class ConsumerSet {
   Consumer* active_ = nullptr;
   bool single_active_ = false;
   bool by_priority_ = false;
+  bool quiescing_ = false;  // the active one gets nothing more: another waits for its place
 };
 
 }  // namespace polymq::engine

@@ -166,16 +166,37 @@ TEST_F(ConsumerSetTest, ASingleActiveConsumerIsTheFirstAndThenTheNextInOrder) {
   EXPECT_THAT(serve(2), ElementsAre(1, 1));
 }
 
-TEST_F(ConsumerSetTest, ByPriorityTheHighestBecomesActiveButNobodyIsDeposed) {
+TEST_F(ConsumerSetTest, ByPriorityAHigherOneTakesOverAtOnceFromOneThatHoldsNothing) {
   set_.set_single_active(true, true);
   Consumer& low = add({.priority = 0});
+  EXPECT_EQ(set_.active(), &low);
   add({.priority = 1});
   Consumer& high = add({.priority = 9});
-  EXPECT_EQ(set_.active(), &low);
-  set_.remove(low);
   EXPECT_EQ(set_.active(), &high);
   set_.remove(high);
   EXPECT_THAT(serve(1), ElementsAre(1));
+}
+
+TEST_F(ConsumerSetTest, ByPriorityTheActiveOneFinishesWhatItHoldsAndGetsNothingMore) {
+  set_.set_single_active(true, true);
+  Consumer& low = add({.priority = 0});
+  low.leases.push(1);
+  Consumer& high = add({.priority = 9});
+  EXPECT_EQ(set_.active(), &low);
+  EXPECT_EQ(set_.next(), nullptr) << "nobody gets anything meanwhile";
+  low.leases.erase(1);
+  set_.wake(low);
+  EXPECT_EQ(set_.active(), &high);
+  EXPECT_EQ(set_.next(), &high);
+}
+
+TEST_F(ConsumerSetTest, ByPriorityTheActiveOneGoesOnWhenTheHigherOneLeaves) {
+  set_.set_single_active(true, true);
+  Consumer& low = add({.priority = 0});
+  low.leases.push(1);
+  Consumer& high = add({.priority = 9});
+  set_.remove(high);
+  EXPECT_EQ(set_.next(), &low);
 }
 
 TEST_F(ConsumerSetTest, SwitchedOffEveryoneIsServedAgain) {

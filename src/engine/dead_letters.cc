@@ -82,8 +82,34 @@ void DeadLetters::move(const Letter& letter) {
   extension.visible_keys =
       override_key || !original.extension() ? 0 : original.extension()->visible_keys;
   extension.more_keys = std::move(more_keys);
-  moving_.push(letter);
-  publisher_.publish_tracked(copy, targets);
+  publish(letter, copy, std::move(targets));
+}
+
+// Whoever refuses is asked again, at least once: by copies of their own, so that the others are
+// not.
+void DeadLetters::publish(Letter letter, Message* copy, std::vector<Target*> targets) {
+  if (!letter.progress && targets.size() > 1 && at_least_once(*letter.queue)) {
+    letter.progress = std::make_shared<Progress>();
+  }
+  if (!letter.progress) {
+    moving_.push(letter);
+    publisher_.publish_tracked(copy, targets);
+    return;
+  }
+  Progress& progress = *letter.progress;
+  std::erase_if(targets, [&](const Target* target) {
+    return std::find(progress.accepted.begin(), progress.accepted.end(), target->id) !=
+           progress.accepted.end();
+  });
+  progress.open = targets.size();
+  progress.refused = false;
+  for (Target* target : targets) {
+    letter.target = target->id;
+    moving_.push(letter);
+    publisher_.publish_tracked(copy->clone(meter_), {&target, 1});
+  }
+  copy->release(meter_);
+  if (targets.empty()) letter.queue->moved(letter.position);  // who refused is gone
 }
 
 void DeadLetters::answered(const PublishAnswer& answer) {
@@ -96,6 +122,12 @@ void DeadLetters::answered(const PublishAnswer& answer) {
 }
 
 void DeadLetters::finish(const Letter& letter, bool delivered) {
+  if (Progress* progress = letter.progress.get()) {
+    if (delivered) progress->accepted.push_back(letter.target);
+    progress->refused = progress->refused || !delivered;
+    if (--progress->open != 0) return;
+    delivered = !progress->refused;
+  }
   if (!delivered && !letter.queue->deleting && at_least_once(*letter.queue)) {
     retries_.push_back({now_.wall + kRetryMs, letter});
     return;

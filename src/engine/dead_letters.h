@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/time.h"
@@ -20,7 +21,7 @@ class DeadLetters {
   DeadLetters(Mailer& mailer, Topology& topology, MemoryMeter& meter, const Now& now);
 
   void add(Queue& queue, Position position, DeathReason reason) {
-    waiting_.push_back({&queue, position, reason});
+    waiting_.push_back({.queue = &queue, .position = position, .reason = reason});
   }
   /// Publishes what was noted. True when there was something.
   bool run();
@@ -33,10 +34,18 @@ class DeadLetters {
   std::size_t pending() const { return waiting_.size() + moving_.size() + retries_.size(); }
 
  private:
+  /// Of a letter to several targets of which each must have it, and none twice.
+  struct Progress {
+    std::vector<std::uint64_t> accepted;
+    std::size_t open = 0;  // answers awaited in this try
+    bool refused = false;  // by one of them, in this try
+  };
   struct Letter {
     Queue* queue;  // stays while it holds the moving message
     Position position;
     DeathReason reason;
+    std::shared_ptr<Progress> progress = nullptr;
+    std::uint64_t target = 0;  // of this copy, with `progress`
   };
   struct Retry {
     WallMs at;
@@ -45,6 +54,7 @@ class DeadLetters {
   static constexpr std::int64_t kRetryMs = 1000;
 
   void move(const Letter& letter);
+  void publish(Letter letter, Message* copy, std::vector<Target*> targets);
   void finish(const Letter& letter, bool delivered);
   bool at_least_once(const Queue& queue) const;
 

@@ -224,6 +224,37 @@ TEST_P(DeadLettersTest, AtLeastOnceKeepsTryingUntilTheLetterIsTaken) {
   EXPECT_EQ(cluster_.message_bytes(), 0);
 }
 
+TEST_P(DeadLettersTest, AtLeastOnceGivesNobodyTheSameLetterAgain) {
+  exchange("graves", "fanout");
+  queue("good", {}, 1);
+  queue("full", {{"x-max-length", number(0)}, {"x-overflow", text("reject-publish")}}, 2);
+  bind("graves", "good");
+  bind("graves", "full");
+  quorum_queue("q", at_least_once("graves"));
+  publish({"1"});
+  reject();
+  cluster_.pass(5000);
+  EXPECT_EQ(ready("good"), 1u);
+  EXPECT_NE(cluster_.message_bytes(), 0);
+  EXPECT_EQ(peer(0).remove("full"), "");
+  cluster_.pass(2000);
+  EXPECT_THAT(drain("good"), ElementsAre("1"));
+  EXPECT_EQ(cluster_.message_bytes(), 0) << "nobody is left to wait for";
+}
+
+TEST_P(DeadLettersTest, AtLeastOnceLettersCountInTheQueueThatTheyWaitIn) {
+  Fields arguments = at_least_once("", "dead");
+  arguments.push_back({"x-max-length", number(1)});
+  quorum_queue("q", arguments);
+  publish({"1"});
+  reject();
+  EXPECT_EQ(peer(0).publish({.body = "2", .key = "q"}), "nack") << "the first is still there";
+  queue("dead", {}, 2);
+  cluster_.pass(2000);
+  publish({"3"});
+  EXPECT_EQ(ready("q"), 1u);
+}
+
 TEST_P(DeadLettersTest, AtLeastOnceEndsWithTheQueue) {
   quorum_queue("q", at_least_once("", "dead"));
   publish({"1"});

@@ -65,7 +65,10 @@ Message* Message::rewritten(std::string_view exchange, std::string_view routing_
 
 Message* Message::clone(MemoryMeter& meter) const {
   Message* message = rewritten(exchange(), routing_key(), properties(), meter);
-  if (extension_) message->extension_ = std::make_unique<MessageExtension>(*extension_);
+  if (extension_) {
+    message->extension_ = std::make_unique<MessageExtension>(*extension_);
+    message->count_extension(meter);
+  }
   return message;
 }
 
@@ -74,8 +77,25 @@ MessageExtension& Message::make_extension() {
   return *extension_;
 }
 
+std::int64_t MessageExtension::bytes() const {
+  std::size_t sum = sizeof *this + passed.capacity() * sizeof passed[0];
+  for (const std::string& key : more_keys) sum += sizeof key + key.capacity();
+  for (const DeathEntry& death : deaths) {
+    sum += sizeof death + death.queue.size() + death.exchange.size();
+    for (const std::string& key : death.routing_keys) sum += sizeof key + key.capacity();
+  }
+  return static_cast<std::int64_t>(sum);
+}
+
+void Message::count_extension(MemoryMeter& meter) {
+  if (!extension_) return;
+  const std::int64_t now = extension_->bytes();
+  meter.bytes += now - std::exchange(extension_->counted.bytes, now);
+}
+
 void Message::destroy(MemoryMeter& meter) {
   meter.bytes -= static_cast<std::int64_t>(footprint());
+  if (extension_) meter.bytes -= extension_->counted.bytes;
   this->~Message();
   ::operator delete(static_cast<void*>(this));
 }

@@ -28,6 +28,16 @@ struct MessageExtension {
   std::vector<DeathEntry> deaths;      // the broker's own record, newest first
   /// What it reached already when an exchange with state passes it on (see Topology::route_onward).
   std::vector<std::uint64_t> passed;
+  /// Bytes of it in the memory accounting: of this object, not of what it was copied from.
+  struct Counted {
+    std::int64_t bytes = 0;
+    Counted() = default;
+    Counted(const Counted&) {}
+    Counted& operator=(const Counted&) { return *this; }
+  } counted;
+
+  /// Roughly what it occupies.
+  std::int64_t bytes() const;
 };
 
 /// A message without a priority of its own: 0 in a classic queue, 4 in a quorum queue.
@@ -74,6 +84,8 @@ class Message {
   /// Null for a plain message.
   const MessageExtension* extension() const { return extension_.get(); }
   MessageExtension& make_extension();
+  /// Brings the accounting up to date after the extension was filled in.
+  void count_extension(MemoryMeter& meter);
   TimeToLive ttl() const { return extension_ ? extension_->ttl : TimeToLive{}; }
 
   /// What it costs in a consumer's window and in the memory accounting.

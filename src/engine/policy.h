@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/name_pattern.h"
 #include "base/result.h"
 #include "engine/fields.h"
-#include "base/name_pattern.h"
 #include "engine/queue_arguments.h"
 
 namespace polymq::engine {

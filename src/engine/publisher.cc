@@ -29,13 +29,14 @@ void Publisher::Open::add(std::uint64_t target, Message* message, std::uint64_t 
 // own. Returns how many homes there are.
 std::uint16_t Publisher::spread(Message* message, std::span<Target* const> targets,
                                 std::uint64_t sequence) {
+  note_targets(*message, targets);
+  message->count_extension(meter_);
   if (targets.size() == 1) {
     Open& open = open_for(targets[0]->home);
     open.add(targets[0]->id, message, sequence);
     if (sequence != 0) owe(open, sequence);
     return 1;
   }
-  note_targets(*message, targets);
   std::uint16_t homes = 0;
   const ShardIndex first_home = targets[0]->home;
   for (ShardIndex home = 0; home < mailer_.shard_count(); ++home) {

@@ -37,6 +37,7 @@ Queue::Queue(QueueEntry& entry, QueueHost& host)
 Queue::~Queue() {
   for (Position at = slots_.front(); at < slots_.end(); at = slots_.next(at + 1)) {
     slots_.find(at)->message->release(meter_);
+    meter_.bytes -= kSlotBytes;
   }
 }
 
@@ -74,6 +75,10 @@ bool Queue::over_length(std::uint64_t messages, std::uint64_t bytes) const {
 bool Queue::would_reject(std::size_t messages, std::size_t bytes) {
   if (settings().effective_overflow() == Overflow::kDropHead) return false;
   dispatch();
+  if (settings().dead_letter_strategy == DeadLetterStrategy::kAtLeastOnce) {
+    messages += moving_count_;  // they wait here until their copies are safe
+    bytes += moving_bytes_;
+  }
   return over_length(ready_count_ + messages, ready_bytes_ + bytes);
 }
 
@@ -95,6 +100,7 @@ Queue::Pushed Queue::push(Message* message, bool admitted) {
       return Pushed::kTaken;  // a duplicate is dropped, and its publisher told that all is well
     }
   }
+  meter_.bytes += kSlotBytes;
   const Position position = slots_.push(Slot{.message = message, .enqueued = host_.now().wall});
   ++ready_count_;
   ready_bytes_ += size;

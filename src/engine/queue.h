@@ -141,8 +141,8 @@ class Queue {
 
   /// Everyone who may hold leases of it, in the rotation or not. Kept by the home.
   std::vector<Consumer*> attached;
-  bool deleting = false;      // decided by the home: not found any more
-  bool dirty = false;         // in the home's list of queues to dispatch
+  bool deleting = false;  // decided by the home: not found any more
+  bool dirty = false;     // in the home's list of queues to dispatch
   WallMs timer_at = kNever;
 
  private:
@@ -156,6 +156,8 @@ class Queue {
     bool after_purge = false;  // became ready again behind a purge that covers its position
     bool stored = false;
   };
+  /// What a place in the queue costs, besides the message.
+  static constexpr std::int64_t kSlotBytes = sizeof(Slot);
   struct Waiting {
     WallMs due;
     Position position;
@@ -193,6 +195,8 @@ class Queue {
   std::uint64_t ready_count_ = 0;
   std::uint64_t ready_bytes_ = 0;
   std::uint64_t leased_count_ = 0;
+  std::uint64_t moving_count_ = 0;  // dead letters that are not safe yet
+  std::uint64_t moving_bytes_ = 0;
   std::uint64_t with_ttl_ = 0;  // messages with a time to live of their own
   Position purged_below_ = 0;   // ready slots below it are dropped; sweep() frees them
   Position sweep_at_ = 0;

@@ -31,6 +31,7 @@ void Queue::erase(Position position, Slot& slot) {
   if (slot.stored) host_.forget_stored(*this, position);
   slot.message->release(meter_);
   slots_.erase(position);
+  meter_.bytes -= kSlotBytes;
 }
 
 void Queue::drop_or_dead_letter(Position position, Slot& slot, DeathReason reason) {
@@ -40,11 +41,17 @@ void Queue::drop_or_dead_letter(Position position, Slot& slot, DeathReason reaso
     return;
   }
   slot.state = State::kMoving;
+  ++moving_count_;
+  moving_bytes_ += slot.message->body().size();
   host_.dead_letter(*this, position, *slot.message, reason);
 }
 
 void Queue::moved(Position position) {
-  if (Slot* slot = slots_.find(position)) erase(position, *slot);
+  Slot* slot = slots_.find(position);
+  if (slot == nullptr) return;
+  --moving_count_;
+  moving_bytes_ -= slot->message->body().size();
+  erase(position, *slot);
 }
 
 void Queue::withdraw(Position position) {

@@ -2,11 +2,13 @@
 #include "engine/shard.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace polymq::engine {
 namespace {
 
 constexpr MonotonicMs kMemoryReportIntervalMs = 100;
+constexpr std::int64_t kMemoryJumpPart = 64;  // of the limit
 
 }  // namespace
 
@@ -262,7 +264,10 @@ void Shard::handle(ShardIndex, UnitDone& done) {
 
 // --- memory -------------------------------------------------------------------------------------
 void Shard::report_memory() {
-  if (now_.monotonic - reported_at_ < kMemoryReportIntervalMs) return;
+  // A jump that could take control past the limit is told at once.
+  const std::int64_t moved = std::abs(meter_.bytes - reported_bytes_);
+  const bool jumped = moved > options_.memory_limit / kMemoryJumpPart;
+  if (!jumped && now_.monotonic - reported_at_ < kMemoryReportIntervalMs) return;
   reported_at_ = now_.monotonic;
   if (reported_bytes_ == meter_.bytes) return;
   reported_bytes_ = meter_.bytes;

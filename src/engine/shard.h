@@ -84,10 +84,6 @@ class Shard final : public Mailer, private TopologyObserver {
     bool ok = true;
     std::function<void(bool)> done;
   };
-  struct Inbound {
-    ShardIndex from;
-    Envelope envelope;
-  };
 
   RequestId ask(ShardIndex to, SessionId session, std::function<void(ReplyBody&)> done);
   void deliver(ShardIndex from, Mail& mail);

@@ -232,7 +232,6 @@ class Topology {
   void operator()(const BindingRemoved& delta);
   void operator()(const PoliciesSet& delta);
 
-  bool remove_binding(Exchange& source, const BindingKey& binding);
   void remove_bindings_to(Exchange& source, Destination destination);
   void unlink(Exchange& source, Destination destination);
   void bindings_gone(Exchange& source);

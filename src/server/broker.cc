@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
-#include <map>
 #include <random>
 #include <thread>
 
 #include "amqp091/property_codec.h"
 #include "base/log.h"
+#include "server/config/policies.h"
 #include "server/memory_limit.h"
 #include "server/socket_connection.h"
 
@@ -118,7 +118,9 @@ Result<void> Broker::start() {
     if (!added) return added;
     vhosts_.push_back(vhost.name);
   }
-  if (auto set = set_policies(config_); !set) return set;
+  auto policies = config::make_policy_sets(config_, vhosts_);
+  if (!policies) return tl::make_unexpected(policies.error());
+  if (auto set = set_policies(*std::move(policies)); !set) return set;
 
   std::promise<Result<void>> listening;
   ShardRuntime& acceptor = *shards_.front();
@@ -139,43 +141,20 @@ Result<void> Broker::start() {
   return listening.get_future().get();
 }
 
-Result<void> Broker::set_policies(const Config& config) {
-  std::map<std::string, std::pair<std::vector<engine::Policy>, std::vector<engine::Policy>>> sets;
-  for (const std::string& vhost : vhosts_) sets[vhost];
-  const auto add = [&](const Config::Policy& wanted, engine::PolicyAuthor author) -> Result<void> {
-    auto made = engine::make_policy(author, {.vhost = wanted.vhost,
-                                             .name = wanted.name,
-                                             .pattern = wanted.pattern,
-                                             .apply_to = wanted.apply_to,
-                                             .priority = wanted.priority,
-                                             .definition = wanted.definition});
-    if (!made) return fail("policy '" + wanted.name + "': " + made.error().text);
-    const auto set = sets.find(wanted.vhost);
-    if (set == sets.end()) {
-      return fail("policy '" + wanted.name + "': no vhost '" + wanted.vhost + "'");
-    }
-    auto& [users, operators] = set->second;
-    (author == engine::PolicyAuthor::kUser ? users : operators).push_back(std::move(*made));
-    return {};
-  };
-  for (const Config::Policy& policy : config.policies) {
-    if (auto added = add(policy, engine::PolicyAuthor::kUser); !added) return added;
-  }
-  for (const Config::Policy& policy : config.operator_policies) {
-    if (auto added = add(policy, engine::PolicyAuthor::kOperator); !added) return added;
-  }
-  for (auto& [vhost, set] : sets) {
-    auto policies =
-        std::make_shared<const engine::PolicySet>(std::move(set.first), std::move(set.second));
+Result<void> Broker::set_policies(PolicySets sets) {
+  for (auto& [vhost, policies] : sets) {
     if (auto done = administer(engine::SetPolicies{vhost, std::move(policies)}); !done) return done;
   }
   return {};
 }
 
+// All that can be wrong is found before anything is changed.
 Result<void> Broker::reload(const Config& config,
                             std::shared_ptr<const auth::Directory> directory) {
+  auto policies = config::make_policy_sets(config, vhosts_);
+  if (!policies) return tl::make_unexpected(policies.error());
   admission_.replace(std::move(directory));
-  return set_policies(config);
+  return set_policies(*std::move(policies));
 }
 
 // The one with the fewest connections; equals take turns.

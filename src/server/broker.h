@@ -29,7 +29,8 @@ class Broker {
   ShardRuntime& next_shard();
   void deal(int fd, SocketPeer peer);
   Result<void> administer(decltype(engine::ControlRequest::what) what);
-  Result<void> set_policies(const Config& config);
+  using PolicySets = std::map<std::string, std::shared_ptr<const engine::PolicySet>>;
+  Result<void> set_policies(PolicySets sets);
   std::size_t connection_count();
 
   const Config config_;

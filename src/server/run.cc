@@ -60,12 +60,12 @@ void reload_configuration(Broker& broker, const Config& running, const Reload& r
   };
   if (!wanted) {
     complain(wanted.error().text);
-  } else if (auto logging = apply_logging(wanted->log); !logging) {
-    complain(logging.error().text);
   } else if (auto users =
                  auth::load_directory(wanted->auth.users_file, wanted->auth.loopback_users);
              !users) {
     complain(users.error().text);
+  } else if (auto logging = apply_logging(wanted->log); !logging) {
+    complain(logging.error().text);
   } else if (auto applied = broker.reload(*wanted, *users); !applied) {
     complain(applied.error().text);
   } else {

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/suggest.h"
-#include "server/config/policy_keys.h"
+#include "server/config/policies.h"
 
 namespace polymq::server::config {
 namespace {
@@ -109,8 +109,9 @@ void check_policies(const Loaded& loaded, bool is_operator, std::vector<Problem>
       problems.push_back({*origin, table + ".name",
                           "'" + policy.name + "' is there twice in vhost '" + policy.vhost + "'"});
     }
-    if (auto checked = check_definition(policy.definition, is_operator); !checked) {
-      problems.push_back({*origin, table + ".definition", checked.error().text});
+    const auto author = is_operator ? engine::PolicyAuthor::kOperator : engine::PolicyAuthor::kUser;
+    if (auto made = make_policy(policy, author); !made) {
+      problems.push_back({*origin, table + ".definition", made.error().text});
     }
   }
 }
@@ -124,9 +125,9 @@ void check(Loaded& loaded, std::vector<Problem>& problems) {
   derive_levels(config.log);
   check_parts(loaded);
   if (!config.server.data_dir.empty() && !config.server.in_memory) {
-    problems.push_back({origin_of(loaded, "server.data_dir"), "server.data_dir",
-                        "this version cannot store messages on disk; remove the data folder, or "
-                        "start with --in-memory to keep everything in memory"});
+    config.unavailable.push_back("this version cannot store messages on disk: the data folder " +
+                                 config.server.data_dir +
+                                 " is not used, and everything is kept in memory");
   }
   if (config.amqp.heartbeat.count() % 1000 != 0) {
     problems.push_back({origin_of(loaded, "amqp.heartbeat"), "amqp.heartbeat",

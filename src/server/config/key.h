@@ -70,6 +70,7 @@ struct ArrayTable {
   std::string_view path;
   std::span<const Key> keys;
   std::string_view help;
+  bool reloads;                     // on SIGHUP, as Key::reloads
   void* (*append)(Config& config);  // the new element, owner of the keys' slots
   std::size_t (*size)(const Config& config);
   const void* (*element)(const Config& config, std::size_t index);

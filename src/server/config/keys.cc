@@ -69,8 +69,8 @@ constexpr Key kKeys[] = {
      .type = Type::kString,
      .slot = at<&C::server, &C::Server::data_dir>,
      .initial = "",
-     .help = "Folder for durable data. This version keeps everything in memory and refuses to "
-             "start with a data folder unless in_memory is set too.",
+     .help = "Folder for durable data. This version keeps everything in memory, and says so when a "
+             "data folder is set.",
      .option = "--data-dir"},
     {.path = "server.in_memory",
      .type = Type::kBool,
@@ -473,10 +473,11 @@ constexpr Key kPolicyKeys[] = {
 
 template <auto Member>
 constexpr ArrayTable array_table(std::string_view path, std::span<const Key> keys,
-                                 std::string_view help) {
+                                 std::string_view help, bool reloads) {
   return {.path = path,
           .keys = keys,
           .help = help,
+          .reloads = reloads,
           .append = [](Config& config) -> void* { return &(config.*Member).emplace_back(); },
           .size = [](const Config& config) { return (config.*Member).size(); },
           .element = [](const Config& config, std::size_t index) -> const void* {
@@ -487,13 +488,16 @@ constexpr ArrayTable array_table(std::string_view path, std::span<const Key> key
 constexpr std::array kArrayTables{
     array_table<&C::vhosts>("vhosts", kVhostKeys,
                             "Vhosts beside `/`, which always exists and may be listed to set its "
-                            "limits."),
+                            "limits.",
+                            false),
     array_table<&C::policies>("policies", kPolicyKeys,
                               "Settings for all queues and exchanges whose names match. Read again "
-                              "on SIGHUP."),
+                              "on SIGHUP.",
+                              true),
     array_table<&C::operator_policies>(
         "operator_policies", kPolicyKeys,
-        "As policies, but limits that policies and clients cannot exceed. Read again on SIGHUP."),
+        "As policies, but limits that policies and clients cannot exceed. Read again on SIGHUP.",
+        true),
 };
 
 constexpr std::array kSections{

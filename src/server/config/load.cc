@@ -220,7 +220,8 @@ std::vector<std::string> restart_needed(const Config& running, const Config& wan
     }
   }
   for (const ArrayTable& table : array_tables()) {
-    if (to_toml(table, running) != to_toml(table, wanted)) changed.emplace_back(table.path);
+    if (!table.reloads && to_toml(table, running) != to_toml(table, wanted))
+      changed.emplace_back(table.path);
   }
   return changed;
 }
