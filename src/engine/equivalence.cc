@@ -78,8 +78,8 @@ EngineResult<void> check_queue_equivalence(const QueueShape& current,
 
 EngineResult<void> check_redeclaration(const QueueEntry& known, ClientId client,
                                        const QueueDeclaration& received) {
-  const bool anothers = known.exclusive() && known.owner != client;
-  if (anothers || known.exclusive() != received.exclusive) {
+  const bool foreign = known.exclusive() && known.owner != client;
+  if (foreign || known.exclusive() != received.exclusive) {
     return refuse(ErrorKind::kLocked, locked_queue(received.name, received.vhost));
   }
   return check_queue_equivalence(
