@@ -1,5 +1,5 @@
 // A channel: the methods of classes channel, access, exchange, queue, basic, confirm and tx
-// (reference §7 to §16).
+// (docs/features.md: Channels).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Consumers, gets, deliveries and their settlement (reference §13, §14, §21, §23).
+// Consumers, gets, deliveries and their settlement (docs/features.md: Consuming, Prefetch).
 #include <algorithm>
 #include <cassert>
 

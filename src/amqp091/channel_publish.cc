@@ -1,4 +1,5 @@
-// basic.publish and its content, returns, confirms and transactions (reference §12, §15, §16).
+// basic.publish and its content, returns, confirms and transactions (docs/features.md:
+// Publishing, Confirms and transactions).
 #include <algorithm>
 #include <charconv>
 

@@ -1,4 +1,4 @@
-// exchange.* and queue.*: declarations, bindings, deletions (reference §8, §9, §11).
+// exchange.* and queue.*: declarations, bindings, deletions (docs/features.md: Exchanges, Queues).
 #include <algorithm>
 
 #include "amqp091/channel.h"

@@ -1,5 +1,5 @@
 // One AMQP 0-9-1 connection without its socket: bytes in, bytes out, and the life from the protocol
-// header to close-ok (reference §1, §2).
+// header to close-ok (docs/features.md: Connections).
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>

@@ -1,4 +1,5 @@
-// Addresses of direct replies: amq.rabbitmq.reply-to.<session>.<nonce> (reference §21).
+// Addresses of direct replies: amq.rabbitmq.reply-to.<session>.<nonce> (docs/features.md:
+// Replies and special headers).
 #pragma once
 
 #include <cstdint>

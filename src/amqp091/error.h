@@ -1,4 +1,5 @@
-// Protocol errors as values: a reply code, an explanation, and the method at fault (reference §6).
+// Protocol errors as values: a reply code, an explanation, and the method at fault
+// (docs/features.md: Errors).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// From connection.start to open-ok: capabilities, login, tuning, vhost (reference §2).
+// From connection.start to open-ok: capabilities, login, tuning, vhost (docs/features.md:
+// Connections).
 #include <algorithm>
 #include <charconv>
 

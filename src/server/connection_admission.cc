@@ -1,4 +1,4 @@
-// Counting connections and channels against their limits (reference §2.5).
+// Counting connections and channels against their limits (docs/features.md: Connections).
 #include "server/connection_admission.h"
 
 namespace polymq::server {

@@ -1,4 +1,4 @@
-"""Connections: closing, heartbeats, channels, and what survives (§2.6, §2.7, §7)."""
+"""Connections: closing, heartbeats, channels, and what survives."""
 import time
 
 import pytest

@@ -1,4 +1,4 @@
-"""Consuming: tags, order, prefetch, priorities, exclusiveness (§13, §14)."""
+"""Consuming: tags, order, prefetch, priorities, exclusiveness."""
 import re
 
 import pytest

@@ -1,4 +1,4 @@
-"""Dead lettering: where messages go, and what x-death says (§18)."""
+"""Dead lettering: where messages go, and what x-death says."""
 import datetime
 import time
 

@@ -1,4 +1,4 @@
-"""The catalogue of errors: code, text, class and method ids, and scope (§6.1)."""
+"""The catalogue of errors: code, text, class and method ids, and scope."""
 import pytest
 
 from harness import codec

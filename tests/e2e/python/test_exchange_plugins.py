@@ -1,4 +1,4 @@
-"""Exchange types that RabbitMQ has as plugins (§8.6)."""
+"""Exchange types that RabbitMQ has as plugins."""
 import collections
 import time
 

@@ -1,4 +1,4 @@
-"""Exchange types, bindings, alternate exchanges and lifetimes (§8, §11)."""
+"""Exchange types, bindings, alternate exchanges and lifetimes."""
 import pytest
 
 from support import (assert_empty, channel_error, eventually, expect, get, get_all, polymq_only,

@@ -1,4 +1,4 @@
-"""Frames and content: limits, order, and how broken ones end the connection (§1, §4)."""
+"""Frames and content: limits, order, and how broken ones end the connection."""
 import struct
 
 import pytest

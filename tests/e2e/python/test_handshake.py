@@ -1,4 +1,4 @@
-"""Protocol header, SASL, tune, open: what the broker offers and what it refuses (§2)."""
+"""Protocol header, SASL, tune, open: what the broker offers and what it refuses."""
 import struct
 import time
 

@@ -1,4 +1,4 @@
-"""Time to live, expiry, length limits and priorities (§17)."""
+"""Time to live, expiry, length limits and priorities."""
 import time
 
 import pytest

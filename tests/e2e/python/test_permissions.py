@@ -1,4 +1,4 @@
-"""Permissions, seen by user "limited": ^limited, amq.default and amq.topic (§24)."""
+"""Permissions, seen by user "limited": ^limited, amq.default and amq.topic."""
 import pytest
 
 from support import (assert_channel_closed, assert_empty, expect, get, polymq_only, raw_client,

@@ -1,4 +1,4 @@
-"""Policies that the broker was started with, in vhost "policies" (§25)."""
+"""Policies that the broker was started with, in vhost "policies"."""
 import time
 
 import pytest

@@ -1,4 +1,4 @@
-"""Properties and headers pass through unchanged, octet by octet (§3, §5)."""
+"""Properties and headers pass through unchanged, octet by octet."""
 import datetime
 import decimal
 

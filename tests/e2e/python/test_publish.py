@@ -1,4 +1,4 @@
-"""Publishing: returns, confirms, extra routing keys, sizes (§12, §15, §21)."""
+"""Publishing: returns, confirms, extra routing keys, sizes."""
 import pytest
 from pika import exceptions
 

@@ -1,4 +1,4 @@
-"""What x-arguments a queue takes and how it refuses the others (§10.1, §9.3)."""
+"""What x-arguments a queue takes and how it refuses the others."""
 import pytest
 
 from support import assert_channel_closed, expect, polymq_only

@@ -1,4 +1,4 @@
-"""Queues: names, exclusiveness, lifetimes, counts, purge and delete (§9)."""
+"""Queues: names, exclusiveness, lifetimes, counts, purge and delete."""
 import re
 
 import pytest

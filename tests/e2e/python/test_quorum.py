@@ -1,4 +1,4 @@
-"""Queues of type quorum, on one node (§19)."""
+"""Queues of type quorum, on one node."""
 import pytest
 from pika import exceptions
 

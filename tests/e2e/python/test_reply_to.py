@@ -1,4 +1,4 @@
-"""Requests and replies: temporary queues and direct reply-to (§21)."""
+"""Requests and replies: temporary queues and direct reply-to."""
 import pytest
 from pika import exceptions
 

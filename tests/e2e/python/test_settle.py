@@ -1,4 +1,4 @@
-"""Ack, nack, reject, recover: what happens to the message (§13.3, §13.4)."""
+"""Ack, nack, reject, recover: what happens to the message."""
 import pytest
 
 from support import (Consumer, assert_channel_closed, assert_empty, eventually_depth, get, get_all,

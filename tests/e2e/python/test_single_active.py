@@ -1,4 +1,4 @@
-"""Single active consumer: one at a time, with hand-over (§13.1)."""
+"""Single active consumer: one at a time, with hand-over."""
 import pytest
 
 from support import Consumer, channel_error, get_all, send

@@ -1,4 +1,4 @@
-"""Transactions: what they hold back and what they do not (§16)."""
+"""Transactions: what they hold back and what they do not."""
 import pytest
 
 from support import (Consumer, assert_channel_closed, assert_empty, channel_error, depth,
