@@ -129,7 +129,7 @@ constexpr Key kKeys[] = {
      .slot = at<&C::amqp, &C::Amqp::listeners>,
      .initial = "",
      .help = "Endpoints to listen on instead of bind and port: 127.0.0.1:5672, [::1]:5672, *:5672 "
-             "or unix:/run/polymq.sock.",
+             "or unix:/run/polymq/amqp.sock.",
      .check = check_endpoint},
     {.path = "amqp.handshake_timeout",
      .type = Type::kDuration,
