@@ -44,6 +44,18 @@ class Confirms : public Modes {
   Confirms() { client.call(method::ConfirmSelect{}); }
 };
 
+TEST_F(Confirms, AndWhatReachedNothingAreCounted) {
+  client.send(to("q"));
+  client.send(to("full"));
+  client.send(to("nowhere"));
+  client.send(to("nowhere", true));
+  engine::Vhost& vhost = *client.connection().client().vhost();
+  EXPECT_EQ(vhost.confirmed, 3u) << "a nack is no confirm";
+  const engine::Exchange& exchange = *client.connection().shard().topology().exchange(vhost, "");
+  EXPECT_EQ(exchange.dropped_unroutable, 1u);
+  EXPECT_EQ(exchange.returned_unroutable, 1u);
+}
+
 TEST_F(Confirms, AreSwitchedOnAnyNumberOfTimes) {
   EXPECT_THAT(client.call(method::ConfirmSelect{}), ElementsAre("1 confirm.select-ok()"));
   EXPECT_THAT(client.call(method::ConfirmSelect{.nowait = true}), IsEmpty());

@@ -261,8 +261,10 @@ void Channel::publish() {
   if (targets.empty() || targets.front()->exchange == nullptr) {  // else counted at its home
     exchange->published_out += targets.size();
   }
-  hand_to_engine(message, targets,
-                 content_.mandatory && session_.unroutable(*exchange, *message, targets));
+  const bool unroutable = content_.mandatory && session_.unroutable(*exchange, *message, targets);
+  if (unroutable) ++exchange->returned_unroutable;
+  if (targets.empty() && !content_.mandatory) ++exchange->dropped_unroutable;
+  hand_to_engine(message, targets, unroutable);
 }
 
 /// The exchange, if the user may publish to it. Mostly it is the one of the message before.
@@ -351,9 +353,11 @@ void Channel::emit_confirms() {
   const std::uint64_t lowest = publisher.lowest_pending();
   std::uint64_t prefix = 0;
   std::uint64_t prefix_count = 0;
+  std::uint64_t rejected = 0;
   for (const engine::Publisher::Settled& settled : publisher.settled()) {
     if (settled.rejected) {
       send(method::BasicNack{settled.sequence, false, false});
+      ++rejected;
     } else if (settled.sequence < lowest) {
       prefix = std::max(prefix, settled.sequence);
       ++prefix_count;
@@ -364,6 +368,9 @@ void Channel::emit_confirms() {
     if (!settled.rejected && settled.sequence >= lowest) {
       send(method::BasicAck{settled.sequence, false});
     }
+  }
+  if (engine::Vhost* vhost = connection_.client().vhost()) {
+    vhost->confirmed += publisher.settled().size() - rejected;
   }
   publisher.settled().clear();
 }

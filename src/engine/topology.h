@@ -95,6 +95,9 @@ struct Exchange {
   /// Counted where messages are published (a replica counts its own shard's).
   std::uint64_t published_in = 0;
   std::uint64_t published_out = 0;
+  /// Of what was published to it: reached nothing, and was mandatory or not.
+  std::uint64_t returned_unroutable = 0;
+  std::uint64_t dropped_unroutable = 0;
 };
 
 struct VhostLimits {
@@ -109,6 +112,7 @@ struct Vhost {
   StringMap<std::unique_ptr<Exchange>> exchanges;
   StringMap<std::unique_ptr<QueueEntry>> queues;
   std::shared_ptr<const PolicySet> policies;
+  std::uint64_t confirmed = 0;  // publishes, counted where their connection is
 };
 
 /// One change. Deltas carry all that a replica needs; applying them cannot fail.
