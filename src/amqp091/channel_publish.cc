@@ -6,6 +6,7 @@
 #include "amqp091/channel.h"
 #include "amqp091/direct_reply.h"
 #include "amqp091/properties.h"
+#include "engine/time_to_live.h"
 
 namespace polymq::amqp091 {
 namespace {
@@ -15,7 +16,6 @@ using engine::Message;
 /// Larger bodies are collected as they come, so that nobody reserves memory by announcing a size.
 constexpr std::uint64_t kAtOnce = 64 * 1024;
 constexpr std::uint64_t kLargestBody = 512u << 20;
-constexpr std::int64_t kLongestExpirationMs = 315'360'000'000;  // ten years
 
 ProtocolError precondition(std::string text) {
   return {ReplyCode::kPreconditionFailed, std::move(text), method::BasicPublish::kId};
@@ -35,7 +35,7 @@ ProtocolResult<engine::TimeToLive> parse_expiration(std::string_view text) {
   if (stopped != end) {
     return invalid("{leftover_string,\"" + std::string(stopped, end) + "\"}");
   }
-  if (error == std::errc::result_out_of_range || value > kLongestExpirationMs) {
+  if (error == std::errc::result_out_of_range || value > engine::kLongestTimeToLiveMs) {
     return invalid("{value_too_large," + std::string(text) + "}");
   }
   if (value < 0) return invalid("{value_negative," + std::string(text) + "}");
@@ -314,6 +314,7 @@ void Channel::hand_to_engine(Message* message, std::span<engine::Target* const> 
   if (mode_ == Mode::kTransaction) {
     TransactionPublish publish{message, {}, unroutable};
     engine::note_targets(*message, targets);
+    message->count_extension(connection_.shard().meter());
     for (const engine::Target* target : targets) {
       publish.targets.emplace_back(target->home, target->id);
     }

@@ -335,9 +335,7 @@ void Connection::tick(MonotonicMs now) {
   }
   if (state_ != State::kRunning) return;
   take_new_directory();
-  if (directory_->find(user_) == nullptr) {
-    return force_close("user '" + user_ + "' is deleted");
-  }
+  if (user_gone_) return force_close("user '" + user_ + "' is deleted");
   for (auto& [number, channel] : channels_) channel->check_consumer_timeouts(now);
   if (heartbeat_s_ == 0) return;
   const MonotonicMs interval = heartbeat_s_ * MonotonicMs{1000};

@@ -180,7 +180,7 @@ class Connection final : public engine::ClientEvents {
   void on(const method::ConnectionClose& close);
   void on(const method::ConnectionCloseOk& close);
   void on(const method::ConnectionUpdateSecret& update);
-  /// Forgets verdicts when users and permissions have changed.
+  /// Forgets verdicts when users and permissions have changed, and sees whether the user is gone.
   void take_new_directory();
   void step_sasl(std::string_view response);
   void login_refused(const auth::SaslStep& step);
@@ -201,6 +201,7 @@ class Connection final : public engine::ClientEvents {
 
   State state_ = State::kHeader;
   bool deaf_ = false;  // input makes no sense any more
+  bool user_gone_ = false;
   bool publishes_ = false;
   bool blocked_ = false;  // published under alarm: not read until it is over
   bool lost_ = false;

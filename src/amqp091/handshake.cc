@@ -209,6 +209,7 @@ void Connection::take_new_directory() {
   directory_version_ = admission_.directory_version();
   directory_ = admission_.directory();
   verdicts_.clear();
+  user_gone_ = directory_->find(user_) == nullptr;
 }
 
 bool Connection::impersonator() const {

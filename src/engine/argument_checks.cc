@@ -1,12 +1,11 @@
 // Shared checks of arguments.
 #include "engine/argument_checks.h"
+#include "engine/time_to_live.h"
 
 #include <algorithm>
 
 namespace polymq::engine {
 namespace {
-
-constexpr std::int64_t kLongestExpiryMs = 315'360'000'000;  // ten years
 
 Refusal refused_number(std::string_view why, std::int64_t number) {
   return "{" + std::string(why) + "," + std::to_string(number) + "}";
@@ -37,7 +36,7 @@ Refusal check_positive(const Value& value) {
 Refusal check_expiry(const Value& value) {
   if (Refusal refusal = check_non_negative(value); !refusal.empty()) return refusal;
   const std::int64_t ms = *value.as_integer();
-  return ms > kLongestExpiryMs ? refused_number("value_too_large", ms) : Refusal();
+  return ms > kLongestTimeToLiveMs ? refused_number("value_too_large", ms) : Refusal();
 }
 
 Refusal check_bool(const Value& value) {

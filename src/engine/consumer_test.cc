@@ -5,8 +5,8 @@
 
 #include <memory>
 
-#include "engine/fake_properties.h"
 #include "engine/queue.h"
+#include "engine/testing/fake_properties.h"
 #include "engine/topology.h"
 
 namespace polymq::engine {

@@ -85,8 +85,8 @@ void DeadLetters::move(const Letter& letter) {
   publish(letter, copy, std::move(targets));
 }
 
-// Whoever refuses is asked again, at least once: by copies of their own, so that the others are
-// not.
+// At-least-once with several targets: each gets a copy of its own, so that another try reaches only
+// those that refused.
 void DeadLetters::publish(Letter letter, Message* copy, std::vector<Target*> targets) {
   if (!letter.progress && targets.size() > 1 && at_least_once(*letter.queue)) {
     letter.progress = std::make_shared<Progress>();

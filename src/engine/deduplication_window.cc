@@ -21,28 +21,17 @@ DeduplicationWindow::Seen DeduplicationWindow::insert(DeduplicationKey key, Wall
                                                       std::optional<std::int64_t> ttl_ms) {
   drop_expired(now);
   const auto it = entries_.find(key);
-  // One that was restored or had another limit may have expired behind one that has not.
+  // One with a shorter time of its own may have expired behind one that has not.
   if (it != entries_.end() && it->second.expiry > now) return Seen::kDuplicate;
-  remember(key, expiry(now, ttl_ms));
-  return Seen::kFresh;
-}
-
-void DeduplicationWindow::restore(DeduplicationKey key, WallMs expiry) { remember(key, expiry); }
-
-void DeduplicationWindow::remember(DeduplicationKey key, WallMs expiry) {
-  entries_[key] = {expiry, ++last_number_};
+  entries_[key] = {expiry(now, ttl_ms), ++last_number_};
   order_.push_back({key, last_number_});
   drop_surplus();
+  return Seen::kFresh;
 }
 
 void DeduplicationWindow::forget(DeduplicationKey key) {
   entries_.erase(key);
   compact();
-}
-
-void DeduplicationWindow::set_limits(DeduplicationLimits limits) {
-  limits_ = limits;
-  drop_surplus();
 }
 
 bool DeduplicationWindow::is_current(const Place& place) const {

@@ -35,13 +35,8 @@ class DeduplicationWindow {
   Seen insert(DeduplicationKey key, WallMs now) { return insert(key, now, limits_.ttl_ms); }
   /// The same with a time of its own.
   Seen insert(DeduplicationKey key, WallMs now, std::optional<std::int64_t> ttl_ms);
-  /// Enters a key that was remembered before a restart. In order of their expiry.
-  void restore(DeduplicationKey key, WallMs expiry);
   /// The original did not come to be after all, or has gone for good.
   void forget(DeduplicationKey key);
-
-  /// New limits hold for entries to come; too many entries are forgotten at once.
-  void set_limits(DeduplicationLimits limits);
 
   /// When a key inserted now would be forgotten; kNever without a time limit.
   WallMs expiry(WallMs now) const { return expiry(now, limits_.ttl_ms); }
@@ -66,13 +61,12 @@ class DeduplicationWindow {
   static WallMs expiry(WallMs now, std::optional<std::int64_t> ttl_ms) {
     return ttl_ms ? now + *ttl_ms : kNever;
   }
-  void remember(DeduplicationKey key, WallMs expiry);
   bool is_current(const Place& place) const;
   void drop_surplus();
   void drop_expired(WallMs now);
   void compact();
 
-  DeduplicationLimits limits_;
+  const DeduplicationLimits limits_;
   std::uint64_t last_number_ = 0;
   boost::unordered_flat_map<DeduplicationKey, Entry, Hash> entries_;
   std::deque<Place> order_;  // oldest first; places of forgotten entries are skipped

@@ -73,18 +73,17 @@ TEST(DeduplicationWindow, ForgettingAgainAndAgainLeavesTheWindowSmall) {
   EXPECT_LT(window.place_count(), 100u);
 }
 
-TEST(DeduplicationWindow, RestoredIdsAreDuplicatesUntilTheirOwnTime) {
+TEST(DeduplicationWindow, AnIdWithATimeOfItsOwnIsADuplicateUntilThen) {
   DeduplicationWindow window({.entries = 10, .ttl_ms = 100});
-  window.restore(key("a"), 50);
+  window.insert(key("a"), 0, 50);
   EXPECT_EQ(window.insert(key("a"), 49), kDuplicate);
   EXPECT_EQ(window.insert(key("a"), 50), kFresh);
   EXPECT_EQ(window.expiry(50), 150);
 }
 
-TEST(DeduplicationWindow, ASmallerLimitForgetsTheOldestAtOnce) {
-  DeduplicationWindow window({.entries = 10, .ttl_ms = std::nullopt});
+TEST(DeduplicationWindow, BeyondItsLimitItForgetsTheOldestAtOnce) {
+  DeduplicationWindow window({.entries = 3, .ttl_ms = std::nullopt});
   for (int i = 0; i < 10; ++i) window.insert(key(std::to_string(i)), 0);
-  window.set_limits({.entries = 3, .ttl_ms = std::nullopt});
   EXPECT_EQ(window.size(), 3u);
   EXPECT_EQ(window.insert(key("9"), 0), kDuplicate);
   EXPECT_EQ(window.insert(key("0"), 0), kFresh);
@@ -93,8 +92,7 @@ TEST(DeduplicationWindow, ASmallerLimitForgetsTheOldestAtOnce) {
 TEST(DeduplicationWindow, AnIdThatExpiredBehindALongerOneIsFresh) {
   DeduplicationWindow window({.entries = 10, .ttl_ms = 1000});
   window.insert(key("long"), 0);
-  window.set_limits({.entries = 10, .ttl_ms = 10});
-  window.insert(key("short"), 0);
+  window.insert(key("short"), 0, 10);
   EXPECT_EQ(window.insert(key("short"), 10), kFresh);
   EXPECT_EQ(window.insert(key("long"), 10), kDuplicate);
 }

@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "engine/fake_properties.h"
+#include "engine/testing/fake_properties.h"
 
 namespace polymq::engine {
 namespace {

@@ -37,9 +37,8 @@ class Publisher {
   };
   /// What has been settled since the last call, in order of settling.
   std::vector<Settled>& settled() { return settled_; }
-  /// The lowest sequence not settled yet; next_sequence() when there is none.
+  /// The lowest sequence not settled yet; when there is none, the one to be given next.
   std::uint64_t lowest_pending() const { return pending_.front(); }
-  std::uint64_t next_sequence() const { return pending_.end(); }
   std::uint64_t pending() const { return pending_.size(); }
 
  private:

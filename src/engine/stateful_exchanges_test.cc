@@ -7,8 +7,8 @@
 #include <map>
 #include <set>
 
-#include "engine/fake_properties.h"
 #include "engine/shard.h"
+#include "engine/testing/fake_properties.h"
 #include "storage/memory_store.h"
 
 namespace polymq::engine {

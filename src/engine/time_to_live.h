@@ -8,6 +8,9 @@
 
 namespace polymq::engine {
 
+/// The longest that a time to live or an expiry may be: ten years, RabbitMQ's limit.
+inline constexpr std::int64_t kLongestTimeToLiveMs = 315'360'000'000;
+
 struct TimeToLive {
   std::int64_t ms = -1;
 

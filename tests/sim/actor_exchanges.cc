@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "actors.h"
-#include "engine/fake_properties.h"
+#include "engine/testing/fake_properties.h"
 #include "world.h"
 
 namespace polymq::sim {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "engine/fake_properties.h"
+#include "engine/testing/fake_properties.h"
 
 namespace polymq::sim {
 

@@ -13,6 +13,7 @@
 #include "engine/exchange/topic.h"
 #include "engine/queue_arguments.h"
 #include "engine/term_text.h"
+#include "engine/time_to_live.h"
 
 namespace polymq::engine {
 namespace {
@@ -26,7 +27,6 @@ constexpr std::string_view kDelayed = "x-delayed-message";
 constexpr std::string_view kDeduplication = "x-message-deduplication";
 constexpr std::string_view kCacheSize = "x-cache-size";
 constexpr std::string_view kCacheTtl = "x-cache-ttl";
-constexpr std::int64_t kLongestCacheTtlMs = 315'360'000'000;  // ten years
 
 template <class Type>
 Made make(const Fields&) {
@@ -127,7 +127,7 @@ Result<std::optional<DeduplicationLimits>> deduplication_of(std::string_view typ
   }
   if (const Value* ttl = find(arguments, kCacheTtl)) {
     if (ttl->as_integer() == nullptr || *ttl->as_integer() <= 0 ||
-        *ttl->as_integer() > kLongestCacheTtlMs) {
+        *ttl->as_integer() > kLongestTimeToLiveMs) {
       return invalid(kCacheTtl, *ttl, "a positive number of milliseconds, at most ten years");
     }
     limits.ttl_ms = *ttl->as_integer();

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/fake_properties.h"
 #include "engine/shard.h"
+#include "engine/testing/fake_properties.h"
 #include "storage/message_store.h"
 
 namespace polymq::engine {
