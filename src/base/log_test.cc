@@ -76,14 +76,14 @@ TEST_F(LogTest, APeerCannotForgeALine) {
 
 TEST_F(LogTest, EachAreaHasItsOwnLevelThatChangesAtRunTime) {
   ASSERT_TRUE(configure({.file = path_}));
-  log(Area::kQueue, Level::kDebug, "hidden");
-  set_level(Area::kQueue, Level::kDebug);
-  log(Area::kQueue, Level::kDebug, "shown");
+  log(Area::kAuth, Level::kDebug, "hidden");
+  set_level(Area::kAuth, Level::kDebug);
+  log(Area::kAuth, Level::kDebug, "shown");
   log(Area::kServer, Level::kDebug, "other area");
-  set_level(Area::kQueue, Level::kOff);
-  log(Area::kQueue, Level::kError, "silenced");
+  set_level(Area::kAuth, Level::kOff);
+  log(Area::kAuth, Level::kError, "silenced");
   shutdown();
-  EXPECT_THAT(read(path_), ContainsRegex("^[^\n]*debug \\[queue\\] shown\n$"));
+  EXPECT_THAT(read(path_), ContainsRegex("^[^\n]*debug \\[auth\\] shown\n$"));
 }
 
 TEST_F(LogTest, ReopeningFollowsARotatedFile) {
