@@ -6,9 +6,9 @@
 #include <memory>
 #include <system_error>
 
-#include "auth/users_file.h"
 #include "cli/exit_code.h"
 #include "server/config/document.h"
+#include "server/users.h"
 
 namespace polymq::cli {
 namespace {
@@ -18,17 +18,6 @@ namespace config = server::config;
 int complain(const std::string& text) {
   std::fprintf(stderr, "%s\n", text.c_str());
   return kUsage;
-}
-
-/// What only the start would find: the users file.
-Result<void> check_users(const server::Config& loaded) {
-  const auto directory = auth::load_directory(loaded.auth.users_file, loaded.auth.loopback_users);
-  if (!directory) return tl::make_unexpected(directory.error());
-  const std::string& anonymous = loaded.auth.anonymous_user;
-  if (!anonymous.empty() && (*directory)->find(anonymous) == nullptr) {
-    return fail("auth.anonymous_user: there is no user '" + anonymous + "'");
-  }
-  return {};
 }
 
 }  // namespace
@@ -57,7 +46,8 @@ int config_show(const config::Sources& sources) {
 int config_check(const config::Sources& sources) {
   const auto loaded = config::load(sources);
   if (!loaded) return complain(config::to_text(loaded.error()));
-  if (const auto users = check_users(loaded->config); !users) return complain(users.error().text);
+  if (const auto users = server::load_users(loaded->config.auth); !users)
+    return complain(users.error().text);
   const std::string name = sources.file.empty() ? "configuration" : sources.file;
   std::printf("%s: ok\n", name.c_str());
   return kOk;

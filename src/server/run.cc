@@ -9,12 +9,12 @@
 #include <cerrno>
 #include <string>
 
-#include "auth/users_file.h"
 #include "base/log.h"
 #include "server/broker.h"
 #include "server/config/load.h"
 #include "server/logging.h"
 #include "server/service_notify.h"
+#include "server/users.h"
 
 namespace polymq::server {
 namespace {
@@ -60,9 +60,7 @@ void reload_configuration(Broker& broker, const Config& running, const Reload& r
   };
   if (!wanted) {
     complain(wanted.error().text);
-  } else if (auto users =
-                 auth::load_directory(wanted->auth.users_file, wanted->auth.loopback_users);
-             !users) {
+  } else if (auto users = load_users(wanted->auth); !users) {
     complain(users.error().text);
   } else if (auto logging = apply_logging(wanted->log); !logging) {
     complain(logging.error().text);
@@ -93,7 +91,7 @@ int run(const Config& config, const Reload& reload) {
     log::log(log::Area::kServer, log::Level::kWarning, sentence);
   }
   if (std::string wrong = raise_descriptor_limit(); !wrong.empty()) return refuse_to_start(wrong);
-  auto users = auth::load_directory(config.auth.users_file, config.auth.loopback_users);
+  auto users = load_users(config.auth);
   if (!users) return refuse_to_start(users.error().text);
 
   Broker broker(config, *users);

@@ -58,6 +58,8 @@ def refusals(folder):
         "no TOML": (["--config", broken], [f"{broken}:1"]),
         "a missing users file": (["--set", f"auth.users_file={missing}"], [missing]),
         "a wrong users file": (["--set", f"auth.users_file={users}"], [f"{users}:3", "pasword"]),
+        "a stranger as the anonymous user": (["--set", "auth.anonymous_user=nobody"],
+                                             ["auth.anonymous_user", "nobody"]),
         "an address of another machine": (["--set", "amqp.listeners=192.0.2.1:5672"],
                                           ["192.0.2.1:5672"]),
         "a log file in no folder": (["--set", f"log.file={missing}/log"], [f"{missing}/log"]),
@@ -70,8 +72,8 @@ def refusals(folder):
 @pytest.mark.parametrize("case", [
     "a missing configuration", "a value of the wrong type", "an unknown key", "no TOML",
     "a missing users file", "a wrong users file",
-    "an address of another machine", "a log file in no folder", "an unknown option",
-    "a setting that is none", "a socket in no folder"])
+    "a stranger as the anonymous user", "an address of another machine", "a log file in no folder",
+    "an unknown option", "a setting that is none", "a socket in no folder"])
 def test_a_start_that_cannot_be_says_why_in_a_line(tmp_path, case):
     arguments, parts = refusals(str(tmp_path))[case]
     port = [] if any("listeners" in each for each in arguments) else \
