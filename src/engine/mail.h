@@ -289,6 +289,16 @@ inline std::uint64_t message_bytes(const Mail& mail) {
   return bytes;
 }
 
+/// Bytes that a report frees, if nothing depends on it as long as they are few: mail that need not
+/// wake anybody up. 0 for all other mail.
+inline std::uint64_t reported_bytes(const Mail& mail) {
+  const auto* written = std::get_if<WrittenBatch>(&mail);
+  if (written == nullptr) return 0;
+  std::uint64_t bytes = 0;
+  for (const WrittenItem& item : written->items) bytes += item.bytes;
+  return bytes;
+}
+
 /// Mail with the sender's topology version: a receiver that is behind keeps it until it has caught
 /// up.
 struct Envelope {

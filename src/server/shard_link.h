@@ -22,16 +22,25 @@ class ShardLink {
   /// Bytes of messages under way at which the receiver counts as behind. Large enough that neither
   /// side waits for the other in a steady flow, small enough for the cache that cores share.
   static constexpr std::uint64_t kMostUnderWay = 512 * 1024;
+  /// Bytes that reports free before they wake the receiver up: a small part of a client's window.
+  /// A wake-up costs more than all the rest of a message's way.
+  static constexpr std::uint64_t kMostUnreported = engine::Link::kWindowBytes / 8;
 
   // --- the sender ---
   void send(engine::Envelope envelope) {
     sent_ += engine::message_bytes(envelope.mail);
-    used_ = true;
+    const std::uint64_t reported = engine::reported_bytes(envelope.mail);
+    unreported_ += reported;
+    urgent_ = urgent_ || reported == 0 || unreported_ >= kMostUnreported;
     if (overflow_.empty() && mailbox_.put(envelope)) return;
     overflow_.push_back(std::move(envelope));
+    urgent_ = true;
   }
-  /// Was anything sent since the last call?
-  bool take_used() { return std::exchange(used_, false); }
+  /// Was anything sent since the last true for which a receiver that sleeps must be woken?
+  bool take_urgent() {
+    if (urgent_) unreported_ = 0;
+    return std::exchange(urgent_, false);
+  }
   /// True when the receiver should catch up first; it will then wake the sender up.
   bool behind() {
     drain_overflow();
@@ -63,7 +72,7 @@ class ShardLink {
   void drain_overflow() {
     while (!overflow_.empty() && mailbox_.put(overflow_.front())) {
       overflow_.pop_front();
-      used_ = true;
+      urgent_ = true;
     }
   }
   bool too_far() const {
@@ -73,7 +82,8 @@ class ShardLink {
   Mailbox<engine::Envelope, kCapacity> mailbox_;
   alignas(64) std::deque<engine::Envelope> overflow_;
   std::uint64_t sent_ = 0;  // bytes
-  bool used_ = false;
+  std::uint64_t unreported_ = 0;
+  bool urgent_ = false;
   alignas(64) std::uint64_t taken_ = 0;
   std::uint64_t taken_bytes_ = 0;
   std::uint64_t done_mail_ = 0;

@@ -54,6 +54,34 @@ TEST(ShardLink, NobodyIsWokenWhoDoesNotWait) {
   EXPECT_FALSE(link.report_done()) << "nothing new is done";
 }
 
+engine::Envelope report(std::uint64_t bytes) {
+  return {0, engine::WrittenBatch{.client = {}, .items = {{{}, 0, bytes}}}};
+}
+
+TEST(ShardLink, AReportWaitsForOtherMail) {
+  ShardLink link;
+  link.send(report(100));
+  EXPECT_FALSE(link.take_urgent());
+  link.send(publishes(1));
+  EXPECT_TRUE(link.take_urgent());
+  EXPECT_FALSE(link.take_urgent());
+  engine::Envelope envelope;
+  ASSERT_TRUE(link.take(envelope));
+  EXPECT_EQ(engine::reported_bytes(envelope.mail), 100u) << "in its place";
+}
+
+TEST(ShardLink, ReportsOfMuchOrManyDoNotWait) {
+  ShardLink link;
+  link.send(report(ShardLink::kMostUnreported - 1));
+  EXPECT_FALSE(link.take_urgent());
+  link.send(report(1));
+  EXPECT_TRUE(link.take_urgent());
+  for (std::size_t i = 2; i < ShardLink::kCapacity; ++i) link.send(report(1));
+  EXPECT_FALSE(link.take_urgent());
+  link.send(report(1));
+  EXPECT_TRUE(link.take_urgent()) << "one more than fits";
+}
+
 // The sender sleeps whenever the receiver is behind, as a shard does; a lost wake-up hangs here.
 TEST(ShardLink, ASenderThatWaitsIsWokenBetweenThreads) {
   constexpr std::uint64_t kCount = 100'000;

@@ -230,7 +230,7 @@ void ShardRuntime::report_done() {
 
 void ShardRuntime::wake_others() {
   for (std::size_t to = 0; to < links_.size(); ++to) {
-    if (!links_[to] || !links_[to]->take_used()) continue;
+    if (!links_[to] || !links_[to]->take_urgent()) continue;
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (shards_[to]->sleeping_.load(std::memory_order_seq_cst)) shards_[to]->wake();
   }
