@@ -95,7 +95,7 @@ inline void log(Area area, Level level, std::string_view message) { Line(area, l
 struct Settings {
   bool json = false;
   std::string file;  // empty: standard error
-  std::size_t queued_lines = 8192;
+  std::size_t queued_lines = 2048;
 };
 
 /// Starts the writing thread, or replaces it after it has written what was queued. Before the
