@@ -26,6 +26,17 @@ class ShardMailTest : public ShardsTest {
       answers_.push_back(result ? name + " deleted" : result.error().text);
     });
   }
+  /// Peer 1 leaves; its connection has ended only when what is held back has arrived.
+  void expect_connection_ends_with_release() {
+    EXPECT_TRUE(peer(1).close());
+    const auto closed = std::make_shared<bool>(false);
+    peers_[1]->connection.client.close([closed] { *closed = true; });
+    cluster_.run();
+    EXPECT_FALSE(*closed);
+    cluster_.release();
+    EXPECT_TRUE(*closed);
+    peers_[1].reset();
+  }
   std::vector<std::string> answers_;
 };
 
@@ -173,30 +184,16 @@ TEST_F(ShardMailTest, AConnectionsEndWaitsForItsExclusiveQueuesOnEveryShard) {
                                 [](EngineResult<QueueState>) { FAIL() << "the channel is gone"; });
   cluster_.turn(1);
   cluster_.hold(0, 2);
-  EXPECT_TRUE(peer(1).close());
-  const auto closed = std::make_shared<bool>(false);
-  peers_[1]->connection.client.close([closed] { *closed = true; });
-  cluster_.run();
-  EXPECT_FALSE(*closed);
-  cluster_.release();
-  EXPECT_TRUE(*closed);
+  expect_connection_ends_with_release();
   EXPECT_EQ(cluster_.shard(2).topology().queue_count(), 0u);
-  peers_[1].reset();
 }
 
 TEST_F(ShardMailTest, AnExclusiveQueueThatSomebodyDeletesHoldsTheEndUntilItIsGoneEverywhere) {
   EXPECT_EQ(peer(1).declare({.name = "q", .exclusive = true, .arguments = {}}), "");
   cluster_.hold(1, 0);
   remove(1, "q");
-  EXPECT_TRUE(peer(1).close());
-  const auto closed = std::make_shared<bool>(false);
-  peers_[1]->connection.client.close([closed] { *closed = true; });
-  cluster_.run();
-  EXPECT_FALSE(*closed);
-  cluster_.release();
-  EXPECT_TRUE(*closed);
+  expect_connection_ends_with_release();
   EXPECT_EQ(cluster_.shard(2).topology().queue_count(), 0u);
-  peers_[1].reset();
 }
 
 TEST_F(ShardMailTest, AnExclusiveQueueThatIsGoneHereButNotThereHoldsTheEnd) {
@@ -206,14 +203,7 @@ TEST_F(ShardMailTest, AnExclusiveQueueThatIsGoneHereButNotThereHoldsTheEnd) {
   cluster_.run();
   EXPECT_EQ(cluster_.shard(1).topology().queue_count(), 0u);
   EXPECT_EQ(cluster_.shard(2).topology().queue_count(), 1u);
-  EXPECT_TRUE(peer(1).close());
-  const auto closed = std::make_shared<bool>(false);
-  peers_[1]->connection.client.close([closed] { *closed = true; });
-  cluster_.run();
-  EXPECT_FALSE(*closed);
-  cluster_.release();
-  EXPECT_TRUE(*closed);
-  peers_[1].reset();
+  expect_connection_ends_with_release();
 }
 
 // --- tokens of a channel-wide prefetch ----------------------------------------------------------
