@@ -30,7 +30,7 @@ class Reader {
     for (const toml::table* table : tables(root, "users")) {
       users.push_back(user(*table));
       if (!users.back().name.empty() && !names.insert(users.back().name).second) {
-        problem(*table, "user '" + users.back().name + "' is there twice");
+        problem(*table->get("name"), "user '" + users.back().name + "' is there twice");
       }
     }
     return users;
@@ -69,14 +69,16 @@ class Reader {
     std::string given = text(table, name);
     if (!table.contains(name)) {
       problem(table, "needs '" + std::string(name) + "'");
-    } else if (given.empty()) {
-      problem(table, std::string(name) + ": must not be empty");
+    } else if (given.empty() && table.get(name)->is_string()) {
+      problem(*table.get(name), std::string(name) + ": must not be empty");
     }
     return given;
   }
   std::int64_t limit(const toml::table& table, std::string_view name) {
     const auto given = value<std::int64_t>(table, name, "a whole number", -1);
-    if (given < -1) problem(table, std::string(name) + ": must be -1 (unlimited), 0 or more");
+    if (given < -1) {
+      problem(*table.get(name), std::string(name) + ": must be -1 (unlimited), 0 or more");
+    }
     return given;
   }
 
@@ -115,7 +117,7 @@ class Reader {
   std::optional<NamePattern> pattern(const toml::table& table, std::string_view name,
                                      Result<std::optional<NamePattern>> compiled) {
     if (compiled) return *std::move(compiled);
-    problem(table, std::string(name) + ": " + compiled.error().text);
+    problem(*table.get(name), std::string(name) + ": " + compiled.error().text);
     return std::nullopt;
   }
 
@@ -127,7 +129,8 @@ class Reader {
     const auto algorithm =
         algorithm_name.empty() ? HashAlgorithm::kSha256 : parse_hash_algorithm(algorithm_name);
     if (!algorithm) {
-      problem(table, "hashing_algorithm: '" + algorithm_name + "' is neither sha256 nor sha512");
+      problem(*table.get("hashing_algorithm"),
+              "hashing_algorithm: '" + algorithm_name + "' is neither sha256 nor sha512");
       return std::nullopt;
     }
     if (plain) return PasswordHash::make(text(table, "password"), *algorithm);
@@ -135,7 +138,7 @@ class Reader {
     if (base64.empty()) return std::nullopt;
     auto hash = PasswordHash::parse(base64, *algorithm);
     if (hash) return *std::move(hash);
-    problem(table, "password_hash: " + hash.error().text);
+    problem(*table.get("password_hash"), "password_hash: " + hash.error().text);
     return std::nullopt;
   }
 

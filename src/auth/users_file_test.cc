@@ -61,14 +61,13 @@ TEST(UsersFile, MistakesNameTheirLine) {
             "users.toml:1: user: unknown key; did you mean 'users'?");
   EXPECT_EQ(problem("[[users]]\npassword = \"x\"\n"), "users.toml:1: needs 'name'");
   EXPECT_EQ(problem("users = 1\n"), "users.toml:1: users: expected a list of tables");
-  EXPECT_EQ(problem("[[users]]\nname = 1\n"),
-            "users.toml:2: name: expected a string\nusers.toml:1: name: must not be empty");
+  EXPECT_EQ(problem("[[users]]\nname = 1\n"), "users.toml:2: name: expected a string");
   EXPECT_EQ(problem("[[users]]\nname = \"a\"\nmax_channels = -2\n"),
-            "users.toml:1: max_channels: must be -1 (unlimited), 0 or more");
+            "users.toml:3: max_channels: must be -1 (unlimited), 0 or more");
   EXPECT_EQ(problem("[[users]]\nname = \"a\"\ntags = [1]\n"),
             "users.toml:3: tags: expected a list of strings");
   EXPECT_EQ(problem("[[users]]\nname = \"a\"\n[[users]]\nname = \"a\"\n"),
-            "users.toml:3: user 'a' is there twice");
+            "users.toml:4: user 'a' is there twice");
   EXPECT_THAT(problem("[[users]]\nname = \"a\"\npassword = \"a\"\npassword_hash = \"b\"\n"),
               HasSubstr("exclude each other"));
   EXPECT_THAT(problem("[[users]]\nname = \"a\"\npassword_hash = \"b\"\n"),

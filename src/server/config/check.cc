@@ -21,10 +21,15 @@ Origin origin_of(const Loaded& loaded, std::string_view path) {
   return found == loaded.origins.end() ? Origin{} : found->second;
 }
 
-/// Null for an element that is incomplete, which was reported already.
-const Origin* table_origin(const Loaded& loaded, std::string_view table, std::size_t index) {
-  const auto found = loaded.table_origins.find(std::string(table) + "." + std::to_string(index));
-  return found == loaded.table_origins.end() ? nullptr : &found->second;
+/// Of an element's key, or of the whole element where the key has its default. Null for an element
+/// that is incomplete, which was reported already.
+const Origin* table_origin(const Loaded& loaded, std::string_view table, std::size_t index,
+                           std::string_view key) {
+  const std::string element = std::string(table) + "." + std::to_string(index);
+  const auto whole = loaded.table_origins.find(element);
+  if (whole == loaded.table_origins.end()) return nullptr;
+  const auto own = loaded.table_origins.find(element + "." + std::string(key));
+  return own == loaded.table_origins.end() ? &whole->second : &own->second;
 }
 
 void derive_names(Config::Server& server) {
@@ -82,7 +87,7 @@ void check_vhosts(const Loaded& loaded, std::vector<Problem>& problems) {
   std::set<std::string> names;
   for (std::size_t i = 0; i < loaded.config.vhosts.size(); ++i) {
     const std::string& name = loaded.config.vhosts[i].name;
-    const Origin* origin = table_origin(loaded, "vhosts", i);
+    const Origin* origin = table_origin(loaded, "vhosts", i, "name");
     if (origin != nullptr && !names.insert(name).second) {
       problems.push_back({*origin, "vhosts.name", "'" + name + "' is there twice"});
     }
@@ -97,20 +102,21 @@ void check_policies(const Loaded& loaded, bool is_operator, std::vector<Problem>
   std::set<std::pair<std::string, std::string>> names;
   for (std::size_t i = 0; i < policies.size(); ++i) {
     const Config::Policy& policy = policies[i];
-    const Origin* origin = table_origin(loaded, table, i);
-    if (origin == nullptr) continue;
+    const auto report = [&](std::string_view key, std::string text) {
+      const Origin& origin = *table_origin(loaded, table, i, key);
+      problems.push_back({origin, table + "." + std::string(key), std::move(text)});
+    };
+    if (table_origin(loaded, table, i, "name") == nullptr) continue;
     if (std::find(vhosts.begin(), vhosts.end(), policy.vhost) == vhosts.end()) {
-      problems.push_back(
-          {*origin, table + ".vhost",
-           "there is no vhost '" + policy.vhost + "'" + did_you_mean(policy.vhost, vhosts)});
+      report("vhost",
+             "there is no vhost '" + policy.vhost + "'" + did_you_mean(policy.vhost, vhosts));
     }
     if (!names.emplace(policy.vhost, policy.name).second) {
-      problems.push_back({*origin, table + ".name",
-                          "'" + policy.name + "' is there twice in vhost '" + policy.vhost + "'"});
+      report("name", "'" + policy.name + "' is there twice in vhost '" + policy.vhost + "'");
     }
     const auto author = is_operator ? engine::PolicyAuthor::kOperator : engine::PolicyAuthor::kUser;
     if (auto made = make_policy(policy, author); !made) {
-      problems.push_back({*origin, table + ".definition", made.error().text});
+      report("definition", made.error().text);
     }
   }
 }

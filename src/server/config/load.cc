@@ -123,9 +123,9 @@ class Loader {
   }
 
   void add_element(const ArrayTable& array, const TableEntry& table) {
-    const std::size_t index = array.size(loaded_.config);
+    const std::string element = table.name + "." + std::to_string(array.size(loaded_.config));
     void* const owner = array.append(loaded_.config);
-    loaded_.table_origins[table.name + "." + std::to_string(index)] = table.origin;
+    loaded_.table_origins[element] = table.origin;
     for (const Key& key : array.keys) assign_default(key, owner);
     std::vector<std::string_view> names;
     for (const Key& key : array.keys) names.push_back(key.path);
@@ -137,6 +137,8 @@ class Loader {
         problems_.push_back({entry.origin, path, "unknown key" + did_you_mean(entry.path, names)});
       } else if (auto done = assign(*key, owner, entry.given); !done) {
         problems_.push_back({entry.origin, path, done.error().text});
+      } else {
+        loaded_.table_origins[element + "." + entry.path] = entry.origin;
       }
     }
     for (const Key& key : array.keys) {
@@ -144,7 +146,7 @@ class Loader {
                                      [&](const Entry& entry) { return entry.path == key.path; });
       if (key.required && !given) {
         problems_.push_back({table.origin, table.name, "needs '" + std::string(key.path) + "'"});
-        loaded_.table_origins.erase(table.name + "." + std::to_string(index));
+        loaded_.table_origins.erase(element);
       }
     }
   }

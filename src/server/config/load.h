@@ -30,7 +30,7 @@ struct Loaded {
   Config config;
   /// Of every key that is not at its default, by path.
   std::map<std::string, Origin, std::less<>> origins;
-  /// Of each [[table]] that has all it needs, by "vhosts.0".
+  /// Of each [[table]] that has all it needs, by "vhosts.0", and of its keys, by "vhosts.0.name".
   std::map<std::string, Origin, std::less<>> table_origins;
 };
 
