@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from . import process
 
 HERE = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
-SUITES = ["python", "celery", "node", "go", "java", "ruby", "php", "tools",
+SUITES = ["python", "celery", "node", "go", "java", "ruby", "php", "tools", "examples",
           "hostile"]
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
 
