@@ -16,13 +16,18 @@ _polymq() {
   done
   COMPREPLY=()
   case $previous in
-    --config | --json-file) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+    --config | -c | --output | -o | --json-file)
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
     --data-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
     --log-level) choices="debug info warning error off" ;;
     *)
       case "${command[*]}" in
         "") choices="server config hash-password perf version $(_polymq_options server)" ;;
         config) choices="init show check reference" ;;
+        "config check")
+          mapfile -t COMPREPLY < <(compgen -f -- "$word"; compgen -W "--help" -- "$word")
+          return ;;
         perf)
           choices="run fanout fill-drain rpc declares connections idle relay"
           choices+=" $(_polymq_options perf)" ;;

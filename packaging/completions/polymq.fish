@@ -39,6 +39,9 @@ complete -c polymq -n '__polymq_at perf' -a connections -d 'Open and close conne
 complete -c polymq -n '__polymq_at perf' -a idle -d 'Hold idle connections or queues'
 complete -c polymq -n '__polymq_at perf' -a relay -d 'Pass messages on without a broker'
 complete -c polymq -n 'string match -q -- "-*" (commandline -ct)' -a '(__polymq_options)'
-complete -c polymq -l config -rF
+complete -c polymq -n '__polymq_at config check' -F
+complete -c polymq -s c -l config -rF
+complete -c polymq -s o -l output -rF
+complete -c polymq -l json-file -rF
 complete -c polymq -l data-dir -xa '(__fish_complete_directories)'
 complete -c polymq -l log-level -xa 'debug info warning error off'
