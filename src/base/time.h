@@ -12,6 +12,11 @@ using WallMs = std::int64_t;
 
 inline constexpr std::int64_t kNever = INT64_MAX;
 
+/// `ms` (not negative) after `from`; kNever when that is later than can be said.
+inline WallMs after(WallMs from, std::int64_t ms) {
+  return ms < kNever - from ? from + ms : kNever;
+}
+
 struct Now {
   MonotonicMs monotonic = 0;
   WallMs wall = 0;

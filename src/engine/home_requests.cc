@@ -153,7 +153,8 @@ void Home::consumer_left(Queue& queue) {
       remove_queue(queue, 0, mailer_.self());
       return;
     }
-    if (queue.settings().expires_ms) arm_timer(queue, now_.wall + *queue.settings().expires_ms);
+    if (queue.settings().expires_ms)
+      arm_timer(queue, after(now_.wall, *queue.settings().expires_ms));
   }
   mark_dirty(queue);
 }

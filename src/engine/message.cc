@@ -32,8 +32,9 @@ Message::Message(const MessageParts& parts)
       properties_size_(static_cast<std::uint32_t>(parts.properties.size())),
       exchange_size_(static_cast<std::uint8_t>(parts.exchange.size())),
       routing_key_size_(static_cast<std::uint8_t>(parts.routing_key.size())),
-      priority_(parts.priority),
+      priority_(parts.priority.value_or(0)),
       persistent_(parts.persistent),
+      has_priority_(parts.priority.has_value()),
       dialect_(parts.dialect) {}
 
 Message* Message::create(const MessageParts& parts, MemoryMeter& meter) {

@@ -40,9 +40,6 @@ struct MessageExtension {
   std::int64_t bytes() const;
 };
 
-/// A message without a priority of its own: 0 in a classic queue, 4 in a quorum queue.
-inline constexpr std::uint8_t kNoPriority = 255;
-
 /// What a message is made of. Views need to live only during Message::create.
 struct MessageParts {
   std::string_view exchange = {};     // at most 255 bytes
@@ -50,7 +47,7 @@ struct MessageParts {
   std::string_view properties = {};   // encoded in `dialect`
   std::size_t body_size = 0;
   Dialect dialect = Dialect::kAmqp091;
-  std::uint8_t priority = kNoPriority;
+  std::optional<std::uint8_t> priority = {};
   bool persistent = false;
 };
 
@@ -79,7 +76,10 @@ class Message {
   }
 
   Dialect dialect() const { return dialect_; }
-  std::uint8_t priority() const { return priority_; }
+  /// Without one of its own: 0 in a classic queue, 4 in a quorum queue.
+  std::optional<std::uint8_t> priority() const {
+    return has_priority_ ? std::optional(priority_) : std::nullopt;
+  }
   bool persistent() const { return persistent_; }
   /// Null for a plain message.
   const MessageExtension* extension() const { return extension_.get(); }
@@ -118,6 +118,7 @@ class Message {
   std::uint8_t routing_key_size_;
   std::uint8_t priority_;
   bool persistent_ : 1;
+  bool has_priority_ : 1;
   Dialect dialect_ : 3;
   std::unique_ptr<MessageExtension> extension_;
 };

@@ -52,7 +52,7 @@ TEST_F(MessageTest, NothingAtAllIsAMessage) {
   EXPECT_EQ(message->routing_key(), "");
   EXPECT_EQ(message->properties(), "");
   EXPECT_EQ(message->body(), "");
-  EXPECT_EQ(message->priority(), kNoPriority);
+  EXPECT_EQ(message->priority(), std::nullopt);
   EXPECT_FALSE(message->persistent());
   message->release(meter_);
 }

@@ -53,12 +53,12 @@ void Queue::settings_changed() {
   }
   enforce_length();
   arm_for_head();
-  if (settings().expires_ms) host_.arm_timer(*this, last_use_ + *settings().expires_ms);
+  if (settings().expires_ms) host_.arm_timer(*this, after(last_use_, *settings().expires_ms));
 }
 
 std::uint8_t Queue::priority_of(const Message& message) const {
-  if (message.priority() != kNoPriority) return message.priority();
-  return settings().type == QueueType::kQuorum ? kQuorumDefaultPriority : 0;
+  const std::uint8_t otherwise = settings().type == QueueType::kQuorum ? kQuorumDefaultPriority : 0;
+  return message.priority().value_or(otherwise);
 }
 
 WallMs Queue::deadline(const Slot& slot) const {
@@ -268,7 +268,7 @@ void Queue::on_timer() {
   enforce_length();
   arm_for_head();
   if (settings().expires_ms && consumers_.empty()) {
-    host_.arm_timer(*this, last_use_ + *settings().expires_ms);
+    host_.arm_timer(*this, after(last_use_, *settings().expires_ms));
   }
 }
 
@@ -276,7 +276,7 @@ void Queue::touch() { last_use_ = host_.now().wall; }
 
 bool Queue::expired() const {
   return settings().expires_ms && consumers_.empty() &&
-         last_use_ + *settings().expires_ms <= host_.now().wall;
+         after(last_use_, *settings().expires_ms) <= host_.now().wall;
 }
 
 }  // namespace polymq::engine

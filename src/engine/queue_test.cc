@@ -26,13 +26,13 @@ TEST_P(QueueTest, MessagesOfAChannelComeOutAsTheyWentIn) {
 
 TEST_P(QueueTest, AHigherPriorityOvertakesAndEqualsKeepTheirOrder) {
   queue("q", {{"x-max-priority", number(5)}});
-  const auto send = [&](const char* body, std::uint8_t priority) {
+  const auto send = [&](const char* body, std::optional<std::uint8_t> priority) {
     EXPECT_EQ(peer(0).publish({.body = body, .priority = priority}), "ack");
   };
   send("low", 1);
-  send("none", kNoPriority);
+  send("none", std::nullopt);
   send("high", 5);
-  send("above the most", 200);
+  send("above the most", 255);
   send("low too", 1);
   EXPECT_THAT(drain(), ElementsAre("high", "above the most", "low", "low too", "none"));
 }
@@ -47,9 +47,10 @@ TEST_P(QueueTest, WithoutPrioritiesOfItsOwnAQueueIgnoresThoseOfMessages) {
 TEST_P(QueueTest, AQuorumQueueHasPrioritiesWithoutAskingAndNoneIsFour) {
   quorum_queue("q");
   peer(0).publish({.body = "three", .priority = 3});
-  peer(0).publish({.body = "none", .priority = kNoPriority});
+  peer(0).publish({.body = "none", .priority = std::nullopt});
   peer(0).publish({.body = "five", .priority = 5});
-  EXPECT_THAT(drain(), ElementsAre("five", "none", "three"));
+  peer(0).publish({.body = "255", .priority = 255});
+  EXPECT_THAT(drain(), ElementsAre("255", "five", "none", "three"));
 }
 
 TEST_P(QueueTest, AReturnedMessageKeepsItsPriority) {
@@ -228,6 +229,14 @@ TEST_P(QueueTest, ATimeToLiveOfAPolicyCountsFromWhenTheMessageCame) {
   EXPECT_EQ(ready(), 1u);
   cluster_.pass(1);
   EXPECT_EQ(ready(), 0u);
+}
+
+TEST_P(QueueTest, TimesOfAPolicyThatAreTooLongToCountNeverEnd) {
+  queue("q");
+  publish({"1"});
+  set_policy({{"message-ttl", number(INT64_MAX)}, {"expires", number(INT64_MAX)}});
+  cluster_.pass(1000);
+  EXPECT_THAT(drain(), ElementsAre("1"));
 }
 
 TEST_P(QueueTest, ManyThatExpireAtOnceGoAndOneBehindThemIsThere) {

@@ -15,7 +15,7 @@ struct TimeToLive {
   std::int64_t ms = -1;
 
   bool set() const { return ms >= 0; }
-  WallMs deadline(WallMs from) const { return set() ? from + ms : kNever; }
+  WallMs deadline(WallMs from) const { return set() ? after(from, ms) : kNever; }
   /// The shorter of both.
   static TimeToLive least(TimeToLive a, TimeToLive b) {
     if (!a.set()) return b;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -16,7 +17,7 @@ struct MessageRecord {
   std::uint64_t position = 0;  // within the queue
   WallMs enqueued = 0;
   std::uint8_t dialect = 0;
-  std::uint8_t priority = 0;
+  std::optional<std::uint8_t> priority = {};
   std::string_view exchange = {};
   std::string_view routing_key = {};
   std::string_view properties = {};

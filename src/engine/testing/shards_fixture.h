@@ -174,7 +174,7 @@ struct Post {
   std::string exchange = "";
   std::optional<std::int64_t> ttl_ms = std::nullopt;
   bool persistent = false;
-  std::uint8_t priority = kNoPriority;
+  std::optional<std::uint8_t> priority = {};
   Fields headers = {};
 };
 
