@@ -154,6 +154,7 @@ ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
     if (!same) return same.error();
     return QueueDeclared{known->id, false};
   }
+  if (!what.settings) return what.settings.error();
   const std::uint64_t limit =
       std::min(limits_.max_queues_per_vhost, vhost->limits.max_queues.value_or(UINT64_MAX));
   if (vhost->queues.size() >= limit) {
@@ -168,7 +169,7 @@ ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
   if (!last_arguments_ || *last_arguments_ != what.arguments) {
     last_arguments_ = std::make_shared<const Fields>(what.arguments);
   }
-  if (!last_settings_ || *last_settings_ != *what.settings) last_settings_ = what.settings;
+  if (!last_settings_ || *last_settings_ != **what.settings) last_settings_ = *what.settings;
   apply(QueueAdded{id, what.vhost, what.name, home, what.durable, what.auto_delete, what.owner,
                    last_arguments_, last_settings_});
   return QueueDeclared{id, true};
@@ -212,8 +213,8 @@ ReplyBody Control::decide(const ChangeBinding& what) {
     destination = {target->id, true};
   } else {
     const QueueEntry* target = topology_.queue(*vhost, what.destination);
-    if (target == nullptr) return not_found(queue_in_vhost(what.destination, vhost->name));
     if (source == nullptr) return not_found(exchange_in_vhost(what.source, vhost->name));
+    if (target == nullptr) return not_found(queue_in_vhost(what.destination, vhost->name));
     if (target->exclusive() && target->owner != what.client) {
       return EngineError{ErrorKind::kLocked, locked_queue(what.destination, vhost->name)};
     }
@@ -230,20 +231,21 @@ ReplyBody Control::decide(const ChangeBinding& what) {
 // What is not there needs no unbinding.
 ReplyBody Control::unbind(Vhost& vhost, Exchange* source, const ChangeBinding& what) {
   Destination destination;
+  bool others = false;  // an exclusive queue of another client
   if (what.to_exchange) {
     if (const Exchange* target = topology_.exchange(vhost, what.destination)) {
       destination = {target->id, true};
     }
   } else if (const QueueEntry* target = topology_.queue(vhost, what.destination)) {
-    if (target->exclusive() && target->owner != what.client) {
-      return EngineError{ErrorKind::kLocked, locked_queue(what.destination, vhost.name)};
-    }
     destination = {target->id, false};
+    others = target->exclusive() && target->owner != what.client;
   }
   const BindingKey binding{destination, what.key, sorted_by_name(what.arguments)};
-  if (source != nullptr && destination.id != 0 && topology_.has_binding(*source, binding)) {
-    apply(BindingRemoved{source->id, binding});
+  if (source == nullptr || destination.id == 0 || !topology_.has_binding(*source, binding)) {
+    return Done{};
   }
+  if (others) return EngineError{ErrorKind::kLocked, locked_queue(what.destination, vhost.name)};
+  apply(BindingRemoved{source->id, binding});
   return Done{};
 }
 

@@ -79,6 +79,17 @@ bool equivalent(const Value& a, const Value& b) {
   return a.payload() == b.payload();
 }
 
+bool same_content(const Value& a, const Value& b) {
+  const auto* integer = std::get_if<std::int64_t>(&a.payload());
+  const auto* real = std::get_if<double>(&b.payload());
+  if (integer != nullptr && real != nullptr) return static_cast<double>(*integer) == *real;
+  if (std::holds_alternative<double>(a.payload()) &&
+      std::holds_alternative<std::int64_t>(b.payload())) {
+    return same_content(b, a);
+  }
+  return a.payload() == b.payload();
+}
+
 std::string to_text(const Value& value) {
   const auto& payload = value.payload();
   if (const auto* text = std::get_if<std::string>(&payload)) return *text;

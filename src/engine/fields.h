@@ -100,8 +100,12 @@ inline Value Value::table(Fields value) { return {FieldType::kTable, std::move(v
 const Value* find(const Fields& fields, std::string_view name);
 
 /// Same value within a class of types: all integer types are one class, strings another
-/// (RabbitMQ's argument equivalence and headers exchange).
+/// (RabbitMQ's argument equivalence).
 bool equivalent(const Value& a, const Value& b);
+
+/// Same value, whatever its type: text and bytes, integers and timestamps, 1 and 1.0 (RabbitMQ's
+/// headers exchange). What is inside of arrays and tables must have the same types, too.
+bool same_content(const Value& a, const Value& b);
 
 /// The value as explanations show it: `5`, `abc`, `true`.
 std::string to_text(const Value& value);

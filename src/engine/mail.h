@@ -138,7 +138,8 @@ struct DeclareQueue {
   ClientId client;  // who declares it
   ClientId owner;   // set: exclusive
   Fields arguments;
-  std::shared_ptr<const QueueSettings> settings;
+  /// Or why it cannot be made, which is said only when there is no queue of that name.
+  EngineResult<std::shared_ptr<const QueueSettings>> settings;
   /// An incarnation that its home said is gone: wait for its removal.
   QueueId gone = 0;
 };

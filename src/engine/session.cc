@@ -212,18 +212,20 @@ void Session::declare_queue(QueueDeclare what, Completion<QueueState> done) {
 void Session::create_queue(QueueDeclare what, QueueId gone, Completion<QueueState> done) {
   Vhost* vhost = client_.vhost();
   if (vhost == nullptr) return done(tl::make_unexpected(no_queue(what.name)));
-  auto settings = parse_queue_arguments(declaration(what));
-  if (settings) settings->default_delivery_limit = shard_.options().default_delivery_limit;
-  if (!settings) return done(tl::make_unexpected(settings.error()));
-  DeclareQueue declare{.vhost = vhost->id,
-                       .name = what.name,
-                       .durable = what.durable,
-                       .auto_delete = what.auto_delete,
-                       .client = client_.id_,
-                       .owner = what.exclusive ? client_.id_ : ClientId{},
-                       .arguments = stored_arguments(what.arguments, settings->type),
-                       .settings = std::make_shared<const QueueSettings>(*settings),
-                       .gone = gone};
+  const auto settings = parse_queue_arguments(declaration(what)).map([&](QueueSettings parsed) {
+    parsed.default_delivery_limit = shard_.options().default_delivery_limit;
+    return std::make_shared<const QueueSettings>(std::move(parsed));
+  });
+  DeclareQueue declare{
+      .vhost = vhost->id,
+      .name = what.name,
+      .durable = what.durable,
+      .auto_delete = what.auto_delete,
+      .client = client_.id_,
+      .owner = what.exclusive ? client_.id_ : ClientId{},
+      .arguments = settings ? stored_arguments(what.arguments, (*settings)->type) : what.arguments,
+      .settings = settings,
+      .gone = gone};
   flush();
   const bool exclusive = what.exclusive;
   if (exclusive) ++client_.declares_pending_;

@@ -337,6 +337,8 @@ TEST_P(SessionTest, AnExclusiveQueueIsItsConnectionsOnly) {
   EXPECT_EQ(peer(2).bind("amq.direct", "q"), locked);
   disconnect(2);  // a channel on which a bind failed is done for
   connect(2);
+  EXPECT_EQ(peer(2).bind("amq.direct", "q", "", false, false), "") << "what is not there";
+  EXPECT_EQ(peer(1).bind("amq.direct", "q"), "");
   EXPECT_EQ(peer(2).bind("amq.direct", "q", "", false, false), locked);
   EXPECT_EQ(peer(2).get("q"), "refused: " + locked);
   EXPECT_EQ(peer(2).publish({.body = "anybody may send"}), "ack");

@@ -137,7 +137,7 @@ const HeadersMatcher::Lookup& HeadersMatcher::look_up(std::uint32_t name,
 
 bool HeadersMatcher::satisfied(const Condition& condition, const MessageView& message) const {
   const Lookup& header = look_up(condition.name, message);
-  return header.found && (condition.presence || equivalent(condition.value, header.value));
+  return header.found && (condition.presence || same_content(condition.value, header.value));
 }
 
 bool HeadersMatcher::matches(const Compiled& binding, const MessageView& message) const {

@@ -59,10 +59,16 @@ TEST(HeadersExchange, AVoidArgumentAsksForMerePresence) {
   EXPECT_FALSE(headers_match(present, {{"b", Value::integer(5)}}));
 }
 
-TEST(HeadersExchange, IntegerWidthsDoNotMatterButAStringIsNeverANumber) {
+TEST(HeadersExchange, TypesDoNotMatterButAStringIsNeverANumber) {
   const Fields five{{"a", Value::integer(5, FieldType::kInt8)}};
   EXPECT_TRUE(headers_match(five, {{"a", Value::integer(5, FieldType::kInt64)}}));
+  EXPECT_TRUE(headers_match(five, {{"a", Value::integer(5, FieldType::kTimestamp)}}));
+  EXPECT_TRUE(headers_match(five, {{"a", Value::real(5.0)}}));
+  EXPECT_TRUE(headers_match({{"a", Value::real(5.0)}}, five));
+  EXPECT_FALSE(headers_match(five, {{"a", Value::real(5.5)}}));
   EXPECT_FALSE(headers_match(five, {{"a", Value::string("5")}}));
+  EXPECT_FALSE(headers_match({{"a", Value::boolean(true)}}, {{"a", Value::integer(1)}}));
+  EXPECT_TRUE(headers_match({{"a", Value::string("x")}}, {{"a", Value::binary("x")}}));
 }
 
 TEST(HeadersExchange, ABadMatchFieldIsExplained) {

@@ -98,13 +98,14 @@ def test_headers_match_with_x(channel, queue, exchange, arguments, headers, arri
     check_headers(channel, queue, exchange, arguments, headers, arrives)
 
 
-@pytest.mark.parametrize("letter", list("bBsuIilL"))
-def test_integer_widths_do_not_matter_to_headers(raw, names, letter):
+@pytest.mark.parametrize("bound, sent", [
+    *((("I", 7), (letter, 7)) for letter in "bBsuIilLdT"), (("S", "v"), ("x", b"v"))], ids=str)
+def test_types_do_not_matter_to_headers(raw, names, bound, sent):
     client, source = raw(), names("x")
     queue = client.call(1, "queue.declare", exclusive=True).fields["queue"]
     client.call(1, "exchange.declare", exchange=source, type="headers")
-    client.call(1, "queue.bind", queue=queue, exchange=source, arguments={"n": ("I", 7)})
-    client.publish(1, "", b"m", exchange=source, properties={"headers": {"n": (letter, 7)}})
+    client.call(1, "queue.bind", queue=queue, exchange=source, arguments={"n": bound})
+    client.publish(1, "", b"m", exchange=source, properties={"headers": {"n": sent}})
     client.send(1, "basic.get", queue=queue, no_ack=True)
     assert client.expect("basic.get-ok").body == b"m"
 
