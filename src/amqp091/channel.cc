@@ -60,9 +60,11 @@ void Channel::handle_method(MethodId id, std::string_view arguments) {
       fail(ReplyCode::kCommandInvalid, "unknown method");
       return connection_.give_up();
     case DecodeStatus::kBadLength:
-      return fail(ReplyCode::kFrameError, "cannot decode <<0>>");
+      return fail(ReplyCode::kFrameError, "cannot decode " + octets_text(arguments));
     case DecodeStatus::kBadUtf8:
-      return fail(ReplyCode::kFrameError, "Malformed UTF-8 in shortstr");
+      return fail({.code = ReplyCode::kFrameError,
+                   .explanation = "Malformed UTF-8 in shortstr",
+                   .no_method = true});
     case DecodeStatus::kBadTable:
       fail(ReplyCode::kSyntaxError, "undecodable field table");
       return connection_.give_up();
@@ -80,10 +82,6 @@ void Channel::on(const method::ChannelFlow& flow) {
 }
 
 void Channel::on(const method::AccessRequest&) { send(method::AccessRequestOk{1}); }
-
-void Channel::on(const method::ChannelCloseOk&) {
-  fail(ReplyCode::kCommandInvalid, "unimplemented method");
-}
 
 void Channel::on(const method::ChannelClose&) {
   state_ = State::kClosing;
@@ -150,7 +148,7 @@ void Channel::fail(ProtocolError error) {
   connection_.log(log::Area::kConnection, log::Level::kInfo, "channel error",
                   {{"channel", std::to_string(number_)}, {"reason", error.text()}});
   state_ = State::kAwaitCloseOk;
-  const std::string text = error.text();
+  const std::string text = error.reply_text();
   send(method::ChannelClose{static_cast<std::uint16_t>(error.code), text, error.method.class_id,
                             error.method.method_id});
   close_session();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "amqp091/connection.h"
+#include "amqp091/counters.h"
 #include "amqp091/methods.h"
 #include "base/sliding_window.h"
 #include "base/string_map.h"
@@ -24,6 +25,7 @@ class Channel final : public engine::SessionEvents {
   ~Channel() override;
 
   std::uint16_t number() const { return number_; }
+  const ChannelCounters& counters() const { return counters_; }
   void handle_method(MethodId id, std::string_view arguments);
   void handle_header(std::string_view payload);
   void handle_body(std::string_view payload);
@@ -113,7 +115,6 @@ class Channel final : public engine::SessionEvents {
   void on(const method::ChannelFlow& flow);
   void on(const method::ChannelFlowOk&) {}
   void on(const method::ChannelClose&);
-  void on(const method::ChannelCloseOk&);
   void on(const method::AccessRequest&);
   void on(const method::ConfirmSelect& select);
   void on(const method::TxSelect&);
@@ -169,6 +170,7 @@ class Channel final : public engine::SessionEvents {
   std::optional<std::string> queue_name(std::string_view given);
   bool check_queue_access(auth::Access access, std::string_view queue);
   bool check_exchange_access(auth::Access access, std::string_view exchange);
+  bool check_alternate_access(std::string_view exchange, const engine::Fields& arguments);
   bool check_dead_letter_access(std::string_view queue, const engine::Fields& arguments);
   engine::QueueEntry* find_queue(std::string_view name);
 
@@ -178,7 +180,8 @@ class Channel final : public engine::SessionEvents {
   void begin_message(std::string_view properties);
   std::optional<ProtocolError> check_properties(std::string_view properties, std::string& amended);
   void publish();
-  bool check_topic_access(const engine::Exchange& exchange, const engine::Message& message);
+  bool check_topic_access(const engine::Exchange& exchange,
+                          const engine::MessageExtension* extension);
   void publish_directly(engine::Message* message);
   void return_unroutable(const engine::Message& message);
   void hand_to_engine(engine::Message* message, std::span<engine::Target* const> targets,
@@ -211,11 +214,15 @@ class Channel final : public engine::SessionEvents {
                                     std::string& amended);
   std::uint32_t add_consumer(ConsumerInfo consumer);
   void remove_consumer(std::uint32_t handle);
-  void unacked_changed() { session_.set_unacked(unacked_.size()); }
+  /// Messages that were got are no matter of the channel-wide prefetch.
+  void unacked_changed() { session_.set_unacked(unacked_.size() - unacked_gets_); }
+  /// Takes it out of the unsettled ones, where it must be.
+  Unacked take_unacked(std::uint64_t tag);
 
   Connection& connection_;
   const std::uint16_t number_;
   engine::Session session_;
+  ChannelCounters counters_;
   State state_ = State::kOpen;
   bool session_gone_ = false;
   bool abandoned_ = false;
@@ -240,6 +247,7 @@ class Channel final : public engine::SessionEvents {
   std::vector<ConsumerInfo> consumers_;      // by handle
   std::vector<std::uint32_t> free_handles_;  // of consumers of which nothing more will be heard
   SlidingWindow<Unacked> unacked_{1};
+  std::uint64_t unacked_gets_ = 0;  // of them, those that basic.get fetched
   std::uint64_t direct_nonce_ = 0;  // of the direct reply consumer; 0 = none
   std::uint32_t direct_handle_ = 0;
   bool has_timeouts_ = false;

@@ -245,8 +245,10 @@ void Channel::on_deliveries(const engine::DeliveryRun& run, const engine::Delive
                                   ? unacked_.skip()
                                   : unacked_.push({run.consumer, lease, run.handle, now_s, false});
     deliver(consumer, items[i], tag);
+    if (items[i].redelivered) ++counters_.redeliver;
     connection_.mark_delivered(run.consumer, lease, items[i].message->footprint());
   }
+  (consumer.no_ack ? counters_.deliver_no_ack : counters_.deliver) += run.count;
   if (!consumer.no_ack) unacked_changed();
   connection_.output_ready();
 }
@@ -256,6 +258,7 @@ void Channel::on_direct_message(const engine::Message& message) {
   // No queue holds replies back for one who does not read: what is far too much is lost.
   if (connection_.output().size() >= kMostUnreadReplies) return;
   deliver(consumers_[direct_handle_], {&message, 0, 0, false}, unacked_.skip());
+  ++counters_.deliver_no_ack;
   connection_.output_ready();
 }
 
@@ -277,8 +280,9 @@ void Channel::on(const method::BasicGet& get) {
       [this, quorum, no_ack = get.no_ack](EngineResult<std::optional<engine::GotMessage>> result) {
         reply_came();
         if (!result) return fail(result.error());
-        if (!*result) return send(method::BasicGetEmpty{});
-        got(**result, quorum, no_ack);
+        if (*result) return got(**result, quorum, no_ack);
+        ++counters_.get_empty;
+        send(method::BasicGetEmpty{});
       });
 }
 
@@ -294,7 +298,9 @@ void Channel::got(const engine::GotMessage& got, bool counts_shown, bool no_ack)
   encode_content(connection_.output(), number_, properties, message.body(),
                  connection_.frame_max());
   connection_.mark_delivered(got.consumer, got.lease, message.footprint());
-  if (!no_ack) unacked_changed();
+  ++(no_ack ? counters_.get_no_ack : counters_.get);
+  if (got.item.redelivered) ++counters_.redeliver;
+  if (!no_ack) ++unacked_gets_;
 }
 
 // --- settlement ---------------------------------------------------------------------------------
@@ -311,20 +317,15 @@ void Channel::on(const method::BasicReject& reject) {
 }
 
 void Channel::settle(std::uint64_t tag, bool multiple, Settle how) {
-  const auto unknown = [&] {
-    fail(ReplyCode::kPreconditionFailed, "unknown delivery tag " + std::to_string(tag));
-  };
-  if (!multiple) {
-    const Unacked* entry = unacked_.find(tag);
-    if (entry == nullptr || entry->in_transaction) return unknown();
-    return settle_range(tag, tag, how);
-  }
-  if (tag == 0) {
+  if (multiple && tag == 0) {
     if (!unacked_.empty()) settle_range(unacked_.front(), unacked_.end() - 1, how);
     return;
   }
-  if (tag >= unacked_.end() || unacked_.front() > tag) return unknown();
-  settle_range(unacked_.front(), tag, how);
+  const Unacked* entry = unacked_.find(tag);
+  if (entry == nullptr || entry->in_transaction) {
+    return fail(ReplyCode::kPreconditionFailed, "unknown delivery tag " + std::to_string(tag));
+  }
+  settle_range(multiple ? unacked_.front() : tag, tag, how);
 }
 
 void Channel::settle_range(std::uint64_t first, std::uint64_t last, Settle how) {
@@ -345,9 +346,16 @@ void Channel::settle_now(std::uint64_t first, std::uint64_t last, Settle how) {
   unacked_changed();
 }
 
-void Channel::settle_one(std::uint64_t tag, Settle how) {
+Channel::Unacked Channel::take_unacked(std::uint64_t tag) {
   const Unacked entry = *unacked_.find(tag);
   unacked_.erase(tag);
+  if (entry.handle == kGot) --unacked_gets_;
+  return entry;
+}
+
+void Channel::settle_one(std::uint64_t tag, Settle how) {
+  const Unacked entry = take_unacked(tag);
+  if (how == Settle::kAck) ++counters_.ack;
   if (entry.handle != kTimedOut) session_.settle(entry.consumer, entry.lease, entry.lease, how);
 }
 

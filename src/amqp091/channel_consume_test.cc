@@ -237,6 +237,9 @@ TEST_F(Consuming, SettlingWhatIsNotOutstandingClosesTheChannel) {
       {method_frame(1, method::BasicAck{.delivery_tag = 1}) +
            method_frame(1, method::BasicAck{.delivery_tag = 1}),
        "1,60,80"},
+      {method_frame(1, method::BasicAck{.delivery_tag = 2}) +
+           method_frame(1, method::BasicAck{.delivery_tag = 2, .multiple = true}),
+       "2,60,80"},
       {method_frame(1, method::BasicAck{.delivery_tag = UINT64_MAX}),
        "18446744073709551615,60,80"}};
   publish(2);
@@ -317,14 +320,15 @@ TEST_F(Consuming, WithoutAcksThePrefetchDoesNotCount) {
   EXPECT_THAT(consume("c", true), SizeIs(4));
 }
 
-TEST_F(Consuming, AGlobalPrefetchIsSharedByTheChannelsConsumersAndGets) {
-  publish(5);
+TEST_F(Consuming, AGlobalPrefetchIsSharedByTheChannelsConsumersButNotByGets) {
+  publish(6);
   client.call(method::BasicQos{.prefetch_count = 2, .global = true});
   client.call(method::BasicGet{.queue = "q"});
   consume("a");
   consume("b");
   EXPECT_THAT(count(), ElementsAre("1 queue.declare-ok(q,3,2)"));
-  EXPECT_THAT(client.call(method::BasicAck{.delivery_tag = 1}), SizeIs(1));
+  EXPECT_THAT(client.call(method::BasicAck{.delivery_tag = 1}), IsEmpty());
+  EXPECT_THAT(client.call(method::BasicAck{.delivery_tag = 2}), SizeIs(1));
   EXPECT_THAT(client.call(method::BasicAck{.multiple = true}), SizeIs(2));
   EXPECT_THAT(count(), ElementsAre("1 queue.declare-ok(q,0,2)"));
 }

@@ -91,7 +91,10 @@ void Channel::handle_header(std::string_view payload) {
                 "expected content header for class 60, got one for class " +
                     std::to_string(header.class_id) + " instead");
   }
-  if (header.weight != 0) return fail(ReplyCode::kUnexpectedFrame, "content weight must be 0");
+  if (header.weight != 0) {
+    return fail(ReplyCode::kUnexpectedFrame,
+                "expected content header for class 60, got non content header frame instead");
+  }
   if (header.body_size > kLargestBody) {
     return fail(ReplyCode::kFrameError, "content body size " + std::to_string(header.body_size) +
                                             " exceeds maximum allowed size " +
@@ -112,9 +115,7 @@ void Channel::handle_header(std::string_view payload) {
 void Channel::begin_message(std::string_view properties) {
   HotProperties hot;
   if (scan(properties, hot) != PropertiesStatus::kOk) {
-    return fail({.code = ReplyCode::kInternalError,
-                 .explanation = "undecodable content header",
-                 .no_method = true});
+    return fail({.code = ReplyCode::kInternalError, .explanation = {}, .no_method = true});
   }
   std::string amended;
   const bool plain = hot.expiration.data() == nullptr && hot.reply_to.data() == nullptr &&
@@ -123,9 +124,9 @@ void Channel::begin_message(std::string_view properties) {
     content_.error = check_properties(properties, amended);
     if (!amended.empty()) properties = amended;
   }
-  content_.parts = {.priority = hot.priority, .persistent = hot.persistent()};
+  content_.parts = {.persistent = hot.persistent()};
   // An absent priority is not the same as priority 0 to every kind of queue.
-  if (hot.priority == 0 && !has_priority(properties)) content_.parts.priority = engine::kNoPriority;
+  if (hot.priority != 0 || has_priority(properties)) content_.parts.priority = hot.priority;
   if (content_.body_size > connection_.settings().max_message_size && !content_.error) {
     const std::uint64_t most = connection_.settings().max_message_size;
     content_.error = precondition("message size " + std::to_string(content_.body_size) +
@@ -227,8 +228,6 @@ void Channel::publish() {
   }
   Message* message = std::exchange(content_.message, nullptr);
   auto extension = std::exchange(content_.extension, nullptr);
-  // After an error in the header there is no message, but perhaps what it would have had.
-  if (message != nullptr && extension) message->make_extension() = std::move(*extension);
   engine::Exchange* exchange = nullptr;
   const bool ok = [&] {
     if (content_.immediate) {
@@ -241,29 +240,37 @@ void Channel::publish() {
     }
     exchange = exchange_of_publish();
     if (exchange == nullptr) return false;
+    if (exchange->type == "topic" && !check_topic_access(*exchange, extension.get())) return false;
     if (content_.error) {
       fail(std::exchange(content_.error, std::nullopt).value());
       return false;
     }
-    return exchange->type != "topic" || check_topic_access(*exchange, *message);
+    return true;
   }();
   if (!ok) {
     content_.error.reset();
     if (message != nullptr) message->release(connection_.shard().meter());
     return;
   }
+  if (extension) message->make_extension() = std::move(*extension);
   if (connection_.shard().alarm()) connection_.publishing_under_alarm();
   if (exchange->is_default() && message->routing_key().starts_with(kDirectReplyPrefix)) {
     return publish_directly(message);
   }
   const auto targets = session_.route(*exchange, *message);
   ++exchange->published_in;
+  ++counters_.publish;
   if (targets.empty() || targets.front()->exchange == nullptr) {  // else counted at its home
     exchange->published_out += targets.size();
   }
   const bool unroutable = content_.mandatory && session_.unroutable(*exchange, *message, targets);
-  if (unroutable) ++exchange->returned_unroutable;
-  if (targets.empty() && !content_.mandatory) ++exchange->dropped_unroutable;
+  if (unroutable) {
+    ++exchange->returned_unroutable;
+    ++counters_.return_unroutable;
+  } else if (targets.empty() && !content_.mandatory) {
+    ++exchange->dropped_unroutable;
+    ++counters_.drop_unroutable;
+  }
   hand_to_engine(message, targets, unroutable);
 }
 
@@ -294,7 +301,8 @@ engine::Exchange* Channel::exchange_of_publish() {
   return exchange;
 }
 
-bool Channel::check_topic_access(const engine::Exchange& exchange, const Message& message) {
+bool Channel::check_topic_access(const engine::Exchange& exchange,
+                                 const engine::MessageExtension* extension) {
   const auto check = [&](std::string_view key) {
     if (connection_.topic_allowed(auth::Access::kWrite, exchange.name, key)) return true;
     fail(ReplyCode::kAccessRefused,
@@ -303,10 +311,9 @@ bool Channel::check_topic_access(const engine::Exchange& exchange, const Message
              connection_.user() + "'");
     return false;
   };
-  if (!check(message.routing_key())) return false;
-  if (message.extension() == nullptr) return true;
-  const auto& more = message.extension()->more_keys;
-  return std::all_of(more.begin(), more.end(), check);
+  if (!check(content_.routing_key)) return false;
+  return extension == nullptr ||
+         std::all_of(extension->more_keys.begin(), extension->more_keys.end(), check);
 }
 
 void Channel::hand_to_engine(Message* message, std::span<engine::Target* const> targets,
@@ -329,6 +336,7 @@ void Channel::hand_to_engine(Message* message, std::span<engine::Target* const> 
 
 // A reply for a requester's channel, wherever that is; counts as routed even if nobody is there.
 void Channel::publish_directly(Message* message) {
+  ++counters_.publish;
   if (const auto address = DirectAddress::parse(message->routing_key());
       address && address->session.shard() < connection_.shard().shard_count()) {
     session_.send_direct(address->session, address->nonce,
@@ -370,9 +378,9 @@ void Channel::emit_confirms() {
       send(method::BasicAck{settled.sequence, false});
     }
   }
-  if (engine::Vhost* vhost = connection_.client().vhost()) {
-    vhost->confirmed += publisher.settled().size() - rejected;
-  }
+  const std::uint64_t confirmed = publisher.settled().size() - rejected;
+  counters_.confirm += confirmed;
+  if (engine::Vhost* vhost = connection_.client().vhost()) vhost->confirmed += confirmed;
   publisher.settled().clear();
 }
 
@@ -387,8 +395,8 @@ void Channel::commit_transaction() {
   for (const TransactionSettle& settle : std::exchange(transaction_settles_, {})) {
     for (std::uint64_t tag = unacked_.next(settle.first);
          tag <= settle.last && tag < unacked_.end(); tag = unacked_.next(tag + 1)) {
-      const Unacked entry = *unacked_.find(tag);
-      unacked_.erase(tag);
+      const Unacked entry = take_unacked(tag);
+      if (settle.how == engine::Settle::kAck) ++counters_.ack;
       settles.push_back({entry.consumer, entry.lease, entry.lease, settle.how});
     }
   }

@@ -90,24 +90,29 @@ void Channel::on(const method::ExchangeDeclare& declare) {
     return fail(ReplyCode::kAccessRefused, "operation not permitted on the default exchange");
   }
   if (!check_exchange_access(auth::Access::kConfigure, name)) return;
-  Fields arguments = *decode_table(declare.arguments.bytes);
-  if (const Value* alternate = engine::find(arguments, "alternate-exchange")) {
-    if (alternate->as_string() == nullptr) {
-      return fail(ReplyCode::kPreconditionFailed,
-                  "invalid type '" + std::string(engine::type_name(alternate->type())) +
-                      "' for arg 'alternate-exchange' in " +
-                      engine::exchange_in_vhost(name, connection_.vhost()));
-    }
-    if (!check_exchange_access(auth::Access::kRead, name) ||
-        !check_exchange_access(auth::Access::kWrite, *alternate->as_string())) {
-      return;
-    }
-  }
   engine::Vhost* vhost = connection_.client().vhost();
   if (vhost == nullptr) return fail(ReplyCode::kNotFound, "no vhost");
+  Fields arguments = *decode_table(declare.arguments.bytes);
+  const bool known = connection_.shard().topology().exchange(*vhost, name) != nullptr;
+  if (!known && !name.starts_with("amq.") && !check_alternate_access(name, arguments)) return;
   session_.declare_exchange({vhost->id, name, std::string(declare.type), declare.durable,
                              declare.auto_delete, declare.internal, std::move(arguments)},
                             topology_reply<method::ExchangeDeclareOk>(declare.nowait));
+}
+
+/// Whoever makes an exchange must be allowed what it will do. The engine refuses reserved names.
+bool Channel::check_alternate_access(std::string_view exchange, const Fields& arguments) {
+  const Value* alternate = engine::find(arguments, "alternate-exchange");
+  if (alternate == nullptr) return true;
+  if (alternate->as_string() == nullptr) {
+    fail(ReplyCode::kPreconditionFailed,
+         "invalid type '" + std::string(engine::type_name(alternate->type())) +
+             "' for arg 'alternate-exchange' in " +
+             engine::exchange_in_vhost(exchange, connection_.vhost()));
+    return false;
+  }
+  return check_exchange_access(auth::Access::kRead, exchange) &&
+         check_exchange_access(auth::Access::kWrite, *alternate->as_string());
 }
 
 void Channel::inspect_exchange(const method::ExchangeDeclare& declare) {
@@ -238,15 +243,7 @@ void Channel::on(const method::QueueUnbind& unbind) {
 // --- queues -------------------------------------------------------------------------------------
 void Channel::on(const method::QueueDeclare& declare) {
   std::string name = clean_name(declare.queue);
-  if (name.starts_with(kDirectReplyPrefix)) {
-    return inspect_queue(name, declare.nowait);
-  }
-  if (declare.passive) {
-    if (name.empty()) {
-      const std::optional<std::string> last = queue_name("");
-      if (!last) return;
-      name = *last;
-    }
+  if (declare.passive || name.starts_with(kDirectReplyPrefix)) {
     return inspect_queue(name, declare.nowait);
   }
   declare_queue(declare, std::move(name));

@@ -160,8 +160,6 @@ TEST_F(Topology, AnEmptyQueueNameMeansTheOneDeclaredLast) {
   call(method::QueueDeclare{.queue = "second"});
   EXPECT_THAT(call(method::QueueBind{.exchange = "amq.direct"}), ElementsAre("1 queue.bind-ok()"));
   client.publish({.exchange = "amq.direct", .routing_key = "second"}, "by the queue's name");
-  EXPECT_THAT(call(method::QueueDeclare{.passive = true}),
-              ElementsAre("1 queue.declare-ok(second,1,0)"));
   EXPECT_THAT(call(method::QueueUnbind{.exchange = "amq.direct"}),
               ElementsAre("1 queue.unbind-ok()"));
   client.publish({.exchange = "amq.direct", .routing_key = "second"}, "lost");
@@ -190,6 +188,26 @@ TEST_F(Topology, ADeclareCountsWhatItsOwnChannelPublishedBefore) {
                           publish_frames(1, {.routing_key = "q"}, "two") +
                           method_frame(1, method::QueueDeclare{.queue = "q"})),
               ElementsAre("1 queue.declare-ok(q,2,0)"));
+}
+
+TEST_F(Topology, APassiveDeclareOfNoNameFindsNothing) {
+  call(method::QueueDeclare{.queue = "last"});
+  EXPECT_THAT(call(method::QueueDeclare{.passive = true}),
+              ElementsAre(refusal("404,NOT_FOUND - no queue '' in vhost '/',50,10")));
+}
+
+TEST_F(Topology, WhatExistsIsComparedBeforeArgumentsAreChecked) {
+  const std::string limit = encode_table({{"x-delivery-limit", Value::integer(5)}});
+  const auto declare = [&](std::string_view arguments) {
+    return method_frame(1, method::QueueDeclare{.queue = "q", .arguments = {arguments}});
+  };
+  EXPECT_THAT(client.send(declare("") + declare(limit)),
+              ElementsAre("1 queue.declare-ok(q,0,0)", "1 queue.declare-ok(q,0,0)"));
+  const std::string alternate = encode_table({{"alternate-exchange", Value::integer(1)}});
+  call(method::ExchangeDeclare{.exchange = "x", .type = "fanout"});
+  EXPECT_THAT(
+      call(method::ExchangeDeclare{.exchange = "x", .type = "fanout", .arguments = {alternate}}),
+      ElementsAre(HasSubstr("inequivalent arg 'alternate-exchange' for exchange 'x'")));
 }
 
 TEST_F(Topology, AServerNamedQueueHasAFreshName) {
@@ -248,6 +266,7 @@ TEST_F(Topology, TransientQueuesCanBeForbidden) {
 
 TEST_F(Topology, AnExclusiveQueueIsItsConnectionsOnly) {
   call(method::QueueDeclare{.queue = "mine", .exclusive = true});
+  call(method::QueueBind{.queue = "mine", .exchange = "amq.direct", .routing_key = "k"});
   const std::string locked =
       "405,RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'mine' in vhost '/'. "
       "It "
@@ -257,7 +276,9 @@ TEST_F(Topology, AnExclusiveQueueIsItsConnectionsOnly) {
       {method_frame(1, method::QueueDeclare{.queue = "mine", .exclusive = true}), "50,10"},
       {method_frame(1, method::QueueDeclare{.queue = "mine", .passive = true}), "50,10"},
       {method_frame(1, method::QueueBind{.queue = "mine", .exchange = "amq.direct"}), "50,20"},
-      {method_frame(1, method::QueueUnbind{.queue = "mine", .exchange = "amq.direct"}), "50,50"},
+      {method_frame(
+           1, method::QueueUnbind{.queue = "mine", .exchange = "amq.direct", .routing_key = "k"}),
+       "50,50"},
       {method_frame(1, method::QueuePurge{.queue = "mine"}), "50,30"},
       {method_frame(1, method::QueueDelete{.queue = "mine"}), "50,40"},
       {method_frame(1, method::BasicConsume{.queue = "mine"}), "60,20"},

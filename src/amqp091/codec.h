@@ -19,8 +19,8 @@
 namespace polymq::amqp091 {
 
 /// Why arguments could not be read. The texts and codes are the caller's:
-/// kBadLength 501 "cannot decode <<0>>", kBadUtf8 501 "Malformed UTF-8 in shortstr", kBadTable 502,
-/// kUnknownMethod 503.
+/// kBadLength 501 "cannot decode <<...>>", kBadUtf8 501 "Malformed UTF-8 in shortstr", kBadTable
+/// 502, kUnknownMethod 503.
 enum class DecodeStatus : std::uint8_t { kOk, kUnknownMethod, kBadLength, kBadUtf8, kBadTable };
 
 namespace detail {

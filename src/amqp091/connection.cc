@@ -41,12 +41,17 @@ Connection::~Connection() = default;
 
 // --- input --------------------------------------------------------------------------------------
 bool Connection::may_parse() const {
-  // Frames after the connection's end are looked at whatever was awaited before.
   return waiting_ == 0 && !blocked_ && output_.size() < settings_.output_buffer_limit;
 }
 
 std::size_t Connection::receive(std::string_view input) {
   last_received_ = shard_.now().monotonic;
+  const std::size_t used = parse(input);
+  received_total_ += used;
+  return used;
+}
+
+std::size_t Connection::parse(std::string_view input) {
   std::size_t at = 0;
   if (state_ == State::kHeader) {
     at = receive_protocol_header(input);
@@ -101,8 +106,7 @@ void Connection::end_of_input() {
 
 void Connection::handle(const Frame& frame) {
   if (state_ == State::kClosing || state_ == State::kClosed) {
-    if (handle_while_closing(frame)) return;
-    return;
+    return handle_while_closing(frame);
   }
   if (frame.type == FrameType::kHeartbeat) return;
   if (frame.channel == 0) {
@@ -166,13 +170,17 @@ void Connection::open_channel(std::uint16_t number) {
                  "number of channels opened (" + std::to_string(channels_.size()) +
                      ") has reached the negotiated channel_max (" + std::to_string(channel_max_) +
                      ")",
-                 method::ChannelOpen::kId});
+                 {}});
   }
   if (const std::string refused = admission_.open_channel(user_); !refused.empty()) {
     return fail({ReplyCode::kNotAllowed, refused, method::ChannelOpen::kId});
   }
   channels_[number] = std::make_unique<Channel>(*this, number);
   send(number, method::ChannelOpenOk{});
+}
+
+void Connection::for_each_channel(const std::function<void(const Channel&)>& visit) const {
+  for (const auto& [number, channel] : channels_) visit(*channel);
 }
 
 void Connection::channel_ended(Channel& channel) {
@@ -194,8 +202,8 @@ void Connection::retired_ended(Channel* channel) {
   transport_.output_ready();
 }
 
-bool Connection::handle_while_closing(const Frame& frame) {
-  if (frame.type != FrameType::kMethod || frame.channel != 0) return true;
+void Connection::handle_while_closing(const Frame& frame) {
+  if (frame.type != FrameType::kMethod || frame.channel != 0) return;
   const MethodId id{load_big_endian<std::uint16_t>(frame.payload.data()),
                     load_big_endian<std::uint16_t>(frame.payload.data() + 2)};
   if (id == method::ConnectionClose::kId) send(0, method::ConnectionCloseOk{});
@@ -203,7 +211,6 @@ bool Connection::handle_while_closing(const Frame& frame) {
     state_ = State::kClosed;
     transport_.shut(0ms);
   }
-  return true;
 }
 
 void Connection::handle_connection_method(MethodId id, std::string_view arguments) {
@@ -216,19 +223,19 @@ void Connection::handle_connection_method(MethodId id, std::string_view argument
       fail({ReplyCode::kCommandInvalid, "unimplemented method", id});
     }
   });
-  if (status != DecodeStatus::kOk) decode_failed(status, id);
+  if (status != DecodeStatus::kOk) decode_failed(status, id, arguments);
 }
 
-void Connection::decode_failed(DecodeStatus status, MethodId id) {
+void Connection::decode_failed(DecodeStatus status, MethodId id, std::string_view arguments) {
   switch (status) {
     case DecodeStatus::kOk:
       return;
     case DecodeStatus::kUnknownMethod:
       return fail({ReplyCode::kCommandInvalid, "unknown method", id});
     case DecodeStatus::kBadLength:
-      return fail({ReplyCode::kFrameError, "cannot decode <<0>>", id});
+      return fail({ReplyCode::kFrameError, "cannot decode " + octets_text(arguments), id});
     case DecodeStatus::kBadUtf8:
-      return fail({ReplyCode::kFrameError, "Malformed UTF-8 in shortstr", id});
+      return fail({ReplyCode::kFrameError, "Malformed UTF-8 in shortstr", {}});
     case DecodeStatus::kBadTable:
       return fail({ReplyCode::kSyntaxError, "undecodable field table", id});
   }
@@ -403,7 +410,7 @@ void Connection::fail(const ProtocolError& error) {
   state_ = State::kClosing;
   if (std::exchange(blocked_, false)) transport_.resume();  // close-ok must be heard
   if (speaks) {
-    const std::string text = error.text();
+    const std::string text = error.reply_text();
     send(0, method::ConnectionClose{static_cast<std::uint16_t>(error.code), text,
                                     error.method.class_id, error.method.method_id});
   }

@@ -5,6 +5,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,6 +55,10 @@ class Connection final : public engine::ClientEvents {
   /// Handles what is complete in `input` and says how much that was. Stops early while an answer is
   /// being waited for: then the transport keeps the rest and calls again after resume().
   std::size_t receive(std::string_view input);
+  void for_each_channel(const std::function<void(const Channel&)>& visit) const;
+  /// Since the beginning, in octets.
+  std::uint64_t received_total() const { return received_total_; }
+  std::uint64_t sent_total() const { return output_total_; }
   /// The input is used up for now: what was collected goes to the engine.
   void end_of_input();
   /// Does it make sense to read more from the socket?
@@ -160,15 +165,16 @@ class Connection final : public engine::ClientEvents {
 
   bool may_parse() const;
   bool may_handle(const Frame& frame) const;
+  std::size_t parse(std::string_view input);
   std::size_t receive_protocol_header(std::string_view input);
   void send_start();
   void handle(const Frame& frame);
   void handle_connection_method(MethodId id, std::string_view arguments);
-  bool handle_while_closing(const Frame& frame);
+  void handle_while_closing(const Frame& frame);
   template <class M>
   bool expect(State state, const M& method);
   void unexpected(MethodId id);
-  void decode_failed(DecodeStatus status, MethodId id);
+  void decode_failed(DecodeStatus status, MethodId id, std::string_view arguments);
   void frame_failed(FrameStatus status, const Frame& frame, std::string_view input);
   Channel* channel_for(const Frame& frame);
   void open_channel(std::uint16_t number);
@@ -225,7 +231,8 @@ class Connection final : public engine::ClientEvents {
   std::vector<Verdict> verdicts_;
 
   Buffer output_;
-  std::uint64_t output_total_ = 0;  // octets consumed from output_ since the start
+  std::uint64_t received_total_ = 0;  // octets handled, not those that wait
+  std::uint64_t output_total_ = 0;    // octets consumed from output_ since the start
   std::vector<Mark> marks_;
   std::size_t marks_head_ = 0;
 

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "amqp091/channel.h"
 #include "amqp091/testing/broker_fixture.h"
 
 namespace polymq::amqp091 {
@@ -233,17 +234,16 @@ TEST(Connection, AnUnknownMethodEndsTheConnection) {
 
 TEST(Connection, ArgumentsOfAWrongLengthAreAFrameError) {
   const std::pair<std::string, std::string_view> cases[] = {
-      {method_frame(0, method::ConnectionClose::kId, "\0"sv), "10,50"},
-      {method_frame(0, method::ConnectionCloseOk::kId, "more"), "10,51"},
-      {method_frame(1, method::BasicAck::kId, "\0\0\0"sv), "60,80"},
-      {method_frame(1, method::QueueDeclare::kId, std::string(7, '\0')), "50,10"},
-      {method_frame(1, method::BasicPublish::kId, "\0\0\xFFx"sv), "60,40"}};
-  for (const auto& [frame, ids] : cases) {
+      {method_frame(0, method::ConnectionClose::kId, "\0"sv), "<<0>>,10,50"},
+      {method_frame(0, method::ConnectionCloseOk::kId, "more"), "<<109,111,114,101>>,10,51"},
+      {method_frame(1, method::BasicAck::kId, "\0\0\0"sv), "<<0,0,0>>,60,80"},
+      {method_frame(1, method::QueueDeclare::kId, ""), "<<>>,50,10"},
+      {method_frame(1, method::BasicPublish::kId, "\0\0\xFFx"sv), "<<0,0,255,120>>,60,40"}};
+  for (const auto& [frame, what] : cases) {
     Broker broker;
     ReadyClient client(broker);
-    EXPECT_THAT(
-        client.send(frame),
-        ElementsAre(closed_with("501,FRAME_ERROR - cannot decode <<0>>," + std::string(ids))));
+    EXPECT_THAT(client.send(frame),
+                ElementsAre(closed_with("501,FRAME_ERROR - cannot decode " + std::string(what))));
   }
 }
 
@@ -251,11 +251,11 @@ TEST(Connection, ShortStringsAreUtf8) {
   Broker broker;
   ReadyClient client(broker);
   EXPECT_THAT(client.call(method::QueueDeclare{.queue = "\xFF"}),
-              ElementsAre(closed_with("501,FRAME_ERROR - Malformed UTF-8 in shortstr,50,10")));
+              ElementsAre(closed_with("501,FRAME_ERROR - Malformed UTF-8 in shortstr,0,0")));
   TestClient other(broker);
   other.send(kProtocolHeader);
   EXPECT_THAT(other.call(method::ConnectionStartOk{.mechanism = "\xFF"}),
-              ElementsAre(closed_with("501,FRAME_ERROR - Malformed UTF-8 in shortstr,10,11")));
+              ElementsAre(closed_with("501,FRAME_ERROR - Malformed UTF-8 in shortstr,0,0")));
 }
 
 TEST(Connection, AnUndecodableTableIsASyntaxError) {
@@ -272,9 +272,54 @@ TEST(Connection, AnExplanationIsCutToWhatAShortStringHolds) {
   ReadyClient client(broker);
   const std::string name(250, 'n');
   client.call(method::QueueDelete{.queue = name});
-  EXPECT_THAT(client.call(method::BasicGet{.queue = name}),
-              ElementsAre("1 channel.close(404,NOT_FOUND - no queue '" +
-                          std::string(255 - "NOT_FOUND - no queue '"sv.size(), 'n') + ",60,70)"));
+  EXPECT_THAT(
+      client.call(method::BasicGet{.queue = name}),
+      ElementsAre("1 channel.close(404,NOT_FOUND - no queue '" +
+                  std::string(252 - "NOT_FOUND - no queue '"sv.size(), 'n') + "...,60,70)"));
+}
+
+TEST(Connection, CountsWhatItReceivesAndSends) {
+  Broker broker{1};
+  ReadyClient client(broker);
+  const std::uint64_t received = client.connection().received_total();
+  const std::uint64_t sent = client.connection().sent_total();
+  const std::string declare = method_frame(1, method::QueueDeclare{.queue = "q"});
+  client.send(declare.substr(0, 5));
+  EXPECT_EQ(client.connection().received_total(), received) << "not handled yet";
+  client.send(declare.substr(5));
+  EXPECT_EQ(client.connection().received_total(), received + declare.size());
+  EXPECT_EQ(client.connection().sent_total(),
+            sent + method_frame(1, method::QueueDeclareOk{.queue = "q"}).size());
+}
+
+TEST(Connection, AChannelCountsItsMessagesByWhatHappenedToThem) {
+  Broker broker{1};
+  ReadyClient client(broker);
+  client.call(method::QueueDeclare{.queue = "q"});
+  client.call(method::ConfirmSelect{});
+  for (int i = 0; i < 4; ++i) client.publish("q", "m");
+  client.publish("nowhere", "dropped");
+  client.publish(method::BasicPublish{.routing_key = "nowhere", .mandatory = true}, "returned");
+  client.call(method::BasicGet{.queue = "q"});
+  client.call(method::BasicNack{.delivery_tag = 1, .requeue = true});
+  client.call(method::BasicGet{.queue = "q"});
+  client.call(method::BasicAck{.delivery_tag = 2});
+  client.call(method::BasicGet{.queue = "q", .no_ack = true});
+  client.call(method::BasicConsume{.queue = "q", .consumer_tag = "c"});
+  client.call(method::BasicConsume{.queue = "q", .consumer_tag = "d", .no_ack = true});
+  client.call(method::BasicGet{.queue = "q"});
+  ChannelCounters all;
+  client.connection().for_each_channel([&](const Channel& channel) { all = channel.counters(); });
+  EXPECT_EQ(all, (ChannelCounters{.publish = 6,
+                                  .confirm = 6,
+                                  .return_unroutable = 1,
+                                  .drop_unroutable = 1,
+                                  .deliver = 2,
+                                  .get = 2,
+                                  .get_no_ack = 1,
+                                  .get_empty = 1,
+                                  .redeliver = 1,
+                                  .ack = 1}));
 }
 
 // --- closing ------------------------------------------------------------------------------------

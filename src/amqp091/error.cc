@@ -41,6 +41,17 @@ std::string_view code_name(ReplyCode code) {
   return "INTERNAL_ERROR";
 }
 
+std::string ProtocolError::text() const {
+  const std::string name(code_name(code));
+  return explanation.empty() ? name : name + " - " + explanation;
+}
+
+std::string ProtocolError::reply_text() const {
+  constexpr std::size_t kMost = 255;
+  std::string whole = text();
+  return whole.size() <= kMost ? whole : whole.substr(0, kMost - 3) + "...";
+}
+
 ProtocolError to_protocol(engine::EngineError error) {
   using engine::ErrorKind;
   ReplyCode code = ReplyCode::kPreconditionFailed;

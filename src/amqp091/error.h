@@ -44,8 +44,10 @@ struct ProtocolError {
   std::string explanation;
   MethodId method{};  // 0/0: the one being handled, unless no method is at fault
   bool no_method = false;
-  /// `NAME - explanation`; cut to 255 octets when written.
-  std::string text() const { return std::string(code_name(code)) + " - " + explanation; }
+  /// `NAME - explanation`, or the name alone.
+  std::string text() const;
+  /// The same as a short string holds it: what is too long ends in `...`.
+  std::string reply_text() const;
 };
 
 template <class T>

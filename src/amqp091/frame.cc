@@ -20,10 +20,8 @@ bool printable(std::string_view bytes) {
 /// The way Erlang shows a binary: <<"text">> when it is printable, else <<1,2,3>>.
 std::string erlang_binary(std::string_view bytes) {
   bytes = bytes.substr(0, kMostShown);
-  if (bytes.empty()) return "<<>>";
-  std::string text = "<<";
-  if (printable(bytes)) {
-    text += '"';
+  if (!bytes.empty() && printable(bytes)) {
+    std::string text = "<<\"";
     for (const char c : bytes) {
       if (c == '\n') text += "\\n";
       if (c == '\t') text += "\\t";
@@ -33,12 +31,7 @@ std::string erlang_binary(std::string_view bytes) {
     }
     return text + "\">>";
   }
-  for (const char c : bytes) {
-    text += std::to_string(static_cast<unsigned char>(c));
-    text += ',';
-  }
-  text.back() = '>';
-  return text + '>';
+  return octets_text(bytes);
 }
 
 char* put(char* to, std::string_view bytes) {
@@ -47,6 +40,15 @@ char* put(char* to, std::string_view bytes) {
 }
 
 }  // namespace
+
+std::string octets_text(std::string_view bytes) {
+  std::string text = "<<";
+  for (const char c : bytes.substr(0, kMostShown)) {
+    if (text.size() > 2) text += ',';
+    text += std::to_string(static_cast<unsigned char>(c));
+  }
+  return text + ">>";
+}
 
 std::string frame_error(FrameStatus status, const Frame& frame, std::string_view input,
                         std::uint32_t frame_max) {

@@ -87,6 +87,9 @@ inline std::size_t announced_size(std::string_view input) {
   return load_big_endian<std::uint32_t>(input.data() + 3) + std::size_t{kFrameOverhead};
 }
 
+/// The way Erlang writes bytes: `<<1,2,3>>`; of many only as many as a reply can hold.
+std::string octets_text(std::string_view bytes);
+
 /// RabbitMQ's explanation of the error, without the code's name: `type T, all octets = ...`.
 /// `input`: what was given to parse_frame().
 std::string frame_error(FrameStatus status, const Frame& frame, std::string_view input,

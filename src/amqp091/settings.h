@@ -24,10 +24,10 @@ struct Settings {
   std::uint16_t channel_max = 2047;
   std::uint32_t initial_frame_max = 8192;
   std::uint64_t max_message_size = 128u << 20;
-  std::uint32_t max_header_size = 1u << 20;
+  std::uint32_t max_header_size = 128u << 10;
   std::uint32_t max_consumers_per_channel = 0;    // 0 = unlimited
   std::chrono::milliseconds consumer_timeout{0};  // 0 = none
-  std::size_t output_buffer_limit = 16u << 20;
+  std::size_t output_buffer_limit = 1u << 20;
   std::uint16_t default_prefetch = 0;
   bool permit_transient_nonexclusive = true;
 };

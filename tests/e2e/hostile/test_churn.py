@@ -74,7 +74,7 @@ def test_channels_up_to_the_limit_and_one_more(broker):
         for _ in range(2047):
             client.expect("channel.open-ok")
         assert client.expect("connection.close").fields == {
-            "code": 530, "class_id": 20, "method_id": 10,
+            "code": 530, "class_id": 0, "method_id": 0,
             "text": "NOT_ALLOWED - number of channels opened (2047) has reached the negotiated "
                     "channel_max (2047)"}
 

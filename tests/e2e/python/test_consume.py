@@ -192,6 +192,15 @@ def test_gets_do_not_count_against_a_consumers_prefetch(channel, queue):
     Consumer(channel, name).settled_at(1)
 
 
+def test_gets_do_not_count_against_a_channels_prefetch(channel, queue):
+    name = queue()
+    fill(channel, name, 5)
+    channel.basic_qos(prefetch_count=1, global_qos=True)
+    for _ in range(3):
+        get(channel, name, auto_ack=False)
+    Consumer(channel, name).settled_at(1)
+
+
 def test_a_higher_priority_is_served_first(channel, queue):
     name = queue()
     channel.basic_qos(prefetch_count=2)

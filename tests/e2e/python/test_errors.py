@@ -92,6 +92,7 @@ CHANNEL_ERRORS = [
     # Transactions without tx.select.
     ("tx.commit", {}, 406, "PRECONDITION_FAILED - channel is not transactional"),
     ("tx.rollback", {}, 406, "PRECONDITION_FAILED - channel is not transactional"),
+    ("queue.declare", {"passive": True}, 404, "NOT_FOUND - no queue '' in vhost '/'"),
     # Direct reply-to.
     ("basic.consume", {"queue": "amq.rabbitmq.reply-to"}, 406,
      "PRECONDITION_FAILED - reply consumer cannot acknowledge"),

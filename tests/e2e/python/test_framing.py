@@ -220,7 +220,8 @@ def test_an_argument_list_of_the_wrong_length_is_501(target, name, arguments):
     client.send_frame(codec.FRAME_METHOD, 1, struct.pack(">HH", *codec.ids(name)) + arguments)
     close = client.expect("connection.close").fields
     assert (close["code"], close["class_id"], close["method_id"]) == (501, *codec.ids(name))
-    assert close["text"].startswith("FRAME_ERROR - cannot decode <<")
+    octets = ",".join(str(octet) for octet in arguments)
+    assert close["text"] == f"FRAME_ERROR - cannot decode <<{octets}>>"
 
 
 @polymq_only("3.10 takes any octets as a name")

@@ -74,6 +74,19 @@ def test_settling_twice_is_406(raw, second):
     assert_channel_closed(client, 1, 406, "PRECONDITION_FAILED - unknown delivery tag 1", second)
 
 
+@pytest.mark.parametrize("second", ["basic.ack", "basic.nack"])
+def test_multiple_up_to_a_settled_tag_is_406(raw, second):
+    client = raw()
+    name = client.call(1, "queue.declare", exclusive=True).fields["queue"]
+    for _ in range(3):
+        client.publish(1, name, b"m")
+        client.send(1, "basic.get", queue=name)
+        client.expect("basic.get-ok")
+    client.send(1, "basic.ack", delivery_tag=2)
+    client.send(1, second, delivery_tag=2, multiple=True)
+    assert_channel_closed(client, 1, 406, "PRECONDITION_FAILED - unknown delivery tag 2", second)
+
+
 def test_acking_an_automatic_ack_is_406(raw):
     client = raw()
     name = client.call(1, "queue.declare", exclusive=True).fields["queue"]
