@@ -284,10 +284,14 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
 // --- the turn -----------------------------------------------------------------------------------
 bool Home::work() {
   bool worked = dead_letters_.run();
+  if (!dirty_.empty()) consumers_behind_ = false;
   for (Queue* queue : std::exchange(dirty_, {})) {
     queue->dirty = false;
     worked = true;
     queue->dispatch();
+    if (queue->ready_bytes() > kBacklogBytes && !queue->consumers().empty()) {
+      consumers_behind_ = true;
+    }
   }
   exchanges_.work();
   return_tokens();

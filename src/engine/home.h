@@ -57,6 +57,9 @@ class Home final : public QueueHost {
   void commits_ended(const std::vector<storage::CommitEnd>& ended);
   /// The wall time of the nearest timer, kNever without one.
   WallMs next_timer() const;
+  /// Did one of the queues that were at work last have a backlog, and consumers to take it?
+  static constexpr std::uint64_t kBacklogBytes = 1024 * 1024;  // of bodies
+  bool consumers_behind() const { return consumers_behind_; }
 
   /// What exists beyond its declared queues; all zero once everything was deleted and let go.
   struct Leftovers {
@@ -147,6 +150,7 @@ class Home final : public QueueHost {
   std::uint64_t next_consumer_ = 1;
 
   std::vector<Queue*> dirty_;
+  bool consumers_behind_ = false;
   std::vector<Link*> open_links_;      // with deliveries to hand over
   std::vector<RemoveQueue> removals_;  // decided, to be told to control
   std::vector<ConsumerId> granted_;    // tokens to give back if they find nothing

@@ -54,6 +54,8 @@ class Shard final : public Mailer, private TopologyObserver {
   Topology& topology() { return topology_; }
   MemoryMeter& meter() { return meter_; }
   bool alarm() const { return alarm_; }
+  /// Consumers are slower than publishers at a queue that lives here.
+  bool consumers_behind() const { return home_.consumers_behind(); }
   const ShardOptions& options() const { return options_; }
   std::uint64_t random();
   std::uint64_t secret() { return options_.secret ? options_.secret() : random(); }

@@ -206,6 +206,22 @@ TEST_F(ShardMailTest, AnExclusiveQueueThatIsGoneHereButNotThereHoldsTheEnd) {
   expect_connection_ends_with_release();
 }
 
+// --- backlogs ---------------------------------------------------------------------------------
+
+TEST_F(ShardMailTest, ABacklogIsOneOnlyWhereConsumersAreBehind) {
+  queue("q", {}, 1);
+  publish({std::string(Home::kBacklogBytes + 1, 'x'), "second"});
+  EXPECT_FALSE(cluster_.shard(1).consumers_behind()) << "nobody waits for it";
+  peer(2).consume("q", {.prefetch = 0});
+  EXPECT_FALSE(cluster_.shard(1).consumers_behind()) << "all is handed out";
+  disconnect(2);
+  connect(2);
+  publish({std::string(Home::kBacklogBytes + 1, 'x')});
+  peer(2).consume("q", {.prefetch = 1});
+  EXPECT_TRUE(cluster_.shard(1).consumers_behind());
+  EXPECT_FALSE(cluster_.shard(2).consumers_behind()) << "the queue is not here";
+}
+
 // --- tokens of a channel-wide prefetch ----------------------------------------------------------
 
 TEST_F(ShardMailTest, ATokenOnItsWayToAConsumerThatIsCancelledComesBack) {

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/log.h"
@@ -17,6 +18,9 @@ namespace {
 /// A rest this small is moved in front of the next read in the shared buffer.
 constexpr std::size_t kSmallRest = 32 * 1024;
 constexpr std::size_t kOwnRead = 64 * 1024;
+/// While consumers are behind, publishers are read in smaller bites: that gives consumers more
+/// turns, so that they catch up while the messages are still in the cache.
+constexpr std::size_t kReadUnderBacklog = 32 * 1024;
 
 /// Has the peer closed its side, as far as can be told without reading?
 bool hung_up(int fd) {
@@ -72,6 +76,8 @@ void SocketConnection::on_readable() {
   if (own) {
     to = input_.reserve(kOwnRead);
     space = kOwnRead;
+  } else if (runtime_.shard().consumers_behind() && publishes()) {
+    space = std::min(space, kReadUnderBacklog);
   }
   const ssize_t got = ::recv(socket_.native_handle(), to, space, 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return read_if_wanted();
