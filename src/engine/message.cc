@@ -57,7 +57,7 @@ Message* Message::rewritten(std::string_view exchange, std::string_view routing_
                              .properties = properties,
                              .body_size = body_size_,
                              .dialect = dialect_,
-                             .priority = priority_,
+                             .priority = priority(),
                              .persistent = persistent_},
                             meter);
   if (body_size_ != 0) std::memcpy(message->body_space(), body().data(), body_size_);

@@ -115,6 +115,15 @@ TEST_F(MessageTest, RewrittenItKeepsItsBodyAndLosesItsExtension) {
   message->release(meter_);
 }
 
+TEST_F(MessageTest, WithoutAPriorityNoCopyHasOne) {
+  Message* message = Message::create({.priority = std::nullopt}, meter_);
+  Message* clone = message->clone(meter_);
+  Message* rewritten = message->rewritten("dlx", "dead", "", meter_);
+  EXPECT_EQ(clone->priority(), std::nullopt);
+  EXPECT_EQ(rewritten->priority(), std::nullopt);
+  for (Message* each : {message, clone, rewritten}) each->release(meter_);
+}
+
 TEST_F(MessageTest, ItsHeadersAreReadThroughItsDialect) {
   Message* message = order();
   const MessageHeaders headers(*message);

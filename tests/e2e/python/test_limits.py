@@ -329,6 +329,18 @@ def test_a_quorum_queue_has_32_priorities(channel, shared_queue):
     assert get_all(channel, name, 5) == ["31", "200", "9", "None", "0"]
 
 
+@polymq_only("quorum queues have priorities since RabbitMQ 4.0")
+def test_a_dead_letter_without_a_priority_gets_that_of_the_queue_it_comes_to(
+        channel, queue, shared_queue):
+    grave = shared_queue(QUORUM, durable=True)
+    name = queue({"x-dead-letter-exchange": "", "x-dead-letter-routing-key": grave})
+    send(channel, grave, b"three", priority=3)
+    send(channel, name, b"none")
+    channel.basic_reject(get(channel, name, auto_ack=False).tag, requeue=False)
+    eventually_depth(channel, grave, 2)
+    assert get_all(channel, grave, 2) == ["none", "three"]
+
+
 def test_nothing_expires_without_a_ttl(channel, queue):
     name = queue()
     send(channel, name, b"m")
