@@ -82,6 +82,7 @@ class ConsumerSet {
   void set_single_active(bool on, bool by_priority);
   Consumer* active() const { return active_; }
 
+  bool single_active() const { return single_active_; }
   void add(Consumer& consumer);
   void remove(Consumer& consumer);
   /// It may have become able to take messages.

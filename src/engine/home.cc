@@ -187,6 +187,8 @@ void Home::handle(WrittenBatch& batch) {
     Queue& queue = *consumer->queue;
     if (consumer->options.no_ack || queue.deleting) {
       queue.settle(*consumer, 0, item.last, Settle::kAck);
+      // Its place may have waited for that.
+      if (queue.consumers().single_active() && !queue.deleting) mark_dirty(queue);
       if (consumer->cancelled && consumer->leases.empty()) free_consumer(*consumer);
     }
   }
@@ -289,9 +291,8 @@ bool Home::work() {
     queue->dirty = false;
     worked = true;
     queue->dispatch();
-    if (queue->ready_bytes() > kBacklogBytes && !queue->consumers().empty()) {
-      consumers_behind_ = true;
-    }
+    const bool behind = queue->ready_bytes() > kBacklogBytes && !queue->consumers().empty();
+    if (behind && !queue->deleting) consumers_behind_ = true;
   }
   exchanges_.work();
   return_tokens();

@@ -137,6 +137,23 @@ TEST_P(HomeTest, AnActiveConsumerWhoseConnectionEndsHandsOverWhatItHeld) {
   EXPECT_THAT(peer(1).take(), ElementsAre("1 again", "2 again"));
 }
 
+TEST_P(HomeTest, AnActiveConsumerWithoutAcksHandsOverWhenItHasWrittenAll) {
+  quorum_queue("q", {{"x-single-active-consumer", Value::boolean(true)}});
+  peer(1).reads = false;
+  peer(1).consume("q", {.no_ack = true});
+  publish({"1"});
+  peer(2).consume("q", {.priority = 5});
+  publish({"2"});
+  EXPECT_THAT(peer(2).take(), IsEmpty());
+  ASSERT_THAT(peer(1).deliveries, SizeIs(1));
+  const auto& unwritten = peer(1).deliveries.front();
+  Client& client = peer(1).connection.client;
+  client.written(unwritten.consumer, unwritten.lease, unwritten.bytes);
+  client.flush();
+  cluster_.run();
+  EXPECT_THAT(peer(2).take(), ElementsAre("2"));
+}
+
 TEST_P(HomeTest, AnExclusiveConsumerIsAlone) {
   queue("q");
   EXPECT_EQ(peer(1).consume("q", {.exclusive = true}), "");
