@@ -1,8 +1,9 @@
 // Shared checks of arguments.
 #include "engine/argument_checks.h"
-#include "engine/time_to_live.h"
 
 #include <algorithm>
+
+#include "engine/time_to_live.h"
 
 namespace polymq::engine {
 namespace {

@@ -15,7 +15,8 @@ std::int64_t retry_delay_ms(const QueueSettings& settings, Settle how, std::uint
   const bool waits = rule == DelayedRetry::kAll || (failed && rule == DelayedRetry::kFailed) ||
                      (!failed && rule == DelayedRetry::kReturned);
   if (!waits) return 0;
-  const std::int64_t delay = settings.delayed_retry_min_ms.value_or(0) * acquired;
+  const std::int64_t step = settings.delayed_retry_min_ms.value_or(0);
+  const std::int64_t delay = step < kNever / std::max<int>(acquired, 1) ? step * acquired : kNever;
   return std::min(delay, settings.delayed_retry_max_ms.value_or(delay));
 }
 
@@ -117,7 +118,7 @@ void Queue::end_lease(Position position, Slot& slot, Settle how, std::vector<Pos
   if (const std::int64_t delay = retry_delay_ms(settings(), how, slot.acquired); delay > 0) {
     slot.state = State::kWaiting;
     if (!waiting_) waiting_ = std::make_unique<std::vector<Waiting>>();
-    waiting_->push_back({host_.now().wall + delay, position});
+    waiting_->push_back({after(host_.now().wall, delay), position});
     std::push_heap(waiting_->begin(), waiting_->end(),
                    [](const Waiting& a, const Waiting& b) { return a.due > b.due; });
     host_.arm_timer(*this, waiting_->front().due);

@@ -6,9 +6,6 @@
 namespace polymq::engine {
 namespace {
 
-/// A delay may have up to 64 bits; no clock needs to know that.
-constexpr std::int64_t kFarthestTimerMs = 24 * 3600 * 1000;
-
 std::span<const std::string> more_keys(const Message& message) {
   const MessageExtension* extension = message.extension();
   return extension == nullptr ? std::span<const std::string>() : extension->more_keys;
@@ -197,9 +194,8 @@ void StatefulExchanges::work() {
 
 void StatefulExchanges::arm(ExchangeId exchange, ExchangeState& state) {
   if (state.next_due() == kNever) return;
-  const WallMs due = std::min(state.next_due(), now_.wall + kFarthestTimerMs);
-  if (due >= state.timer_at) return;
-  state.timer_at = due;
+  if (state.next_due() >= state.timer_at) return;
+  state.timer_at = state.next_due();
   timers_.push({state.timer_at, exchange});
 }
 

@@ -21,6 +21,8 @@ using namespace std::chrono_literals;
 
 constexpr auto kTick = 250ms;
 constexpr std::uint64_t kTicksBetweenReturns = 8;  // of free memory
+/// The clock counts nanoseconds: times of a policy can be longer than it can say.
+constexpr WallMs kLongestWaitMs = 24 * 3600 * 1000;
 /// Large enough to make the kernel's share per message small, small enough for the cache.
 constexpr std::size_t kReadBuffer = 128 * 1024;
 
@@ -130,7 +132,8 @@ void ShardRuntime::arm_engine_timer(WallMs at) {
   if (at >= engine_timer_at_) return;
   engine_timer_at_ = at;
   const WallMs now = monotonic_ms() + wall_offset_;
-  engine_timer_.expires_after(std::chrono::milliseconds(std::max<WallMs>(at - now, 0)));
+  const WallMs wait = std::clamp<WallMs>(at - now, 0, kLongestWaitMs);
+  engine_timer_.expires_after(std::chrono::milliseconds(wait));
   engine_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) engine_timer_at_ = kNever;
   });
