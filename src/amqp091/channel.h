@@ -170,8 +170,13 @@ class Channel final : public engine::SessionEvents {
   std::optional<std::string> queue_name(std::string_view given);
   bool check_queue_access(auth::Access access, std::string_view queue);
   bool check_exchange_access(auth::Access access, std::string_view exchange);
-  bool check_alternate_access(std::string_view exchange, const engine::Fields& arguments);
-  bool check_dead_letter_access(std::string_view queue, const engine::Fields& arguments);
+  engine::EngineResult<void> access(auth::Access access, std::string_view name,
+                                    const std::string& shown) const;
+  engine::EngineResult<void> queue_access(auth::Access access, std::string_view queue) const;
+  engine::EngineResult<void> exchange_access(auth::Access access, std::string_view exchange) const;
+  engine::EngineResult<void> may_forward(const engine::Fields& arguments, std::string_view argument,
+                                         const std::string& shown,
+                                         const engine::EngineResult<void>& readable) const;
   engine::QueueEntry* find_queue(std::string_view name);
 
   // channel_publish.cc

@@ -259,14 +259,12 @@ void Channel::publish() {
   }
   const auto targets = session_.route(*exchange, *message);
   ++exchange->published_in;
-  ++counters_.publish;
   if (targets.empty() || targets.front()->exchange == nullptr) {  // else counted at its home
     exchange->published_out += targets.size();
   }
   const bool unroutable = content_.mandatory && session_.unroutable(*exchange, *message, targets);
   if (unroutable) {
     ++exchange->returned_unroutable;
-    ++counters_.return_unroutable;
   } else if (targets.empty() && !content_.mandatory) {
     ++exchange->dropped_unroutable;
     ++counters_.drop_unroutable;
@@ -328,6 +326,7 @@ void Channel::hand_to_engine(Message* message, std::span<engine::Target* const> 
     transaction_publishes_.push_back(std::move(publish));
     return;
   }
+  ++counters_.publish;
   if (unroutable) return_unroutable(*message);
   if (mode_ == Mode::kPlain) return session_.publisher().publish(message, targets);
   session_.publisher().publish_tracked(message, targets);
@@ -336,7 +335,6 @@ void Channel::hand_to_engine(Message* message, std::span<engine::Target* const> 
 
 // A reply for a requester's channel, wherever that is; counts as routed even if nobody is there.
 void Channel::publish_directly(Message* message) {
-  ++counters_.publish;
   if (const auto address = DirectAddress::parse(message->routing_key());
       address && address->session.shard() < connection_.shard().shard_count()) {
     session_.send_direct(address->session, address->nonce,
@@ -346,6 +344,7 @@ void Channel::publish_directly(Message* message) {
 }
 
 void Channel::return_unroutable(const Message& message) {
+  ++counters_.return_unroutable;
   send(method::BasicReturn{static_cast<std::uint16_t>(ReplyCode::kNoRoute),
                            code_name(ReplyCode::kNoRoute), message.exchange(),
                            message.routing_key()});
@@ -392,19 +391,23 @@ void Channel::commit_transaction() {
     publishes.push_back({publish.message, std::move(publish.targets)});
   }
   std::vector<engine::SettleItem> settles;
+  std::uint64_t acks = 0;
   for (const TransactionSettle& settle : std::exchange(transaction_settles_, {})) {
     for (std::uint64_t tag = unacked_.next(settle.first);
          tag <= settle.last && tag < unacked_.end(); tag = unacked_.next(tag + 1)) {
       const Unacked entry = take_unacked(tag);
-      if (settle.how == engine::Settle::kAck) ++counters_.ack;
+      if (settle.how == engine::Settle::kAck) ++acks;
       settles.push_back({entry.consumer, entry.lease, entry.lease, settle.how});
     }
   }
   unacked_changed();
   wait_for_reply();
-  session_.commit(std::move(publishes), std::move(settles), [this](bool ok) {
+  const std::uint64_t published = publishes.size();
+  session_.commit(std::move(publishes), std::move(settles), [this, published, acks](bool ok) {
     reply_came();
     if (!ok) return fail(ReplyCode::kPreconditionFailed, "partial tx completion");
+    counters_.publish += published;
+    counters_.ack += acks;
     send(method::TxCommitOk{});
   });
 }

@@ -35,21 +35,50 @@ std::string access_text(auth::Access access) {
 }  // namespace
 
 // --- permissions --------------------------------------------------------------------------------
+EngineResult<void> Channel::access(auth::Access access, std::string_view name,
+                                   const std::string& shown) const {
+  if (connection_.allowed(access, name)) return {};
+  return tl::make_unexpected(engine::EngineError{
+      engine::ErrorKind::kRefused, access_text(access) + " access to " + shown +
+                                       " refused for user '" + connection_.user() + "'"});
+}
+
+EngineResult<void> Channel::queue_access(auth::Access access, std::string_view queue) const {
+  return this->access(access, queue, engine::queue_in_vhost(queue, connection_.vhost()));
+}
+
+EngineResult<void> Channel::exchange_access(auth::Access access, std::string_view exchange) const {
+  const std::string_view shown = exchange.empty() ? "amq.default" : exchange;
+  return this->access(access, exchange, engine::exchange_in_vhost(shown, connection_.vhost()));
+}
+
 bool Channel::check_queue_access(auth::Access access, std::string_view queue) {
-  if (connection_.allowed(access, queue)) return true;
-  fail(ReplyCode::kAccessRefused, access_text(access) + " access to " +
-                                      engine::queue_in_vhost(queue, connection_.vhost()) +
-                                      " refused for user '" + connection_.user() + "'");
-  return false;
+  const auto allowed = queue_access(access, queue);
+  if (!allowed) fail(allowed.error());
+  return allowed.has_value();
 }
 
 bool Channel::check_exchange_access(auth::Access access, std::string_view exchange) {
-  if (connection_.allowed(access, exchange)) return true;
-  const std::string_view shown = exchange.empty() ? "amq.default" : exchange;
-  fail(ReplyCode::kAccessRefused, access_text(access) + " access to " +
-                                      engine::exchange_in_vhost(shown, connection_.vhost()) +
-                                      " refused for user '" + connection_.user() + "'");
-  return false;
+  const auto allowed = exchange_access(access, exchange);
+  if (!allowed) fail(allowed.error());
+  return allowed.has_value();
+}
+
+/// Whoever makes what passes messages on to an exchange must be allowed to read from the one and to
+/// write to the other. `argument` names that exchange; `shown`: what has the argument.
+EngineResult<void> Channel::may_forward(const Fields& arguments, std::string_view argument,
+                                        const std::string& shown,
+                                        const EngineResult<void>& readable) const {
+  const Value* exchange = engine::find(arguments, argument);
+  if (exchange == nullptr) return {};
+  if (exchange->as_string() == nullptr) {
+    return tl::make_unexpected(
+        engine::EngineError{engine::ErrorKind::kPrecondition,
+                            "invalid type '" + std::string(engine::type_name(exchange->type())) +
+                                "' for arg '" + std::string(argument) + "' in " + shown});
+  }
+  if (!readable) return readable;
+  return exchange_access(auth::Access::kWrite, *exchange->as_string());
 }
 
 std::optional<std::string> Channel::queue_name(std::string_view given) {
@@ -93,26 +122,13 @@ void Channel::on(const method::ExchangeDeclare& declare) {
   engine::Vhost* vhost = connection_.client().vhost();
   if (vhost == nullptr) return fail(ReplyCode::kNotFound, "no vhost");
   Fields arguments = *decode_table(declare.arguments.bytes);
-  const bool known = connection_.shard().topology().exchange(*vhost, name) != nullptr;
-  if (!known && !name.starts_with("amq.") && !check_alternate_access(name, arguments)) return;
-  session_.declare_exchange({vhost->id, name, std::string(declare.type), declare.durable,
-                             declare.auto_delete, declare.internal, std::move(arguments)},
-                            topology_reply<method::ExchangeDeclareOk>(declare.nowait));
-}
-
-/// Whoever makes an exchange must be allowed what it will do. The engine refuses reserved names.
-bool Channel::check_alternate_access(std::string_view exchange, const Fields& arguments) {
-  const Value* alternate = engine::find(arguments, "alternate-exchange");
-  if (alternate == nullptr) return true;
-  if (alternate->as_string() == nullptr) {
-    fail(ReplyCode::kPreconditionFailed,
-         "invalid type '" + std::string(engine::type_name(alternate->type())) +
-             "' for arg 'alternate-exchange' in " +
-             engine::exchange_in_vhost(exchange, connection_.vhost()));
-    return false;
-  }
-  return check_exchange_access(auth::Access::kRead, exchange) &&
-         check_exchange_access(auth::Access::kWrite, *alternate->as_string());
+  auto permitted = may_forward(arguments, "alternate-exchange",
+                               engine::exchange_in_vhost(name, connection_.vhost()),
+                               exchange_access(auth::Access::kRead, name));
+  session_.declare_exchange(
+      {vhost->id, name, std::string(declare.type), declare.durable, declare.auto_delete,
+       declare.internal, std::move(arguments), std::move(permitted)},
+      topology_reply<method::ExchangeDeclareOk>(declare.nowait));
 }
 
 void Channel::inspect_exchange(const method::ExchangeDeclare& declare) {
@@ -277,36 +293,25 @@ void Channel::declare_queue(const method::QueueDeclare& declare, std::string nam
     return fail(ReplyCode::kInternalError,
                 "Feature `transient_nonexcl_queues` is deprecated and not permitted");
   }
-  if (find_queue(name) == nullptr && !check_dead_letter_access(name, arguments)) return;
+  auto permitted = may_forward(arguments, "x-dead-letter-exchange",
+                               engine::queue_in_vhost(name, connection_.vhost()),
+                               queue_access(auth::Access::kRead, name));
   last_queue_ = name;
   // What exists is asked for at its home: operations that follow must not get ahead of that.
   const bool known = find_queue(name) != nullptr;
   if (known) wait_for_reply();
-  session_.declare_queue(
-      {name, declare.durable, declare.exclusive, declare.auto_delete, std::move(arguments)},
-      [this, name, nowait = declare.nowait, known, id = current_,
-       place = begin_operation()](EngineResult<engine::QueueState> result) {
-        if (known) reply_came();
-        end_operation(place, [this, name, nowait, id, result = std::move(result)] {
-          current_ = id;
-          if (!result) return fail(result.error());
-          queue_declared(name, *result, nowait);
-        });
-      });
-}
-
-bool Channel::check_dead_letter_access(std::string_view queue, const Fields& arguments) {
-  const Value* exchange = engine::find(arguments, "x-dead-letter-exchange");
-  if (exchange == nullptr) return true;
-  if (exchange->as_string() == nullptr) {
-    fail(ReplyCode::kPreconditionFailed, "invalid type '" +
-                                             std::string(engine::type_name(exchange->type())) +
-                                             "' for arg 'x-dead-letter-exchange' in " +
-                                             engine::queue_in_vhost(queue, connection_.vhost()));
-    return false;
-  }
-  return check_queue_access(auth::Access::kRead, queue) &&
-         check_exchange_access(auth::Access::kWrite, *exchange->as_string());
+  session_.declare_queue({name, declare.durable, declare.exclusive, declare.auto_delete,
+                          std::move(arguments), std::move(permitted)},
+                         [this, name, nowait = declare.nowait, known, id = current_,
+                          place = begin_operation()](EngineResult<engine::QueueState> result) {
+                           if (known) reply_came();
+                           end_operation(place,
+                                         [this, name, nowait, id, result = std::move(result)] {
+                                           current_ = id;
+                                           if (!result) return fail(result.error());
+                                           queue_declared(name, *result, nowait);
+                                         });
+                         });
 }
 
 void Channel::queue_declared(const std::string& name, engine::QueueState state, bool nowait) {

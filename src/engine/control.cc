@@ -94,6 +94,7 @@ ReplyBody Control::decide(const DeclareExchange& what, ShardIndex from) {
     return EngineError{ErrorKind::kRefused,
                        "exchange name '" + what.name + "' contains reserved prefix 'amq.*'"};
   }
+  if (!what.permitted) return what.permitted.error();
   if (const auto made = make_matcher(what.type, what.arguments); !made) {
     return EngineError{ErrorKind::kPrecondition, made.error().text};
   }
@@ -150,7 +151,8 @@ ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
                                            .durable = what.durable,
                                            .exclusive = static_cast<bool>(what.owner),
                                            .auto_delete = what.auto_delete,
-                                           .arguments = what.arguments});
+                                           .arguments = what.arguments,
+                                           .default_type = vhost->default_queue_type});
     if (!same) return same.error();
     return QueueDeclared{known->id, false};
   }

@@ -124,6 +124,8 @@ struct DeclareExchange {
   bool auto_delete;
   bool internal;
   Fields arguments;
+  /// May its maker make it with these arguments? A refusal is said only when there is none yet.
+  EngineResult<void> permitted = {};
 };
 struct DeleteExchange {
   VhostId vhost;

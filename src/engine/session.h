@@ -50,6 +50,8 @@ struct QueueDeclare {
   bool exclusive = false;
   bool auto_delete = false;
   Fields arguments;
+  /// May its maker make it with these arguments? A refusal is said only when there is none yet.
+  EngineResult<void> permitted = {};
 };
 
 struct QueueState {
