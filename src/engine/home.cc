@@ -84,7 +84,8 @@ bool Home::push(const PublishItem& item, bool awaited, std::vector<Stored>& stor
                      .exchange = message.exchange(),
                      .routing_key = message.routing_key(),
                      .properties = message.properties(),
-                     .body = message.body()});
+                     .body = message.body(),
+                     .ttl_ms = message.ttl().ms});
       queue->mark_stored(position);
       stored.push_back({item.target, position});
     }

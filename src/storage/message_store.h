@@ -22,6 +22,12 @@ struct MessageRecord {
   std::string_view routing_key = {};
   std::string_view properties = {};
   std::string_view body = {};
+  std::int64_t ttl_ms = -1;  // its own, in milliseconds; -1: none
+  std::uint16_t acquired = 0;
+  std::uint16_t failed = 0;
+  bool delivered = false;  // perhaps: after a restart it counts as redelivered
+
+  bool operator==(const MessageRecord&) const = default;
 };
 
 /// Commits of one shard are numbered from 1 and end in order. 0 stands for "nothing to wait for".

@@ -1,0 +1,136 @@
+// Decoding and checking of chunks, records and message data.
+#include "storage/journal/chunk_reader.h"
+
+#include "storage/journal/checksum.h"
+#include "storage/journal/layout.h"
+
+namespace polymq::storage::journal {
+
+std::size_t Chunk::size() const { return kChunkHeader + index.size() + bodies.size(); }
+
+Result<Chunk> read_chunk(std::string_view bytes) {
+  if (bytes.size() < kChunkHeader) return fail("the chunk's header is cut off");
+  ByteReader header(bytes.substr(0, kChunkHeader));
+  if (header.u32() != kChunkMagic) return fail("there is no chunk");
+  Chunk chunk;
+  chunk.lane = header.u16();
+  const std::uint16_t reserved = header.u16();
+  chunk.number = header.u64();
+  const std::size_t index_size = header.u32();
+  const std::uint32_t index_checksum = header.u32();
+  const std::size_t bodies_size = header.u32();
+  if (header.u32() != crc32c(bytes.substr(0, kChunkHeaderChecked))) {
+    return fail("the chunk's header has a wrong checksum");
+  }
+  if (reserved != 0 || chunk.lane >= kLanes) return fail("the chunk is of another version");
+  if (bytes.size() - kChunkHeader < index_size + bodies_size) return fail("the chunk is cut off");
+  chunk.index = bytes.substr(kChunkHeader, index_size);
+  chunk.bodies = bytes.substr(kChunkHeader + index_size, bodies_size);
+  if (crc32c(chunk.index) != index_checksum) return fail("the chunk's index has a wrong checksum");
+  return chunk;
+}
+
+bool IndexReader::refuse(std::string why) {
+  error_ = std::move(why);
+  return false;
+}
+
+bool IndexReader::next(Record& record) {
+  while (error_.empty() && bytes_.left() != 0) {
+    const auto type = static_cast<RecordType>(bytes_.u8());
+    const std::size_t size = bytes_.u8();
+    if (type < RecordType::kQueue || type > RecordType::kDeduplicated) {
+      return refuse("a record of unknown type " + std::to_string(static_cast<unsigned>(type)));
+    }
+    if (size != content_size(type) || size > bytes_.left()) {
+      return refuse("a record of a wrong size");
+    }
+    if (type == RecordType::kQueue) {
+      queue_ = bytes_.u64();
+      continue;
+    }
+    if (queue_ == 0) return refuse("a record of no queue");
+    switch (type) {
+      case RecordType::kQueue:
+        break;
+      case RecordType::kMessage:
+        return read_message_entry(record);
+      case RecordType::kSettled: {
+        const std::uint64_t first = bytes_.u64();
+        const std::uint64_t last = bytes_.u64();
+        if (first > last) return refuse("a range that ends before it begins");
+        record = Settled{queue_, first, last};
+        return true;
+      }
+      case RecordType::kRemoved:
+        record = Removed{queue_};
+        return true;
+      case RecordType::kReturned: {
+        const std::uint64_t position = bytes_.u64();
+        const std::uint16_t acquired = bytes_.u16();
+        record = Returned{queue_, position, acquired, bytes_.u16()};
+        return true;
+      }
+      case RecordType::kHandedOut:
+        record = HandedOut{queue_, bytes_.u64()};
+        return true;
+      case RecordType::kDeduplicated: {
+        Deduplicated id{.queue = queue_};
+        for (std::uint64_t& half : id.id_hash) half = bytes_.u64();
+        id.position = bytes_.u64();
+        id.expires = static_cast<WallMs>(bytes_.u64());
+        record = id;
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+bool IndexReader::read_message_entry(Record& record) {
+  MessageEntry entry{.queue = queue_};
+  const std::uint8_t flags = bytes_.u8();
+  if ((flags & ~kMessageFlags) != 0) return refuse("a message with unknown flags");
+  entry.delivered = (flags & kWasDelivered) != 0;
+  entry.has_ttl = (flags & kHasTimeToLive) != 0;
+  entry.dialect = bytes_.u8();
+  const std::uint8_t priority = bytes_.u8();
+  if ((flags & kHasPriority) != 0) entry.priority = priority;
+  entry.position = bytes_.u64();
+  entry.entered = static_cast<WallMs>(bytes_.u64());
+  entry.data_offset = bytes_.u32();
+  entry.data_size = bytes_.u32();
+  entry.data_checksum = bytes_.u32();
+  entry.acquired = bytes_.u16();
+  entry.failed = bytes_.u16();
+  record = entry;
+  return true;
+}
+
+Result<MessageRecord> read_message(const MessageEntry& entry, std::string_view bodies) {
+  if (entry.data_offset > bodies.size() || entry.data_size > bodies.size() - entry.data_offset) {
+    return fail("the message's data is not within the chunk");
+  }
+  const std::string_view data = bodies.substr(entry.data_offset, entry.data_size);
+  if (crc32c(data) != entry.data_checksum) return fail("the message has a wrong checksum");
+  MessageRecord message{.queue = entry.queue,
+                        .position = entry.position,
+                        .enqueued = entry.entered,
+                        .dialect = entry.dialect,
+                        .priority = entry.priority,
+                        .acquired = entry.acquired,
+                        .failed = entry.failed,
+                        .delivered = entry.delivered};
+  ByteReader reader(data);
+  message.exchange = reader.short_string();
+  message.routing_key = reader.short_string();
+  if (entry.has_ttl) message.ttl_ms = static_cast<std::int64_t>(reader.u64());
+  message.properties = reader.long_string();
+  if (!reader.ok() || message.ttl_ms < (entry.has_ttl ? 0 : -1)) {
+    return fail("the message cannot be decoded");
+  }
+  message.body = reader.rest();
+  return message;
+}
+
+}  // namespace polymq::storage::journal

@@ -1,0 +1,195 @@
+// Promises of chunks: what was written is read back, and nothing else passes for it.
+#include <gmock/gmock.h>
+
+#include <string>
+#include <vector>
+
+#include "storage/journal/chunk_reader.h"
+#include "storage/journal/chunk_writer.h"
+#include "storage/journal/layout.h"
+
+namespace polymq::storage::journal {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::VariantWith;
+
+std::string finished(ChunkWriter& writer, std::uint16_t lane = 3, std::uint64_t number = 9) {
+  Buffer out;
+  writer.finish(lane, number, out);
+  return std::string(out.view());
+}
+
+struct Everything {
+  std::vector<Record> records;
+  std::string error;
+};
+
+Everything records_of(std::string_view index) {
+  Everything all;
+  IndexReader reader(index);
+  for (Record record; reader.next(record);) all.records.push_back(record);
+  all.error = reader.error();
+  return all;
+}
+
+std::string refusal(std::string_view bytes) {
+  const auto chunk = read_chunk(bytes);
+  return chunk ? "" : chunk.error().text;
+}
+
+const MessageRecord kMessage{.queue = 7,
+                             .position = 42,
+                             .enqueued = 1'700'000'000'000,
+                             .dialect = 2,
+                             .priority = 255,
+                             .exchange = "an exchange",
+                             .routing_key = "a.key",
+                             .properties = "encoded",
+                             .body = "the body",
+                             .ttl_ms = 60'000,
+                             .acquired = 3,
+                             .failed = 1,
+                             .delivered = true};
+
+TEST(Chunk, IsReadBackAsItWasWritten) {
+  ChunkWriter writer;
+  EXPECT_TRUE(writer.empty());
+  writer.settled({7, 1, 5});
+  writer.removed({8});
+  writer.returned({7, 6, 2, 1});
+  writer.handed_out({7, 100});
+  writer.deduplicated({9, {11, 12}, 13, 14});
+  EXPECT_FALSE(writer.empty());
+  const std::size_t size = writer.size();
+  const std::string bytes = finished(writer);
+  EXPECT_EQ(bytes.size(), size);
+  EXPECT_TRUE(writer.empty());
+
+  const auto chunk = read_chunk(bytes);
+  ASSERT_TRUE(chunk) << chunk.error().text;
+  EXPECT_EQ(chunk->lane, 3);
+  EXPECT_EQ(chunk->number, 9u);
+  EXPECT_EQ(chunk->size(), bytes.size());
+  const Everything all = records_of(chunk->index);
+  EXPECT_EQ(all.error, "");
+  EXPECT_THAT(all.records,
+              ElementsAre(VariantWith<Settled>(Settled{7, 1, 5}), VariantWith<Removed>(Removed{8}),
+                          VariantWith<Returned>(Returned{7, 6, 2, 1}),
+                          VariantWith<HandedOut>(HandedOut{7, 100}),
+                          VariantWith<Deduplicated>(Deduplicated{9, {11, 12}, 13, 14})));
+}
+
+TEST(Chunk, AMessageKeepsAllItHas) {
+  ChunkWriter writer;
+  writer.message({.queue = 1, .position = 1});
+  writer.message(kMessage);
+  const std::string bytes = finished(writer);
+  const auto chunk = read_chunk(bytes);
+  ASSERT_TRUE(chunk);
+  const Everything all = records_of(chunk->index);
+  ASSERT_EQ(all.records.size(), 2u);
+  const auto plain = read_message(std::get<MessageEntry>(all.records[0]), chunk->bodies);
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(*plain, (MessageRecord{.queue = 1, .position = 1}));
+  const auto message = read_message(std::get<MessageEntry>(all.records[1]), chunk->bodies);
+  ASSERT_TRUE(message);
+  EXPECT_EQ(*message, kMessage);
+}
+
+TEST(Chunk, ConsecutiveSettlementsOfAQueueAreOneRange) {
+  ChunkWriter writer;
+  writer.settled({1, 1, 1});
+  writer.settled({1, 2, 9});
+  writer.settled({1, 11, 11});
+  writer.settled({2, 12, 12});
+  writer.handed_out({2, 13});
+  writer.settled({2, 13, 13});
+  const std::string first = finished(writer);
+  writer.settled({2, 14, 14});
+  const std::string second = finished(writer);
+  EXPECT_THAT(
+      records_of(read_chunk(first)->index).records,
+      ElementsAre(Record(Settled{1, 1, 9}), Record(Settled{1, 11, 11}), Record(Settled{2, 12, 12}),
+                  Record(HandedOut{2, 13}), Record(Settled{2, 13, 13})));
+  EXPECT_THAT(records_of(read_chunk(second)->index).records,
+              ElementsAre(Record(Settled{2, 14, 14})));
+}
+
+TEST(Chunk, SeveralLieOneBehindTheOther) {
+  ChunkWriter writer;
+  Buffer out;
+  for (std::uint64_t number = 1; number <= 3; ++number) {
+    writer.handed_out({1, number});
+    writer.finish(0, number, out);
+  }
+  std::string_view rest = out.view();
+  for (std::uint64_t number = 1; number <= 3; ++number) {
+    const auto chunk = read_chunk(rest);
+    ASSERT_TRUE(chunk);
+    EXPECT_EQ(chunk->number, number);
+    rest.remove_prefix(chunk->size());
+  }
+  EXPECT_EQ(refusal(rest), "the chunk's header is cut off");
+}
+
+TEST(Chunk, NoPrefixAndNoChangedBitPasses) {
+  ChunkWriter writer;
+  writer.message(kMessage);
+  writer.settled({7, 1, 5});
+  const std::string bytes = finished(writer);
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_NE(refusal(bytes.substr(0, size)), "") << size;
+  }
+  for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    std::string wrong = bytes;
+    wrong[bit / 8] = static_cast<char>(wrong[bit / 8] ^ (1 << (bit % 8)));
+    const auto chunk = read_chunk(wrong);
+    if (!chunk) continue;
+    // Only the bodies are not covered yet.
+    EXPECT_EQ(chunk->index, read_chunk(bytes)->index);
+    const auto entry = std::get<MessageEntry>(records_of(chunk->index).records.front());
+    EXPECT_FALSE(read_message(entry, chunk->bodies)) << bit;
+  }
+}
+
+TEST(Chunk, OfANewerVersionIsRefused) {
+  ChunkWriter writer;
+  writer.handed_out({1, 1});
+  EXPECT_EQ(refusal(finished(writer, kLanes)), "the chunk is of another version");
+}
+
+// --- indexes that no writer made ----------------------------------------------------------------
+std::string error_of(const std::string& index) { return records_of(index).error; }
+std::string record(std::uint8_t type, const std::string& content) {
+  return std::string{static_cast<char>(type), static_cast<char>(content.size())} + content;
+}
+const std::string kQueueOne = record(1, std::string("\0\0\0\0\0\0\0\1", 8));
+
+TEST(Index, WrongRecordsAreRefused) {
+  EXPECT_THAT(error_of(kQueueOne + record(8, "")), HasSubstr("unknown type 8"));
+  EXPECT_THAT(error_of(kQueueOne + record(0, "")), HasSubstr("unknown type 0"));
+  EXPECT_THAT(error_of(kQueueOne + record(6, "short")), HasSubstr("wrong size"));
+  EXPECT_THAT(error_of(kQueueOne + record(6, std::string(8, 'x')).substr(0, 7)),
+              HasSubstr("wrong size"));
+  EXPECT_THAT(error_of(record(6, std::string(8, 'x'))), HasSubstr("no queue"));
+  EXPECT_THAT(error_of(kQueueOne + record(3, std::string(8, 'b') + std::string(8, 'a'))),
+              HasSubstr("ends before it begins"));
+  EXPECT_THAT(error_of(kQueueOne + record(2, std::string(35, '\xFF'))), HasSubstr("unknown flags"));
+  EXPECT_THAT(error_of(kQueueOne.substr(0, 1)), HasSubstr("wrong size"));
+  EXPECT_THAT(records_of("").records, IsEmpty());
+}
+
+TEST(Index, AMessageOutsideOfTheBodiesIsRefused) {
+  const MessageEntry entry{.data_offset = 5, .data_size = 6};
+  for (const std::size_t size : {0, 4, 10}) {
+    const auto message = read_message(entry, std::string(size, 'x'));
+    ASSERT_FALSE(message);
+    EXPECT_THAT(message.error().text, HasSubstr("not within the chunk"));
+  }
+}
+
+}  // namespace
+}  // namespace polymq::storage::journal

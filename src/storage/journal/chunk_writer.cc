@@ -1,0 +1,98 @@
+// Encoding of records and message data.
+#include "storage/journal/chunk_writer.h"
+
+#include "storage/journal/checksum.h"
+
+namespace polymq::storage::journal {
+
+void ChunkWriter::begin(RecordType type, std::uint64_t queue) {
+  extends_settled_ = false;
+  if (queue != queue_) {
+    queue_ = queue;
+    index_.u8(static_cast<std::uint8_t>(RecordType::kQueue));
+    index_.u8(content_size(RecordType::kQueue));
+    index_.u64(queue);
+  }
+  index_.u8(static_cast<std::uint8_t>(type));
+  index_.u8(content_size(type));
+}
+
+void ChunkWriter::message(const MessageRecord& message) {
+  const std::size_t offset = bodies_.size();
+  bodies_.short_string(message.exchange);
+  bodies_.short_string(message.routing_key);
+  if (message.ttl_ms >= 0) bodies_.u64(static_cast<std::uint64_t>(message.ttl_ms));
+  bodies_.long_string(message.properties);
+  bodies_.append(message.body);
+  const std::string_view data = bodies_.view().substr(offset);
+
+  begin(RecordType::kMessage, message.queue);
+  index_.u8(static_cast<std::uint8_t>((message.priority ? kHasPriority : 0) |
+                                      (message.delivered ? kWasDelivered : 0) |
+                                      (message.ttl_ms >= 0 ? kHasTimeToLive : 0)));
+  index_.u8(message.dialect);
+  index_.u8(message.priority.value_or(0));
+  index_.u64(message.position);
+  index_.u64(static_cast<std::uint64_t>(message.enqueued));
+  index_.u32(static_cast<std::uint32_t>(offset));
+  index_.u32(static_cast<std::uint32_t>(data.size()));
+  index_.u32(crc32c(data));
+  index_.u16(message.acquired);
+  index_.u16(message.failed);
+}
+
+void ChunkWriter::settled(const Settled& range) {
+  if (extends_settled_ && range.queue == settled_.queue && range.first != 0 &&
+      range.first - 1 == settled_.last) {
+    settled_.last = range.last;
+    index_.truncate(index_.size() - sizeof range.last);
+    return index_.u64(range.last);
+  }
+  begin(RecordType::kSettled, range.queue);
+  index_.u64(range.first);
+  index_.u64(range.last);
+  settled_ = range;
+  extends_settled_ = true;
+}
+
+void ChunkWriter::removed(const Removed& queue) { begin(RecordType::kRemoved, queue.queue); }
+
+void ChunkWriter::returned(const Returned& message) {
+  begin(RecordType::kReturned, message.queue);
+  index_.u64(message.position);
+  index_.u16(message.acquired);
+  index_.u16(message.failed);
+}
+
+void ChunkWriter::handed_out(const HandedOut& mark) {
+  begin(RecordType::kHandedOut, mark.queue);
+  index_.u64(mark.below);
+}
+
+void ChunkWriter::deduplicated(const Deduplicated& id) {
+  begin(RecordType::kDeduplicated, id.queue);
+  index_.u64(id.id_hash[0]);
+  index_.u64(id.id_hash[1]);
+  index_.u64(id.position);
+  index_.u64(static_cast<std::uint64_t>(id.expires));
+}
+
+void ChunkWriter::finish(std::uint16_t lane, std::uint64_t number, Buffer& out) {
+  const std::size_t start = out.size();
+  out.u32(kChunkMagic);
+  out.u16(lane);
+  out.u16(0);
+  out.u64(number);
+  out.u32(static_cast<std::uint32_t>(index_.size()));
+  out.u32(crc32c(index_.view()));
+  out.u32(static_cast<std::uint32_t>(bodies_.size()));
+  out.u32(crc32c(out.view().substr(start, kChunkHeaderChecked)));
+  out.append(index_.view());
+  out.append(bodies_.view());
+  index_.truncate(0);
+  bodies_.truncate(0);
+  queue_ = 0;
+  extends_settled_ = false;
+}
+
+}  // namespace polymq::storage::journal

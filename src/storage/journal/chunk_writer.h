@@ -1,0 +1,45 @@
+// Collects what one lane adds, as a chunk: its records, and the bodies they speak of.
+#pragma once
+
+#include <cstdint>
+
+#include "base/bytes.h"
+#include "storage/journal/layout.h"
+#include "storage/journal/record.h"
+#include "storage/message_store.h"
+
+namespace polymq::storage::journal {
+
+/// Shard: the one that serves the lane, until the finished bytes are handed over.
+class ChunkWriter {
+ public:
+  /// A chunk with more should be finished: offsets have 32 bits.
+  static constexpr std::size_t kMostBodies = std::size_t{1} << 30;
+
+  void message(const MessageRecord& message);
+  /// Grows the range before it when it follows on.
+  void settled(const Settled& range);
+  void removed(const Removed& queue);
+  void returned(const Returned& message);
+  void handed_out(const HandedOut& mark);
+  void deduplicated(const Deduplicated& id);
+
+  bool empty() const { return index_.empty(); }
+  /// Of the chunk as it stands, in bytes.
+  std::size_t size() const { return kChunkHeader + index_.size() + bodies_.size(); }
+  std::size_t body_bytes() const { return bodies_.size(); }
+
+  /// Appends the chunk to `out` and starts the next one. `number`: counts up by one in each lane.
+  void finish(std::uint16_t lane, std::uint64_t number, Buffer& out);
+
+ private:
+  void begin(RecordType type, std::uint64_t queue);
+
+  Buffer index_;
+  Buffer bodies_;
+  std::uint64_t queue_ = 0;       // that the records at the end are about; 0: none yet
+  bool extends_settled_ = false;  // the last record is settled_
+  Settled settled_;
+};
+
+}  // namespace polymq::storage::journal

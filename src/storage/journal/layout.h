@@ -1,0 +1,51 @@
+// The numbers of the journal's format that writing and reading share (docs/journal-format.md).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace polymq::storage::journal {
+
+inline constexpr std::uint16_t kLanes = 64;
+
+inline constexpr std::uint32_t kChunkMagic = 0x504D514B;  // "PMQK"
+inline constexpr std::size_t kChunkHeader = 32;
+/// The header's own checksum is its last four bytes.
+inline constexpr std::size_t kChunkHeaderChecked = kChunkHeader - sizeof(std::uint32_t);
+
+enum class RecordType : std::uint8_t {
+  kQueue = 1,
+  kMessage = 2,
+  kSettled = 3,
+  kRemoved = 4,
+  kReturned = 5,
+  kHandedOut = 6,
+  kDeduplicated = 7,
+};
+
+/// Bytes of a record's content, which its second byte repeats.
+constexpr std::uint8_t content_size(RecordType type) {
+  switch (type) {
+    case RecordType::kQueue:
+    case RecordType::kHandedOut:
+      return 8;
+    case RecordType::kMessage:
+      return 35;
+    case RecordType::kSettled:
+      return 16;
+    case RecordType::kRemoved:
+      return 0;
+    case RecordType::kReturned:
+      return 12;
+    case RecordType::kDeduplicated:
+      return 32;
+  }
+  return 0;
+}
+
+inline constexpr std::uint8_t kHasPriority = 1;
+inline constexpr std::uint8_t kWasDelivered = 2;
+inline constexpr std::uint8_t kHasTimeToLive = 4;
+inline constexpr std::uint8_t kMessageFlags = kHasPriority | kWasDelivered | kHasTimeToLive;
+
+}  // namespace polymq::storage::journal

@@ -1,0 +1,71 @@
+// What the journal says of queues and their messages (docs/journal-format.md, Index).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+#include "base/time.h"
+
+namespace polymq::storage::journal {
+
+/// A message entered its queue. Where its data is, and how to tell that it is whole.
+struct MessageEntry {
+  std::uint64_t queue = 0;
+  std::uint64_t position = 0;
+  WallMs entered = 0;
+  std::uint32_t data_offset = 0;  // within the chunk's bodies
+  std::uint32_t data_size = 0;
+  std::uint32_t data_checksum = 0;
+  std::uint16_t acquired = 0;
+  std::uint16_t failed = 0;
+  std::uint8_t dialect = 0;
+  std::optional<std::uint8_t> priority = {};
+  bool delivered = false;  // perhaps: it counts as redelivered
+  bool has_ttl = false;
+  bool operator==(const MessageEntry&) const = default;
+};
+
+/// The messages of these positions, both ends included, are gone for good.
+struct Settled {
+  std::uint64_t queue = 0;
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  bool operator==(const Settled&) const = default;
+};
+
+/// The queue is gone with all it had.
+struct Removed {
+  std::uint64_t queue = 0;
+  bool operator==(const Removed&) const = default;
+};
+
+/// A message came back; its counts as of now.
+struct Returned {
+  std::uint64_t queue = 0;
+  std::uint64_t position = 0;
+  std::uint16_t acquired = 0;
+  std::uint16_t failed = 0;
+  bool operator==(const Returned&) const = default;
+};
+
+/// Everything below the position may have been delivered.
+struct HandedOut {
+  std::uint64_t queue = 0;
+  std::uint64_t below = 0;
+  bool operator==(const HandedOut&) const = default;
+};
+
+/// An id that must not enter again before `expires`, whatever becomes of its message.
+struct Deduplicated {
+  std::uint64_t queue = 0;
+  std::array<std::uint64_t, 2> id_hash{};
+  std::uint64_t position = 0;
+  WallMs expires = 0;
+  bool operator==(const Deduplicated&) const = default;
+};
+
+using Record = std::variant<MessageEntry, Settled, Removed, Returned, HandedOut, Deduplicated>;
+
+}  // namespace polymq::storage::journal
