@@ -1,19 +1,14 @@
-// Whatever allocator the program was linked with.
+// mimalloc, where it serves the process.
 #include "base/heap.h"
 
-#include <malloc.h>
-
-// mimalloc's, when it serves the process; sanitizers bring allocators of their own.
+// Not there in a sanitizer's build, which brings an allocator of its own: the C library's must be
+// left alone then, because it was never set up.
 extern "C" void mi_collect(bool force) __attribute__((weak));
 
 namespace polymq {
 
 void return_free_memory() {
-  if (mi_collect != nullptr) {
-    mi_collect(true);
-  } else {
-    ::malloc_trim(0);
-  }
+  if (mi_collect != nullptr) mi_collect(true);
 }
 
 }  // namespace polymq
