@@ -22,7 +22,7 @@ class ExchangeState {
  public:
   ExchangeState(StatefulKind kind, const Fields& arguments,
                 const std::optional<DeduplicationLimits>& deduplication);
-  ExchangeState(ExchangeState&&) = default;
+  ExchangeState(ExchangeState&&) noexcept = default;
 
   /// The id in x-deduplication-header, if this exchange looks at it; the scope is the exchange.
   std::optional<DeduplicationKey> deduplication_key(const Message& message) const;

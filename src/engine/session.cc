@@ -174,7 +174,7 @@ void Session::ask_queue(const std::string& name, decltype(QueueRequest::what) wh
                      done(body);
                    }
                  });
-  shard_.send(entry->home, QueueRequest{request, id_, client_.id_, id, std::move(what)});
+  shard_.send(entry->home, QueueRequest{request, id_, client_.id_, id, what});
 }
 
 // --- topology -----------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ void Session::create_queue(QueueDeclare what, QueueId gone, Completion<QueueStat
   shard_.send(kControlShard, ControlRequest{request, id_, std::move(declare)});
 }
 
-void Session::inspect_queue(std::string name, Completion<QueueState> done) {
+void Session::inspect_queue(const std::string& name, const Completion<QueueState>& done) {
   ask_queue(
       name, InspectQueue{},
       [done](ReplyBody& body) {

@@ -135,7 +135,7 @@ class Session {
   void change_binding(ChangeBinding what, Completion<void> done);
   void declare_queue(QueueDeclare what, Completion<QueueState> done);
   /// The passive declare.
-  void inspect_queue(std::string name, Completion<QueueState> done);
+  void inspect_queue(const std::string& name, const Completion<QueueState>& done);
   /// Answers 0 when there is no such queue.
   void delete_queue(std::string name, DeleteQueue conditions, Completion<std::uint64_t> done);
   void purge_queue(std::string name, Completion<std::uint64_t> done);

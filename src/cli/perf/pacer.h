@@ -23,7 +23,8 @@ class Pacer {
 
   /// The time that message number `index` (from 0) is meant to be sent.
   Nanos intended(std::uint64_t index) const {
-    return start_ + static_cast<Nanos>(static_cast<double>(index / burst_) * interval_);
+    const std::uint64_t bursts = index / burst_;
+    return start_ + static_cast<Nanos>(static_cast<double>(bursts) * interval_);
   }
   /// How many messages are meant to have been sent by `time`.
   std::uint64_t due(Nanos time) const {
