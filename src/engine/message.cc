@@ -80,10 +80,12 @@ MessageExtension& Message::make_extension() {
 
 std::int64_t MessageExtension::bytes() const {
   std::size_t sum = sizeof *this + passed.capacity() * sizeof passed[0];
-  for (const std::string& key : more_keys) sum += sizeof key + key.capacity();
+  for (const std::string& key : more_keys) sum += sizeof(std::string) + key.capacity();
   for (const DeathEntry& death : deaths) {
     sum += sizeof death + death.queue.size() + death.exchange.size();
-    for (const std::string& key : death.routing_keys) sum += sizeof key + key.capacity();
+    for (const std::string& key : death.routing_keys) {
+      sum += sizeof(std::string) + key.capacity();
+    }
   }
   return static_cast<std::int64_t>(sum);
 }
