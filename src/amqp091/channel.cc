@@ -89,7 +89,7 @@ void Channel::on(const method::ChannelClose&) {
   close_session();
 }
 
-void Channel::handle_while_closing(MethodId id, std::string_view) {
+void Channel::handle_while_closing(MethodId id) {
   if (id == method::ChannelClose::kId) send(method::ChannelCloseOk{});
   if (id != method::ChannelClose::kId && id != method::ChannelCloseOk::kId) return;
   state_ = State::kClosed;

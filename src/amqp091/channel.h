@@ -42,7 +42,7 @@ class Channel final : public engine::SessionEvents {
   bool may_pipeline(MethodId id, std::string_view arguments) const;
   /// It sent channel.close and waits for close-ok, which must not surprise it.
   bool closing() const { return state_ == State::kAwaitCloseOk; }
-  void handle_while_closing(MethodId id, std::string_view arguments);
+  void handle_while_closing(MethodId id);
   bool awaits_content() const { return content_.expected != Content::Expected::kMethod; }
 
   // --- engine::SessionEvents ---
@@ -170,13 +170,14 @@ class Channel final : public engine::SessionEvents {
   std::optional<std::string> queue_name(std::string_view given);
   bool check_queue_access(auth::Access access, std::string_view queue);
   bool check_exchange_access(auth::Access access, std::string_view exchange);
-  engine::EngineResult<void> access(auth::Access access, std::string_view name,
-                                    const std::string& shown) const;
+  tl::unexpected<engine::EngineError> refused(auth::Access access,
+                                              const std::string& resource) const;
   engine::EngineResult<void> queue_access(auth::Access access, std::string_view queue) const;
   engine::EngineResult<void> exchange_access(auth::Access access, std::string_view exchange) const;
-  engine::EngineResult<void> may_forward(const engine::Fields& arguments, std::string_view argument,
-                                         const std::string& shown,
-                                         const engine::EngineResult<void>& readable) const;
+  enum class Forwarder : std::uint8_t { kQueue, kExchange };
+  engine::EngineResult<void> may_forward(Forwarder forwarder, std::string_view name,
+                                         const engine::Fields& arguments,
+                                         std::string_view argument) const;
   engine::QueueEntry* find_queue(std::string_view name);
 
   // channel_publish.cc

@@ -35,21 +35,22 @@ std::string access_text(auth::Access access) {
 }  // namespace
 
 // --- permissions --------------------------------------------------------------------------------
-EngineResult<void> Channel::access(auth::Access access, std::string_view name,
-                                   const std::string& shown) const {
-  if (connection_.allowed(access, name)) return {};
+tl::unexpected<engine::EngineError> Channel::refused(auth::Access access,
+                                                     const std::string& resource) const {
   return tl::make_unexpected(engine::EngineError{
-      engine::ErrorKind::kRefused, access_text(access) + " access to " + shown +
+      engine::ErrorKind::kRefused, access_text(access) + " access to " + resource +
                                        " refused for user '" + connection_.user() + "'"});
 }
 
 EngineResult<void> Channel::queue_access(auth::Access access, std::string_view queue) const {
-  return this->access(access, queue, engine::queue_in_vhost(queue, connection_.vhost()));
+  if (connection_.allowed(access, queue)) return {};
+  return refused(access, engine::queue_in_vhost(queue, connection_.vhost()));
 }
 
 EngineResult<void> Channel::exchange_access(auth::Access access, std::string_view exchange) const {
+  if (connection_.allowed(access, exchange)) return {};
   const std::string_view shown = exchange.empty() ? "amq.default" : exchange;
-  return this->access(access, exchange, engine::exchange_in_vhost(shown, connection_.vhost()));
+  return refused(access, engine::exchange_in_vhost(shown, connection_.vhost()));
 }
 
 bool Channel::check_queue_access(auth::Access access, std::string_view queue) {
@@ -64,21 +65,24 @@ bool Channel::check_exchange_access(auth::Access access, std::string_view exchan
   return allowed.has_value();
 }
 
-/// Whoever makes what passes messages on to an exchange must be allowed to read from the one and to
-/// write to the other. `argument` names that exchange; `shown`: what has the argument.
-EngineResult<void> Channel::may_forward(const Fields& arguments, std::string_view argument,
-                                        const std::string& shown,
-                                        const EngineResult<void>& readable) const {
-  const Value* exchange = engine::find(arguments, argument);
-  if (exchange == nullptr) return {};
-  if (exchange->as_string() == nullptr) {
+/// Whoever makes a queue or an exchange that passes messages on must be allowed to read from it and
+/// to write to the exchange that `argument` names.
+EngineResult<void> Channel::may_forward(Forwarder forwarder, std::string_view name,
+                                        const Fields& arguments, std::string_view argument) const {
+  const Value* to = engine::find(arguments, argument);
+  if (to == nullptr) return {};
+  const bool is_queue = forwarder == Forwarder::kQueue;
+  if (to->as_string() == nullptr) {
+    const std::string shown = is_queue ? engine::queue_in_vhost(name, connection_.vhost())
+                                       : engine::exchange_in_vhost(name, connection_.vhost());
     return tl::make_unexpected(
         engine::EngineError{engine::ErrorKind::kPrecondition,
-                            "invalid type '" + std::string(engine::type_name(exchange->type())) +
+                            "invalid type '" + std::string(engine::type_name(to->type())) +
                                 "' for arg '" + std::string(argument) + "' in " + shown});
   }
-  if (!readable) return readable;
-  return exchange_access(auth::Access::kWrite, *exchange->as_string());
+  const auto readable = is_queue ? queue_access(auth::Access::kRead, name)
+                                 : exchange_access(auth::Access::kRead, name);
+  return readable ? exchange_access(auth::Access::kWrite, *to->as_string()) : readable;
 }
 
 std::optional<std::string> Channel::queue_name(std::string_view given) {
@@ -122,9 +126,7 @@ void Channel::on(const method::ExchangeDeclare& declare) {
   engine::Vhost* vhost = connection_.client().vhost();
   if (vhost == nullptr) return fail(ReplyCode::kNotFound, "no vhost");
   Fields arguments = *decode_table(declare.arguments.bytes);
-  auto permitted = may_forward(arguments, "alternate-exchange",
-                               engine::exchange_in_vhost(name, connection_.vhost()),
-                               exchange_access(auth::Access::kRead, name));
+  auto permitted = may_forward(Forwarder::kExchange, name, arguments, "alternate-exchange");
   session_.declare_exchange(
       {vhost->id, name, std::string(declare.type), declare.durable, declare.auto_delete,
        declare.internal, std::move(arguments), std::move(permitted)},
@@ -293,9 +295,7 @@ void Channel::declare_queue(const method::QueueDeclare& declare, std::string nam
     return fail(ReplyCode::kInternalError,
                 "Feature `transient_nonexcl_queues` is deprecated and not permitted");
   }
-  auto permitted = may_forward(arguments, "x-dead-letter-exchange",
-                               engine::queue_in_vhost(name, connection_.vhost()),
-                               queue_access(auth::Access::kRead, name));
+  auto permitted = may_forward(Forwarder::kQueue, name, arguments, "x-dead-letter-exchange");
   last_queue_ = name;
   // What exists is asked for at its home: operations that follow must not get ahead of that.
   const bool known = find_queue(name) != nullptr;

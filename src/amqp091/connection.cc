@@ -124,7 +124,7 @@ void Connection::handle(const Frame& frame) {
     if (frame.type == FrameType::kMethod) {
       const MethodId id{load_big_endian<std::uint16_t>(frame.payload.data()),
                         load_big_endian<std::uint16_t>(frame.payload.data() + 2)};
-      channel->handle_while_closing(id, frame.payload.substr(4));
+      channel->handle_while_closing(id);
     }
     return;
   }

@@ -212,12 +212,11 @@ void Session::declare_queue(QueueDeclare what, Completion<QueueState> done) {
 void Session::create_queue(QueueDeclare what, QueueId gone, Completion<QueueState> done) {
   Vhost* vhost = client_.vhost();
   if (vhost == nullptr) return done(tl::make_unexpected(no_queue(what.name)));
-  const auto parsed =
-      what.permitted.and_then([&] { return parse_queue_arguments(declaration(what)); });
-  const auto settings = parsed.map([&](QueueSettings own) {
-    own.default_delivery_limit = shard_.options().default_delivery_limit;
-    return std::make_shared<const QueueSettings>(std::move(own));
-  });
+  auto settings = what.permitted.and_then([&] { return parse_queue_arguments(declaration(what)); })
+                      .map([&](QueueSettings&& parsed) {
+                        parsed.default_delivery_limit = shard_.options().default_delivery_limit;
+                        return std::make_shared<const QueueSettings>(std::move(parsed));
+                      });
   DeclareQueue declare{
       .vhost = vhost->id,
       .name = what.name,
@@ -226,7 +225,7 @@ void Session::create_queue(QueueDeclare what, QueueId gone, Completion<QueueStat
       .client = client_.id_,
       .owner = what.exclusive ? client_.id_ : ClientId{},
       .arguments = settings ? stored_arguments(what.arguments, (*settings)->type) : what.arguments,
-      .settings = settings,
+      .settings = std::move(settings),
       .gone = gone};
   flush();
   const bool exclusive = what.exclusive;

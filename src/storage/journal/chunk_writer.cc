@@ -1,6 +1,8 @@
 // Encoding of records and message data.
 #include "storage/journal/chunk_writer.h"
 
+#include <cassert>
+
 #include "storage/journal/checksum.h"
 
 namespace polymq::storage::journal {
@@ -78,6 +80,7 @@ void ChunkWriter::deduplicated(const Deduplicated& id) {
 }
 
 void ChunkWriter::finish(std::uint16_t lane, std::uint64_t number, Buffer& out) {
+  assert(size() <= UINT32_MAX);
   const std::size_t start = out.size();
   out.u32(kChunkMagic);
   out.u16(lane);

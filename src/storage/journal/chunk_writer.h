@@ -13,9 +13,6 @@ namespace polymq::storage::journal {
 /// Shard: the one that serves the lane, until the finished bytes are handed over.
 class ChunkWriter {
  public:
-  /// A chunk with more should be finished: offsets have 32 bits.
-  static constexpr std::size_t kMostBodies = std::size_t{1} << 30;
-
   void message(const MessageRecord& message);
   /// Grows the range before it when it follows on.
   void settled(const Settled& range);
@@ -25,9 +22,8 @@ class ChunkWriter {
   void deduplicated(const Deduplicated& id);
 
   bool empty() const { return index_.empty(); }
-  /// Of the chunk as it stands, in bytes.
+  /// Of the chunk as it stands, in bytes. Must stay below 4 GiB: offsets have 32 bits.
   std::size_t size() const { return kChunkHeader + index_.size() + bodies_.size(); }
-  std::size_t body_bytes() const { return bodies_.size(); }
 
   /// Appends the chunk to `out` and starts the next one. `number`: counts up by one in each lane.
   void finish(std::uint16_t lane, std::uint64_t number, Buffer& out);
