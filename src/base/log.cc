@@ -167,23 +167,12 @@ void write_now(Area area, Level level, std::string_view payload) {
   }
 }
 
-template <class Names>
-std::optional<std::size_t> index_of(const Names& names, std::string_view name) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - names.begin());
-}
-
 }  // namespace
 
-std::optional<Area> parse_area(std::string_view name) {
-  const auto index = index_of(kAreaNames, name);
-  return index ? std::optional(static_cast<Area>(*index)) : std::nullopt;
-}
-
 std::optional<Level> parse_level(std::string_view name) {
-  const auto index = index_of(kLevelNames, name);
-  return index ? std::optional(static_cast<Level>(*index)) : std::nullopt;
+  const auto found = std::find(kLevelNames.begin(), kLevelNames.end(), name);
+  if (found == kLevelNames.end()) return std::nullopt;
+  return static_cast<Level>(found - kLevelNames.begin());
 }
 
 void Line::emit() noexcept {

@@ -57,8 +57,8 @@ class Home final : public QueueHost {
   void commits_ended(const std::vector<storage::CommitEnd>& ended);
   /// The wall time of the nearest timer, kNever without one.
   WallMs next_timer() const;
-  /// Did one of the queues that were at work last have a backlog, and consumers to take it?
   static constexpr std::uint64_t kBacklogBytes = 1024 * 1024;  // of bodies
+  /// Did one of the queues that were at work last have a backlog, and consumers to take it?
   bool consumers_behind() const { return consumers_behind_; }
 
   /// What exists beyond its declared queues; all zero once everything was deleted and let go.

@@ -5,24 +5,36 @@
 
 namespace polymq::storage {
 
-/// Every commit is as durable as this process the moment it is sealed.
+/// Every commit is as durable as this process the moment it is sealed. Nothing can be read back.
 class MemoryStore final : public MessageStore {
  public:
+  StoredQueue open_queue(std::uint64_t, Lane) override { return {}; }
+  void remove_queue(std::uint64_t) override {}
+
   void append(const MessageRecord&) override { touched_ = true; }
-  void settle(std::uint64_t, std::uint64_t) override { touched_ = true; }
-  void begin_unit() override {}
+  void settle(std::uint64_t, std::uint64_t, std::uint64_t) override { touched_ = true; }
+  void returned(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t) override {}
+  void handed_out(std::uint64_t, std::uint64_t) override {}
+  void begin_unit(std::uint64_t, std::uint32_t) override {}
   void end_unit() override {}
 
-  CommitNumber staged() const override { return touched_ ? sealed_ + 1 : 0; }
-  void seal() override {
+  CommitNumber await_staged() override { return touched_ ? sealed_ + 1 : 0; }
+  void seal(MonotonicMs) override {
     if (!touched_) return;
     touched_ = false;
     ++sealed_;
   }
+  MonotonicMs seal_due() const override { return kNever; }
   void take_ended(std::vector<CommitEnd>& ended) override {
     ended.insert(ended.end(), sealed_ - told_, CommitEnd::kDurable);
     told_ = sealed_;
   }
+  bool behind() const override { return false; }
+  bool refuses() const override { return false; }
+
+  std::uint64_t readable_below(std::uint64_t) const override { return 0; }
+  void read(std::uint64_t, std::uint64_t, std::uint64_t) override {}
+  void take_read(std::vector<ReadMessages>&) override {}
 
  private:
   bool touched_ = false;

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -40,24 +42,92 @@ enum class CommitEnd : std::uint8_t {
   kUnknown,  // reopen the lane and compare
 };
 
+/// Messages of a queue, read back in order of their positions.
+struct ReadMessages {
+  std::uint64_t queue = 0;
+  std::uint64_t first = 0;  // asked for from here
+  std::uint64_t next = 0;   // everything below was read; kLastPosition: there is no more
+  std::vector<MessageRecord> messages;
+  std::vector<std::unique_ptr<std::string>> bytes;  // that these have views into
+  struct Damage {
+    std::uint64_t first;
+    std::uint64_t last;
+    std::string what;
+  };
+  std::vector<Damage> damages;  // what could not be read
+};
+
+/// A stretch of a queue's messages that are there after a restart; positions without gaps.
+struct StoredRange {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::uint64_t body_bytes = 0;
+  std::uint64_t with_ttl = 0;       // how many have a time to live of their own
+  std::uint64_t with_priority = 0;  // how many have a priority
+};
+
+/// A queue as the store knows it from earlier.
+struct StoredQueue {
+  std::vector<StoredRange> ranges;  // in order
+  std::uint64_t next_position = 1;  // none from here on was ever used
+};
+
+/// Larger than any position.
+inline constexpr std::uint64_t kLastPosition = UINT64_MAX - 1;
+
+/// The unit of order and of ownership in a store: a queue belongs to one for life.
+using Lane = std::uint16_t;
+inline constexpr Lane kLanes = 64;
+
 /// Shard: each has its own store object. Between begin_unit() and end_unit() everything staged
 /// stands or falls together, over a crash too.
 class MessageStore {
  public:
   virtual ~MessageStore() = default;
 
+  /// Before anything is said of a queue, once. What was there before, or an empty queue.
+  virtual StoredQueue open_queue(std::uint64_t queue, Lane lane) = 0;
+  /// The queue is gone for good, and the metadata knows it.
+  virtual void remove_queue(std::uint64_t queue) = 0;
+
+  // --- staging: kept in mind until seal() ---
+  /// Positions of a queue only grow. The views live until the message is settled or sealed.
   virtual void append(const MessageRecord& message) = 0;
-  /// The message of that position is gone for good.
-  virtual void settle(std::uint64_t queue, std::uint64_t position) = 0;
-  virtual void begin_unit() = 0;
+  /// The messages of these positions are gone for good; those among them that the store does not
+  /// have don't matter.
+  virtual void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) = 0;
+  /// It came back from a consumer with these counts.
+  virtual void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
+                        std::uint16_t failed) = 0;
+  /// All below the position may have been delivered.
+  virtual void handed_out(std::uint64_t queue, std::uint64_t below) = 0;
+  /// Part of a unit that has so many parts on all shards: `unit` is the same for all of them.
+  virtual void begin_unit(std::uint64_t unit, std::uint32_t parts) = 0;
   virtual void end_unit() = 0;
 
-  /// The commit that carries what has been staged since the last seal; 0 when nothing was.
-  virtual CommitNumber staged() const = 0;
-  /// Hands over what is staged. Called at the end of a turn.
-  virtual void seal() = 0;
+  /// The commit that carries what has been staged and not sealed, for someone who waits for its
+  /// end; 0 when nothing is staged.
+  virtual CommitNumber await_staged() = 0;
+  /// Hands over what is staged, or leaves it for later when nobody waits. Called at the end of a
+  /// turn.
+  virtual void seal(MonotonicMs now) = 0;
+  /// When what is left is due, kNever without any: seal() should be called then.
+  virtual MonotonicMs seal_due() const = 0;
   /// Appends the ends of commits since the last call, in order of their numbers.
   virtual void take_ended(std::vector<CommitEnd>& ended) = 0;
+  /// What is staged and not written has become much: publishers should wait.
+  virtual bool behind() const = 0;
+  /// Nothing new should be accepted: the disk is full, or broken.
+  virtual bool refuses() const = 0;
+
+  // --- reading back ---
+  /// Messages of the queue below this position, if appended at all, are durable and can be read.
+  virtual std::uint64_t readable_below(std::uint64_t queue) const = 0;
+  /// Reads messages from position `first` on: at least one, if there is one, and no more than about
+  /// `bytes`. One at a time for each queue.
+  virtual void read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) = 0;
+  /// Appends what was read since the last call.
+  virtual void take_read(std::vector<ReadMessages>& read) = 0;
 };
 
 }  // namespace polymq::storage

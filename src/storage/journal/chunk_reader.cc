@@ -8,25 +8,36 @@ namespace polymq::storage::journal {
 
 std::size_t Chunk::size() const { return kChunkHeader + index.size() + bodies.size(); }
 
-Result<Chunk> read_chunk(std::string_view bytes) {
+Result<ChunkHeader> read_chunk_header(std::string_view bytes) {
   if (bytes.size() < kChunkHeader) return fail("the chunk's header is cut off");
-  ByteReader header(bytes.substr(0, kChunkHeader));
-  if (header.u32() != kChunkMagic) return fail("there is no chunk");
-  Chunk chunk;
-  chunk.lane = header.u16();
-  const std::uint16_t reserved = header.u16();
-  chunk.number = header.u64();
-  const std::size_t index_size = header.u32();
-  const std::uint32_t index_checksum = header.u32();
-  const std::size_t bodies_size = header.u32();
-  if (header.u32() != crc32c(bytes.substr(0, kChunkHeaderChecked))) {
+  ByteReader reader(bytes.substr(0, kChunkHeader));
+  if (reader.u32() != kChunkMagic) return fail("there is no chunk");
+  ChunkHeader header;
+  header.lane = reader.u16();
+  const std::uint16_t reserved = reader.u16();
+  header.number = reader.u64();
+  header.index_size = reader.u32();
+  header.index_checksum = reader.u32();
+  header.bodies_size = reader.u32();
+  if (reader.u32() != crc32c(bytes.substr(0, kChunkHeaderChecked))) {
     return fail("the chunk's header has a wrong checksum");
   }
-  if (reserved != 0 || chunk.lane >= kLanes) return fail("the chunk is of another version");
-  if (bytes.size() - kChunkHeader < index_size + bodies_size) return fail("the chunk is cut off");
-  chunk.index = bytes.substr(kChunkHeader, index_size);
-  chunk.bodies = bytes.substr(kChunkHeader + index_size, bodies_size);
-  if (crc32c(chunk.index) != index_checksum) return fail("the chunk's index has a wrong checksum");
+  if (reserved != 0 || header.lane >= kLanes) return fail("the chunk is of another version");
+  return header;
+}
+
+Result<Chunk> read_chunk(std::string_view bytes) {
+  const auto header = read_chunk_header(bytes);
+  if (!header) return tl::make_unexpected(header.error());
+  const std::size_t index_size = header->index_size;
+  if (bytes.size() - kChunkHeader < index_size + header->bodies_size) {
+    return fail("the chunk is cut off");
+  }
+  Chunk chunk{header->lane, header->number, bytes.substr(kChunkHeader, index_size),
+              bytes.substr(kChunkHeader + index_size, header->bodies_size)};
+  if (crc32c(chunk.index) != header->index_checksum) {
+    return fail("the chunk's index has a wrong checksum");
+  }
   return chunk;
 }
 
@@ -101,6 +112,7 @@ bool IndexReader::read_message_entry(Record& record) {
   entry.data_offset = bytes_.u32();
   entry.data_size = bytes_.u32();
   entry.data_checksum = bytes_.u32();
+  entry.body_size = bytes_.u32();
   entry.acquired = bytes_.u16();
   entry.failed = bytes_.u16();
   record = entry;
@@ -130,6 +142,7 @@ Result<MessageRecord> read_message(const MessageEntry& entry, std::string_view b
     return fail("the message cannot be decoded");
   }
   message.body = reader.rest();
+  if (message.body.size() != entry.body_size) return fail("the message has a wrong size");
   return message;
 }
 

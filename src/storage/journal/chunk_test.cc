@@ -177,7 +177,7 @@ TEST(Index, WrongRecordsAreRefused) {
   EXPECT_THAT(error_of(record(6, std::string(8, 'x'))), HasSubstr("no queue"));
   EXPECT_THAT(error_of(kQueueOne + record(3, std::string(8, 'b') + std::string(8, 'a'))),
               HasSubstr("ends before it begins"));
-  EXPECT_THAT(error_of(kQueueOne + record(2, std::string(35, '\xFF'))), HasSubstr("unknown flags"));
+  EXPECT_THAT(error_of(kQueueOne + record(2, std::string(39, '\xFF'))), HasSubstr("unknown flags"));
   EXPECT_THAT(error_of(kQueueOne.substr(0, 1)), HasSubstr("wrong size"));
   EXPECT_THAT(records_of("").records, IsEmpty());
 }

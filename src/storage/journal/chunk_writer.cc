@@ -19,7 +19,7 @@ void ChunkWriter::begin(RecordType type, std::uint64_t queue) {
   index_.u8(content_size(type));
 }
 
-void ChunkWriter::message(const MessageRecord& message) {
+std::uint32_t ChunkWriter::message(const MessageRecord& message) {
   const std::size_t offset = bodies_.size();
   bodies_.short_string(message.exchange);
   bodies_.short_string(message.routing_key);
@@ -29,6 +29,7 @@ void ChunkWriter::message(const MessageRecord& message) {
   const std::string_view data = bodies_.view().substr(offset);
 
   begin(RecordType::kMessage, message.queue);
+  const auto index_offset = static_cast<std::uint32_t>(index_.size() - kRecordHeader);
   index_.u8(static_cast<std::uint8_t>((message.priority ? kHasPriority : 0) |
                                       (message.delivered ? kWasDelivered : 0) |
                                       (message.ttl_ms >= 0 ? kHasTimeToLive : 0)));
@@ -39,8 +40,10 @@ void ChunkWriter::message(const MessageRecord& message) {
   index_.u32(static_cast<std::uint32_t>(offset));
   index_.u32(static_cast<std::uint32_t>(data.size()));
   index_.u32(crc32c(data));
+  index_.u32(static_cast<std::uint32_t>(message.body.size()));
   index_.u16(message.acquired);
   index_.u16(message.failed);
+  return index_offset;
 }
 
 void ChunkWriter::settled(const Settled& range) {

@@ -13,7 +13,8 @@ namespace polymq::storage::journal {
 /// Shard: the one that serves the lane, until the finished bytes are handed over.
 class ChunkWriter {
  public:
-  void message(const MessageRecord& message);
+  /// Returns where its record begins in the index.
+  std::uint32_t message(const MessageRecord& message);
   /// Grows the range before it when it follows on.
   void settled(const Settled& range);
   void removed(const Removed& queue);

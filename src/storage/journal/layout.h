@@ -4,9 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "storage/message_store.h"
+
 namespace polymq::storage::journal {
 
-inline constexpr std::uint16_t kLanes = 64;
+/// Commits begin at multiples of it: no two share a disk block.
+inline constexpr std::uint64_t kBlock = 4096;
+constexpr std::uint64_t whole_blocks(std::uint64_t size) {
+  return (size + kBlock - 1) / kBlock * kBlock;
+}
 
 inline constexpr std::uint32_t kChunkMagic = 0x504D514B;  // "PMQK"
 inline constexpr std::size_t kChunkHeader = 32;
@@ -30,7 +36,7 @@ constexpr std::uint8_t content_size(RecordType type) {
     case RecordType::kHandedOut:
       return 8;
     case RecordType::kMessage:
-      return 35;
+      return 39;
     case RecordType::kSettled:
       return 16;
     case RecordType::kRemoved:
@@ -42,6 +48,11 @@ constexpr std::uint8_t content_size(RecordType type) {
   }
   return 0;
 }
+
+/// Type and size of the content.
+inline constexpr std::size_t kRecordHeader = 2;
+/// A message's record as a whole: those that follow each other are this far apart.
+inline constexpr std::size_t kMessageRecord = kRecordHeader + content_size(RecordType::kMessage);
 
 inline constexpr std::uint8_t kHasPriority = 1;
 inline constexpr std::uint8_t kWasDelivered = 2;

@@ -18,6 +18,7 @@ struct MessageEntry {
   std::uint32_t data_offset = 0;  // within the chunk's bodies
   std::uint32_t data_size = 0;
   std::uint32_t data_checksum = 0;
+  std::uint32_t body_size = 0;
   std::uint16_t acquired = 0;
   std::uint16_t failed = 0;
   std::uint8_t dialect = 0;

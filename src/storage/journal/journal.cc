@@ -1,0 +1,236 @@
+// The journal's doors, for any thread, and its start and stop.
+#include "storage/journal/journal.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "storage/journal/layout.h"
+
+namespace polymq::storage::journal {
+namespace {
+
+// Enough for the first moments: the broker starts before a whole segment could be filled.
+constexpr std::uint64_t kFirstSegmentSize = 4 * 1024 * 1024;
+
+void name_thread(const char* name) { ::pthread_setname_np(::pthread_self(), name); }
+
+}  // namespace
+
+Journal::Journal(std::unique_ptr<Files> files, const JournalOptions& options, JournalId id,
+                 std::uint64_t next_commit, SegmentNumber next_segment, SegmentTable segments)
+    : options_(options),
+      id_(id),
+      files_(std::move(files)),
+      segments_(std::move(segments)),
+      segment_files_(*files_, id, options.segment_size, options.spares, options.keep_free),
+      next_segment_(next_segment),
+      next_commit_(next_commit),
+      synced_commit_(next_commit - 1) {}
+
+Journal::~Journal() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    to_commit_.notify_all();
+    to_keep_house_.notify_all();
+    to_read_.notify_all();
+  }
+  for (std::thread* thread : {&committer_, &housekeeper_, &reader_}) {
+    if (thread->joinable()) thread->join();
+  }
+}
+
+void Journal::connect(std::size_t writer, std::function<void()> wake) {
+  if (writers_.size() <= writer) writers_.resize(writer + 1);
+  writers_[writer].wake = std::move(wake);
+}
+
+FileResult<void> Journal::start() {
+  if (auto found = segment_files_.find_spares(); !found) return found;
+  auto first =
+      segment_files_.prepare(next_segment_, std::min(kFirstSegmentSize, options_.segment_size));
+  if (!first) return tl::make_unexpected(first.error());
+  ++next_segment_;
+  prepared_ = *std::move(first);
+  committer_ = std::thread([this] {
+    name_thread("commit");
+    commit_loop();
+  });
+  housekeeper_ = std::thread([this] {
+    name_thread("segments");
+    housekeeping_loop();
+  });
+  reader_ = std::thread([this] {
+    name_thread("read-back");
+    read_loop();
+  });
+  return {};
+}
+
+void Journal::submit(std::size_t writer, SealedBatch batch) {
+  const std::lock_guard lock(mutex_);
+  writers_[writer].waiting.push_back(std::move(batch));
+  to_commit_.notify_one();
+}
+
+void Journal::take_ended(std::size_t writer, std::vector<EndedBatch>& ended) {
+  const std::lock_guard lock(mutex_);
+  std::vector<EndedBatch>& from = writers_[writer].ended;
+  std::move(from.begin(), from.end(), std::back_inserter(ended));
+  from.clear();
+}
+
+void Journal::batch_speaks_of(SegmentNumber segment, const std::vector<SegmentNumber>& others) {
+  const std::lock_guard lock(mutex_);
+  SegmentTable::Segment* found = segments_.find(segment);
+  for (const SegmentNumber other : others) {
+    if (segments_.find(other) != nullptr) found->speaks_of.insert(other);
+  }
+  if (--found->owed == 0 && found->live_chunks == 0) house_needed();
+}
+
+void Journal::chunks_dead(const std::vector<DeadChunk>& chunks) {
+  const std::lock_guard lock(mutex_);
+  for (const DeadChunk& chunk : chunks) {
+    if (segments_.chunk_dead(chunk.segment, chunk.bytes)) house_needed();
+  }
+}
+
+void Journal::queues_known(std::uint64_t newest) {
+  const std::lock_guard lock(mutex_);
+  newest_known_queue_ = std::max(newest_known_queue_, newest);
+  to_commit_.notify_one();
+}
+
+void Journal::read(std::size_t writer, ReadRequest request) {
+  const std::lock_guard lock(mutex_);
+  for (const ReadPart& part : request.parts) ++segments_.find(part.segment)->readers;
+  reads_.emplace_back(writer, std::move(request));
+  to_read_.notify_one();
+}
+
+void Journal::take_read(std::size_t writer, std::vector<ReadMessages>& read) {
+  const std::lock_guard lock(mutex_);
+  std::vector<ReadMessages>& from = writers_[writer].read;
+  std::move(from.begin(), from.end(), std::back_inserter(read));
+  from.clear();
+}
+
+JournalState Journal::state() const {
+  const std::lock_guard lock(mutex_);
+  if (failed_) return JournalState::kFailed;
+  return short_of_space_ ? JournalState::kShortOfSpace : JournalState::kOpen;
+}
+
+Journal::Usage Journal::usage() const {
+  const std::lock_guard lock(mutex_);
+  return {segments_.size(), segments_.bytes(), segments_.live_bytes()};
+}
+
+// --- reading back -------------------------------------------------------------------------------
+void Journal::read_loop() {
+  Lock lock(mutex_);
+  while (true) {
+    to_read_.wait(lock, [&] { return stopping_ || !reads_.empty(); });
+    if (stopping_) return;
+    const auto [writer, request] = std::move(reads_.front());
+    reads_.pop_front();
+    ReadMessages done = read_now(lock, request);
+    writers_[writer].read.push_back(std::move(done));
+    const std::function<void()>& wake = writers_[writer].wake;
+    lock.unlock();
+    wake();
+    lock.lock();
+  }
+}
+
+ReadMessages Journal::read_now(Lock& lock, const ReadRequest& request) {
+  std::vector<std::shared_ptr<File>> files;
+  for (const ReadPart& part : request.parts) {
+    files.push_back(segments_.find(part.segment)->file);
+  }
+  lock.unlock();
+  ReadMessages done{request.queue, request.first, request.next, {}, {}, {}};
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    read_part(*files[i], request.queue, request.parts[i], done);
+  }
+  lock.lock();
+  for (const ReadPart& part : request.parts) {
+    SegmentTable::Segment& segment = *segments_.find(part.segment);
+    if (--segment.readers == 0 && segment.live_chunks == 0) house_needed();
+  }
+  return done;
+}
+
+// --- keeping house ------------------------------------------------------------------------------
+void Journal::house_needed() {
+  may_be_dead_ = true;
+  to_keep_house_.notify_one();
+}
+
+void Journal::housekeeping_loop() {
+  using namespace std::chrono_literals;
+  constexpr auto kRetry = 500ms;
+  Lock lock(mutex_);
+  while (!stopping_) {
+    if (std::exchange(may_be_dead_, false)) remove_dead(lock);
+    prepare_next(lock);
+    const auto needed = [&] {
+      return stopping_ || may_be_dead_ ||
+             (!failed_ && !short_of_space_ &&
+              (!prepared_ || prepared_->header.size < wanted_size_));
+    };
+    if (short_of_space_) {  // room may come from elsewhere
+      to_keep_house_.wait_for(lock, kRetry, needed);
+    } else {
+      to_keep_house_.wait(lock, needed);
+    }
+  }
+}
+
+void Journal::remove_dead(Lock& lock) {
+  for (auto dead = segments_.dead(); !dead.empty() && !failed_; dead = segments_.dead()) {
+    for (const SegmentNumber number : dead) {
+      const std::uint64_t size = segments_.find(number)->size;
+      const std::uint64_t generation = segments_.find(number)->generation;
+      lock.unlock();
+      const auto done = segment_files_.retire(number, size, generation);
+      lock.lock();
+      if (!done) return fail_all(lock, done.error());
+      segments_.remove(number);
+    }
+  }
+}
+
+void Journal::prepare_next(Lock& lock) {
+  if (failed_ || stopping_) return;
+  const bool too_small = prepared_ && prepared_->header.size < wanted_size_;
+  if (prepared_ && !too_small) return;
+  const SegmentNumber number = next_segment_;
+  const std::uint64_t size = std::max(options_.segment_size, wanted_size_);
+  lock.unlock();
+  auto next = segment_files_.prepare(number, size);
+  lock.lock();
+  if (!next) {
+    if (!next.error().no_space) return fail_all(lock, next.error());
+    if (!short_of_space_) {
+      log::Line(log::Area::kStorage, log::Level::kError,
+                "the disk is full: publishers wait until there is room")
+          .with("reason", next.error().text);
+    }
+    short_of_space_ = true;
+  } else {
+    if (short_of_space_) {
+      log::Line(log::Area::kStorage, log::Level::kInfo, "there is room on the disk again");
+    }
+    short_of_space_ = false;
+    ++next_segment_;
+    prepared_ = *std::move(next);
+    to_commit_.notify_one();
+  }
+}
+
+}  // namespace polymq::storage::journal

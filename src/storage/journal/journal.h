@@ -1,0 +1,167 @@
+// The journal: a folder of segments that all shards' stores append to. One thread writes and syncs
+// what they hand over in groups, one prepares and removes segments, one reads messages back.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/bytes.h"
+#include "storage/files.h"
+#include "storage/journal/batch.h"
+#include "storage/journal/read_back.h"
+#include "storage/journal/segment_files.h"
+#include "storage/journal/segment_table.h"
+
+namespace polymq::storage::journal {
+
+enum class SyncPolicy : std::uint8_t {
+  kAlways,    // a commit that somebody waits for ends when it is synced
+  kInterval,  // it ends when it is written; synced every so often
+  kNever,     // it ends when it is written; the system syncs when it likes
+};
+
+struct JournalOptions {
+  std::uint64_t segment_size = 64 * 1024 * 1024;
+  SyncPolicy sync = SyncPolicy::kAlways;
+  /// What nobody waits for is synced that late at most (interval: everything).
+  std::chrono::milliseconds sync_interval{100};
+  /// The folder's disk keeps that much free: with less, nothing new is accepted.
+  std::uint64_t keep_free = 0;
+  std::size_t spares = 2;  // segments kept to be used again
+};
+
+enum class JournalState : std::uint8_t {
+  kOpen,
+  kShortOfSpace,  // no room for another segment: publishers must wait
+  kFailed,        // a write or a sync failed: nothing is accepted any more
+};
+
+/// Any thread, but where it says otherwise. Each writer (a shard's store) has a number from 0.
+class Journal {
+ public:
+  /// `next_commit`, `next_segment`: after those found in the folder (recovery.h).
+  Journal(std::unique_ptr<Files> files, const JournalOptions& options, JournalId id,
+          std::uint64_t next_commit, SegmentNumber next_segment, SegmentTable segments);
+  /// What was handed over and is complete is written and synced.
+  ~Journal();
+
+  /// Before start(): `wake` is called, on the journal's threads, when there is something to take.
+  void connect(std::size_t writer, std::function<void()> wake);
+  /// Makes the first segment and starts the threads.
+  FileResult<void> start();
+
+  /// Batches of one writer are committed in the order they come in.
+  void submit(std::size_t writer, SealedBatch batch);
+  /// Appends what became of its batches since the last call, in their order.
+  void take_ended(std::size_t writer, std::vector<EndedBatch>& ended);
+  /// What the records of a batch, which lies in `segment`, speak of. Said once for each batch.
+  void batch_speaks_of(SegmentNumber segment, const std::vector<SegmentNumber>& others);
+  /// Chunks that have no message any more.
+  void chunks_dead(const std::vector<DeadChunk>& chunks);
+  /// Queues up to this incarnation are known to the metadata for good; batches that speak of later
+  /// ones wait.
+  void queues_known(std::uint64_t newest);
+
+  void read(std::size_t writer, ReadRequest request);
+  void take_read(std::size_t writer, std::vector<ReadMessages>& read);
+
+  JournalState state() const;
+  struct Usage {
+    std::size_t segments;
+    std::uint64_t bytes;
+    std::uint64_t live_bytes;
+  };
+  Usage usage() const;
+
+ private:
+  struct Writer {
+    std::function<void()> wake;
+    std::deque<SealedBatch> waiting;
+    std::vector<EndedBatch> ended;
+    std::vector<ReadMessages> read;
+  };
+  struct Written {
+    std::size_t writer;
+    EndedBatch batch;
+  };
+  /// The segment that is written to.
+  struct Open {
+    SegmentNumber number = 0;
+    std::shared_ptr<File> file;
+    std::uint64_t size = 0;
+    std::uint64_t used = 0;
+    std::uint32_t seed = 0;
+  };
+  using Clock = std::chrono::steady_clock;
+  using Lock = std::unique_lock<std::mutex>;
+  struct Handed {
+    std::size_t writer;
+    SealedBatch batch;
+  };
+
+  // The committer.
+  void commit_loop();
+  bool complete(const SealedBatch& batch) const;
+  std::vector<Handed> take_group();
+  void write_group(Lock& lock, const std::vector<Handed>& group);
+  FileResult<void> write_commit(const std::vector<Handed>& group, std::vector<Written>& written);
+  bool make_room(Lock& lock, std::uint64_t blocks);
+  FileResult<void> write_end();
+  void sync_written(Lock& lock);
+  void end(std::vector<Written>& batches, CommitEnd how);
+  void fail_all(Lock& lock, const FileError& error);
+
+  // The housekeeper.
+  void house_needed();
+  void housekeeping_loop();
+  void remove_dead(Lock& lock);
+  void prepare_next(Lock& lock);
+
+  // The reader.
+  void read_loop();
+  ReadMessages read_now(Lock& lock, const ReadRequest& request);
+
+  const JournalOptions options_;
+  const JournalId id_;
+  std::unique_ptr<Files> files_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable to_commit_;
+  std::condition_variable to_keep_house_;
+  std::condition_variable to_read_;
+  std::deque<Writer> writers_;
+  bool stopping_ = false;
+  bool failed_ = false;
+  bool short_of_space_ = false;
+  std::uint64_t newest_known_queue_ = 0;
+  SegmentTable segments_;
+  SegmentFiles segment_files_;
+  SegmentNumber next_segment_;
+  std::optional<PreparedSegment> prepared_;  // to be written to next
+  std::uint64_t wanted_size_ = 0;            // of the next one, if it must be larger
+  bool may_be_dead_ = false;                 // a segment has lost what kept it
+  std::deque<std::pair<std::size_t, ReadRequest>> reads_;
+
+  // The committer's own.
+  Open open_;
+  std::uint64_t next_commit_;
+  std::uint64_t synced_commit_;
+  std::vector<Written> unsynced_;  // to be told when they are synced
+  bool dirty_ = false;             // something is written and not synced
+  Clock::time_point sync_at_{};
+
+  std::thread committer_;
+  std::thread housekeeper_;
+  std::thread reader_;
+};
+
+}  // namespace polymq::storage::journal

@@ -1,0 +1,390 @@
+// Staging, sealing, and what follows when a batch has ended.
+#include "storage/journal/journal_store.h"
+
+#include <algorithm>
+
+#include "storage/journal/chunk_writer.h"
+#include "storage/journal/layout.h"
+
+namespace polymq::storage::journal {
+namespace {
+
+// What nobody waits for is handed over that late at most, or when it has become that much.
+constexpr MonotonicMs kLazyMs = 20;
+constexpr std::uint64_t kLazyBytes = 256 * 1024;
+// Staged or under way: publishers wait beyond it.
+constexpr std::uint64_t kBehindBytes = 16 * 1024 * 1024;
+// A chunk's offsets have 32 bits.
+constexpr std::size_t kMostPerChunk = 256 * 1024 * 1024;
+// What a record costs besides the body, roughly.
+constexpr std::uint64_t kRecordBytes = 64;
+
+std::uint64_t staged_size(const MessageRecord& message) {
+  return kRecordBytes + message.exchange.size() + message.routing_key.size() +
+         message.properties.size() + message.body.size();
+}
+
+}  // namespace
+
+JournalStore::JournalStore(Journal& journal, std::size_t writer)
+    : journal_(journal), writer_(writer) {
+  for (SlidingWindow<KeptChunk>& chunks : lanes_) chunks.skip();  // the first one is number 1
+}
+
+void JournalStore::adopt(Lane lane, const RecoveredLane& found) {
+  const std::uint64_t first =
+      found.chunks.empty() ? found.next_chunk : found.chunks.begin()->first;
+  SlidingWindow<KeptChunk> chunks(first);
+  for (const auto& [number, kept] : found.chunks) {
+    while (chunks.end() < number) chunks.skip();
+    chunks.push(kept);
+  }
+  while (chunks.end() < found.next_chunk) chunks.skip();
+  lanes_[lane] = std::move(chunks);
+}
+
+KeptQueue* JournalStore::find(std::uint64_t queue) {
+  const auto it = queues_.find(queue);
+  return it == queues_.end() || it->second.removed ? nullptr : &it->second;
+}
+const KeptQueue* JournalStore::find(std::uint64_t queue) const {
+  return const_cast<JournalStore*>(this)->find(queue);
+}
+
+StoredQueue JournalStore::open_queue(std::uint64_t queue, Lane lane) {
+  KeptQueue& kept = queues_[queue];
+  kept.lane = lane;
+  return std::exchange(kept.stored, {});
+}
+
+void JournalStore::remove_queue(std::uint64_t queue) {
+  KeptQueue* kept = find(queue);
+  if (kept == nullptr) return;
+  kept->extents.remove(0, kLastPosition, [&](std::uint64_t number, std::uint32_t count) {
+    cut({kept->lane, number}, count);
+  });
+  for (const KeptQueue::Staged& staged : kept->appended) {
+    if (!staged.settled) staged_bytes_ -= staged_size(staged.message);
+  }
+  const Lane lane = kept->lane;
+  *kept = {};
+  kept->lane = lane;
+  kept->removed = true;
+  if (std::find(dirty_.begin(), dirty_.end(), queue) == dirty_.end()) dirty_.push_back(queue);
+}
+
+// --- staging ------------------------------------------------------------------------------------
+KeptQueue& JournalStore::stage(std::uint64_t queue, KeptQueue& kept) {
+  if (!kept.dirty) {
+    kept.dirty = true;
+    dirty_.push_back(queue);
+  }
+  return kept;
+}
+
+void JournalStore::append(const MessageRecord& message) {
+  stage(message.queue, *find(message.queue)).appended.push_back({message, false});
+  staged_bytes_ += staged_size(message);
+}
+
+void JournalStore::settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) {
+  KeptQueue* kept = find(queue);
+  if (kept == nullptr) return;  // removed: all is settled
+  if (!kept->appended.empty() && last >= kept->appended.front().message.position) {
+    auto at = std::lower_bound(kept->appended.begin(), kept->appended.end(), first,
+                               [](const KeptQueue::Staged& staged, std::uint64_t position) {
+                                 return staged.message.position < position;
+                               });
+    for (; at != kept->appended.end() && at->message.position <= last; ++at) {
+      if (std::exchange(at->settled, true)) continue;
+      staged_bytes_ -= staged_size(at->message);
+    }
+  }
+  bool any = false;
+  kept->extents.remove(first, last, [&](std::uint64_t number, std::uint32_t count) {
+    any = true;
+    cut({kept->lane, number}, count);
+  });
+  if (!any) return;
+  if (!kept->counts.empty()) {
+    if (first == last) {
+      kept->counts.erase(first);
+    } else {
+      boost::unordered::erase_if(kept->counts, [&](const auto& count) {
+        return count.first >= first && count.first <= last;
+      });
+    }
+  }
+  stage(queue, *kept);
+  if (!kept->settled.empty() && kept->settled.back().last + 1 == first) {
+    kept->settled.back().last = last;
+    return;
+  }
+  kept->settled.push_back({queue, first, last});
+  staged_bytes_ += kRecordBytes;
+}
+
+void JournalStore::cut(const ChunkName& name, std::uint32_t count) {
+  KeptChunk& of = *chunk(name);
+  speak_of(name);
+  of.live -= count;
+  if (of.live != 0) return;
+  open_.dead.push_back(name);
+}
+
+void JournalStore::speak_of(const ChunkName& name) {
+  const KeptChunk& of = *chunk(name);
+  if (of.segment != 0) {
+    open_.speaks_of.insert(of.segment);
+  } else {
+    open_.speaks_of_chunks.push_back(name);
+  }
+}
+
+void JournalStore::returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
+                            std::uint16_t failed) {
+  KeptQueue* kept = find(queue);
+  if (kept == nullptr) return;
+  for (auto at = kept->appended.rbegin(); at != kept->appended.rend(); ++at) {
+    if (at->message.position < position) break;
+    if (at->message.position != position) continue;
+    at->message.acquired = acquired;
+    at->message.failed = failed;
+    return;
+  }
+  const std::size_t at = kept->extents.find(position);
+  if (at >= kept->extents.all().size() || kept->extents.all()[at].first > position) return;
+  speak_of({kept->lane, kept->extents.all()[at].chunk});
+  stage(queue, *kept).returned.push_back({queue, position, acquired, failed});
+  kept->counts[position] = {acquired, failed};
+  staged_bytes_ += kRecordBytes;
+}
+
+void JournalStore::handed_out(std::uint64_t queue, std::uint64_t below) {
+  KeptQueue* kept = find(queue);
+  if (kept == nullptr) return;
+  stage(queue, *kept).handed_out = below;
+  // Acknowledged ones are cut out: what is left below is little. Beyond that the mark may be lost.
+  constexpr std::size_t kMostSpokenOf = 16;
+  const std::deque<Extent>& all = kept->extents.all();
+  for (std::size_t i = 0; i < all.size() && i < kMostSpokenOf && all[i].first < below; ++i) {
+    speak_of({kept->lane, all[i].chunk});
+  }
+}
+
+void JournalStore::begin_unit(std::uint64_t unit, std::uint32_t parts) {
+  if (parts > 1) parts_.push_back({unit, parts});
+}
+
+// --- sealing ------------------------------------------------------------------------------------
+CommitNumber JournalStore::await_staged() {
+  if (dirty_.empty() && parts_.empty()) return 0;
+  awaited_ = true;
+  return sealed_count_ + 1;
+}
+
+bool JournalStore::behind() const { return staged_bytes_ + under_way_bytes_ > kBehindBytes; }
+
+MonotonicMs JournalStore::seal_due() const {
+  return staged_at_ == 0 ? kNever : staged_at_ + kLazyMs;
+}
+
+// One batch at a time is under way: what comes meanwhile collects, and what is settled meanwhile is
+// never written. Parts of units go at once, because others wait for them.
+void JournalStore::seal(MonotonicMs now) {
+  if (dirty_.empty() && parts_.empty()) return;
+  if (staged_at_ == 0) staged_at_ = std::max<MonotonicMs>(now, 1);
+  const bool due = awaited_ || staged_bytes_ > kLazyBytes || now >= seal_due();
+  if (parts_.empty() && (!under_way_.empty() || !due)) return;
+
+  SealedBatch batch{.parts = std::exchange(parts_, {}), .awaited = std::exchange(awaited_, false)};
+  const auto lane_of = [this](std::uint64_t id) { return queues_.find(id)->second.lane; };
+  std::sort(dirty_.begin(), dirty_.end(), [&](std::uint64_t a, std::uint64_t b) {
+    return std::pair(lane_of(a), a) < std::pair(lane_of(b), b);
+  });
+  if (!dirty_.empty()) batch.newest_queue = *std::max_element(dirty_.begin(), dirty_.end());
+  for (auto from = dirty_.cbegin(); from != dirty_.cend();) {
+    const Lane lane = lane_of(*from);
+    const auto to = std::find_if(from, dirty_.cend(),
+                                 [&](std::uint64_t id) { return lane_of(id) != lane; });
+    encode_lane(lane, {from, to}, batch);
+    from = to;
+  }
+  dirty_.clear();
+  staged_bytes_ = 0;
+  staged_at_ = 0;
+  ++sealed_count_;
+  if (batch.chunks.empty() && batch.parts.empty()) {  // all of it was settled meanwhile
+    ended_.push_back(CommitEnd::kDurable);
+    return;
+  }
+  Sealed sealed = std::exchange(open_, {});
+  for (const SealedChunk& one : batch.chunks) sealed.chunks.push_back({one.lane, one.number});
+  sealed.bytes = batch.bytes.size();
+  under_way_bytes_ += sealed.bytes;
+  under_way_.push_back(std::move(sealed));
+  batch.number = sealed_count_;
+  journal_.submit(writer_, std::move(batch));
+}
+
+void JournalStore::encode_lane(Lane lane, std::span<const std::uint64_t> queues,
+                               SealedBatch& batch) {
+  SlidingWindow<KeptChunk>& chunks = lanes_[lane];
+  ChunkWriter writer;
+  while (!queues.empty()) {
+    const std::uint64_t number = chunks.end();
+    std::uint32_t messages = 0;
+    for (; !queues.empty() && writer.size() < kMostPerChunk; queues = queues.subspan(1)) {
+      messages += encode_queue(queues.front(), writer, number);
+    }
+    if (writer.empty()) return;
+    const std::size_t before = batch.bytes.size();
+    writer.finish(lane, number, batch.bytes);
+    const auto size = static_cast<std::uint32_t>(batch.bytes.size() - before);
+    batch.chunks.push_back({lane, number, size, messages != 0});
+    if (messages == 0) {
+      chunks.skip();
+    } else {
+      chunks.push({.size = size, .messages = messages, .live = messages});
+    }
+  }
+}
+
+// Returns how many messages went into the chunk.
+std::uint32_t JournalStore::encode_queue(std::uint64_t id, ChunkWriter& writer,
+                                         std::uint64_t chunk_number) {
+  KeptQueue& queue = queues_.find(id)->second;
+  if (queue.removed) {
+    writer.removed({id});
+    queues_.erase(id);
+    return 0;
+  }
+  std::sort(queue.settled.begin(), queue.settled.end(),
+            [](const Settled& a, const Settled& b) { return a.first < b.first; });
+  for (const Settled& range : queue.settled) writer.settled(range);
+  for (const Returned& message : queue.returned) writer.returned(message);
+  if (queue.handed_out != 0) writer.handed_out({id, queue.handed_out});
+  std::uint32_t messages = 0;
+  Extent extent;
+  for (const KeptQueue::Staged& staged : queue.appended) {
+    if (staged.settled) continue;
+    const std::uint64_t position = staged.message.position;
+    const std::uint32_t at = writer.message(staged.message);
+    if (extent.count != 0 && extent.end() == position) {
+      ++extent.count;
+    } else {
+      if (extent.count != 0) queue.extents.add(extent);
+      extent = {position, 1, at, chunk_number};
+    }
+    ++messages;
+  }
+  if (extent.count != 0) queue.extents.add(extent);
+  if (messages != 0) {
+    open_.readable.push_back({id, queue.appended.back().message.position + 1});
+  }
+  queue.appended.clear();
+  queue.settled.clear();
+  queue.returned.clear();
+  queue.handed_out = 0;
+  queue.dirty = false;
+  return messages;
+}
+
+void JournalStore::take_ended(std::vector<CommitEnd>& ended) {
+  std::move(ended_.begin(), ended_.end(), std::back_inserter(ended));
+  ended_.clear();
+  if (under_way_.empty()) return;
+  std::vector<EndedBatch> batches;
+  journal_.take_ended(writer_, batches);
+  for (const EndedBatch& batch : batches) {
+    Sealed sealed = std::move(under_way_.front());
+    under_way_.pop_front();
+    under_way_bytes_ -= sealed.bytes;
+    if (batch.end == CommitEnd::kDurable) batch_durable(batch, sealed);
+    ended.push_back(batch.end);
+  }
+}
+
+void JournalStore::batch_durable(const EndedBatch& ended, Sealed& sealed) {
+  for (std::size_t i = 0; i < sealed.chunks.size(); ++i) {
+    KeptChunk* kept = chunk(sealed.chunks[i]);
+    if (kept == nullptr) continue;  // it has no messages
+    kept->segment = ended.segment;
+    kept->offset = ended.offsets[i];
+  }
+  for (const Sealed::Readable& readable : sealed.readable) {
+    if (KeptQueue* queue = find(readable.queue)) queue->readable_below = readable.below;
+  }
+  for (const ChunkName& name : sealed.speaks_of_chunks) {
+    sealed.speaks_of.insert(chunk(name)->segment);
+  }
+  std::vector<DeadChunk> dead;
+  for (const ChunkName& name : sealed.dead) {
+    const KeptChunk& kept = *chunk(name);
+    dead.push_back({kept.segment, kept.size});
+    lanes_[name.lane].erase(name.number);
+  }
+  // First what keeps the segment, then what lets others go.
+  journal_.batch_speaks_of(ended.segment, {sealed.speaks_of.begin(), sealed.speaks_of.end()});
+  if (!dead.empty()) journal_.chunks_dead(dead);
+}
+
+// --- reading back -------------------------------------------------------------------------------
+std::uint64_t JournalStore::readable_below(std::uint64_t queue) const {
+  const KeptQueue* kept = find(queue);
+  return kept == nullptr ? 0 : kept->readable_below;
+}
+
+void JournalStore::read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) {
+  ReadRequest request{queue, first, kLastPosition, {}};
+  const KeptQueue& kept = *find(queue);
+  const std::deque<Extent>& all = kept.extents.all();
+  std::uint64_t budget = bytes;
+  for (std::size_t i = kept.extents.find(first); i < all.size(); ++i) {
+    const std::uint64_t from = std::max(first, all[i].first);
+    if (from >= kept.readable_below || (budget == 0 && !request.parts.empty())) {
+      request.next = from;
+      break;
+    }
+    const KeptChunk& of = *chunk({kept.lane, all[i].chunk});
+    const std::uint64_t each = of.size / of.messages + 1;
+    const auto wanted = static_cast<std::uint32_t>(
+        std::clamp<std::uint64_t>(budget / each, 1, all[i].end() - from));
+    const auto skipped = static_cast<std::uint32_t>(from - all[i].first);
+    request.parts.push_back(
+        {of.segment, of.offset,
+         all[i].index_offset + static_cast<std::uint32_t>(skipped * kMessageRecord), wanted, from});
+    budget -= std::min(budget, wanted * each);
+    if (from + wanted != all[i].end()) {
+      request.next = from + wanted;
+      break;
+    }
+  }
+  if (request.parts.empty()) {
+    read_.push_back({queue, first, request.next, {}, {}, {}});
+  } else {
+    journal_.read(writer_, std::move(request));
+  }
+}
+
+void JournalStore::take_read(std::vector<ReadMessages>& read) {
+  std::move(read_.begin(), read_.end(), std::back_inserter(read));
+  read_.clear();
+  const std::size_t before = read.size();
+  journal_.take_read(writer_, read);
+  for (auto done = read.begin() + static_cast<std::ptrdiff_t>(before); done != read.end(); ++done) {
+    const KeptQueue* kept = find(done->queue);
+    if (kept == nullptr) continue;
+    for (MessageRecord& message : done->messages) {
+      message.delivered = message.delivered || message.position < kept->handed_out_before;
+      if (kept->counts.empty()) continue;
+      if (const auto counts = kept->counts.find(message.position); counts != kept->counts.end()) {
+        message.acquired = counts->second.acquired;
+        message.failed = counts->second.failed;
+        message.delivered = true;
+      }
+    }
+  }
+}
+
+}  // namespace polymq::storage::journal

@@ -1,0 +1,104 @@
+// A shard's view of the journal: stages what its queues do, seals it into chunks for each lane, and
+// knows where every message lies.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <array>
+#include <deque>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "base/sliding_window.h"
+#include "storage/journal/journal.h"
+#include "storage/journal/kept_queue.h"
+#include "storage/message_store.h"
+
+namespace polymq::storage::journal {
+
+/// A lane as it was found.
+struct RecoveredLane {
+  std::uint64_t next_chunk = 1;
+  std::map<std::uint64_t, KeptChunk> chunks;  // with messages that live
+};
+
+class ChunkWriter;
+
+/// Shard: its own.
+class JournalStore final : public MessageStore {
+ public:
+  /// `writer`: its number with the journal.
+  JournalStore(Journal& journal, std::size_t writer);
+
+  /// Before anything else: what a lane that this shard serves, and its queues, were left with.
+  void adopt(Lane lane, const RecoveredLane& found);
+  void adopt(std::uint64_t queue, KeptQueue found) { queues_[queue] = std::move(found); }
+
+  StoredQueue open_queue(std::uint64_t queue, Lane lane) override;
+  void remove_queue(std::uint64_t queue) override;
+  void append(const MessageRecord& message) override;
+  void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override;
+  void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
+                std::uint16_t failed) override;
+  void handed_out(std::uint64_t queue, std::uint64_t below) override;
+  void begin_unit(std::uint64_t unit, std::uint32_t parts) override;
+  void end_unit() override {}
+  CommitNumber await_staged() override;
+  void seal(MonotonicMs now) override;
+  MonotonicMs seal_due() const override;
+  void take_ended(std::vector<CommitEnd>& ended) override;
+  bool behind() const override;
+  bool refuses() const override { return journal_.state() != JournalState::kOpen; }
+  std::uint64_t readable_below(std::uint64_t queue) const override;
+  void read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) override;
+  void take_read(std::vector<ReadMessages>& read) override;
+
+ private:
+  struct ChunkName {
+    Lane lane;
+    std::uint64_t number;
+  };
+  /// A batch under way, and what becomes true when it has ended.
+  struct Sealed {
+    std::vector<ChunkName> chunks;  // all, as in the batch
+    std::uint64_t bytes = 0;
+    struct Readable {
+      std::uint64_t queue;
+      std::uint64_t below;
+    };
+    std::vector<Readable> readable;
+    boost::unordered_flat_set<SegmentNumber> speaks_of;
+    std::vector<ChunkName> speaks_of_chunks;  // which had no place yet
+    std::vector<ChunkName> dead;
+  };
+
+  KeptQueue* find(std::uint64_t queue);
+  const KeptQueue* find(std::uint64_t queue) const;
+  KeptQueue& stage(std::uint64_t queue, KeptQueue& kept);
+  KeptChunk* chunk(const ChunkName& name) { return lanes_[name.lane].find(name.number); }
+  void cut(const ChunkName& name, std::uint32_t count);
+  void speak_of(const ChunkName& name);
+  void encode_lane(Lane lane, std::span<const std::uint64_t> queues, SealedBatch& batch);
+  std::uint32_t encode_queue(std::uint64_t id, ChunkWriter& writer, std::uint64_t chunk_number);
+  void batch_durable(const EndedBatch& ended, Sealed& sealed);
+
+  Journal& journal_;
+  const std::size_t writer_;
+  boost::unordered_flat_map<std::uint64_t, KeptQueue> queues_;
+  std::array<SlidingWindow<KeptChunk>, kLanes> lanes_;  // by the numbers of their chunks
+
+  std::vector<std::uint64_t> dirty_;  // queues with something staged
+  std::vector<SealedPart> parts_;
+  Sealed open_;  // what the staged records speak of
+  std::uint64_t staged_bytes_ = 0;
+  bool awaited_ = false;
+  MonotonicMs staged_at_ = 0;  // 0: nothing is staged, or since this turn only
+  CommitNumber sealed_count_ = 0;
+  std::deque<Sealed> under_way_;
+  std::vector<CommitEnd> ended_;  // of batches with nothing left in them
+  std::uint64_t under_way_bytes_ = 0;
+  std::vector<ReadMessages> read_;  // answered without the journal
+};
+
+}  // namespace polymq::storage::journal

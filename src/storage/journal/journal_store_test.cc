@@ -1,0 +1,399 @@
+// Promises of the journal as a store: what has ended durable is there after any crash, what was
+// settled is not, and everything else is either whole or not there.
+#include "storage/journal/journal_store.h"
+
+#include <gmock/gmock.h>
+
+#include <condition_variable>
+#include <map>
+#include <random>
+#include <set>
+
+#include "storage/journal/recovery.h"
+#include "storage/simulated_disk.h"
+
+namespace polymq::storage::journal {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr std::uint64_t kSmallSegment = 64 * 1024;
+
+/// A journal on a disk, with one store for each "shard", driven without an engine.
+class Node {
+ public:
+  using Lanes = std::unordered_map<std::uint64_t, Lane>;
+
+  Node(SimulatedDisk disk, const Lanes& lanes, std::size_t stores, JournalOptions options = small())
+      : disk_(std::move(disk)) {
+    auto files = disk_.files();
+    auto found = recover(*files, lanes, {1, 2});
+    EXPECT_TRUE(found) << found.error().text;
+    recovered_damages = found->damages;
+    journal_ = std::make_unique<Journal>(std::move(files), options, found->id, found->next_commit,
+                                         found->next_segment, std::move(found->segments));
+    for (std::size_t i = 0; i < stores; ++i) {
+      journal_->connect(i, [this] {
+        const std::lock_guard lock(mutex_);
+        ++wakes_;
+        woken_.notify_all();
+      });
+      stores_.push_back(std::make_unique<JournalStore>(*journal_, i));
+    }
+    for (Lane lane = 0; lane < kLanes; ++lane) {
+      stores_[lane % stores]->adopt(lane, found->lanes[lane]);
+    }
+    for (auto& [queue, kept] : found->queues) {
+      stores_[kept.lane % stores]->adopt(queue, std::move(kept));
+    }
+    for (const auto& [queue, lane] : lanes) {
+      found_[queue] = stores_[lane % stores]->open_queue(queue, lane);
+      lanes_[queue] = lane;
+    }
+    journal_->queues_known(UINT64_MAX);
+    const auto started = journal_->start();
+    EXPECT_TRUE(started) << started.error().text;
+  }
+
+  static JournalOptions small() { return {.segment_size = kSmallSegment, .sync_interval = 5ms}; }
+
+  JournalStore& store(std::uint64_t queue) { return *stores_[lanes_[queue] % stores_.size()]; }
+  Journal& journal() { return *journal_; }
+  SimulatedDisk& disk() { return disk_; }
+  const StoredQueue& found(std::uint64_t queue) { return found_[queue]; }
+
+  void append(std::uint64_t queue, std::uint64_t position, std::string body) {
+    bodies_.push_back(std::make_unique<std::string>(std::move(body)));
+    store(queue).append({.queue = queue, .position = position, .enqueued = 5, .routing_key = "k",
+                         .body = *bodies_.back()});
+  }
+
+  /// Seals all stores and returns when every commit that was awaited has ended.
+  std::vector<CommitEnd> commit() {
+    std::vector<CommitEnd> all;
+    std::vector<bool> waits(stores_.size());
+    std::size_t owed = 0;
+    for (std::size_t i = 0; i < stores_.size(); ++i) {
+      waits[i] = stores_[i]->await_staged() != 0;
+      if (waits[i]) ++owed;
+    }
+    for (const auto& store : stores_) store->seal(1);
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (all.size() < owed && std::chrono::steady_clock::now() < deadline) {
+      for (const auto& store : stores_) {
+        store->take_ended(all);
+        store->seal(1);
+      }
+      if (all.size() < owed) wait();
+    }
+    EXPECT_GE(all.size(), owed);
+    return all;
+  }
+
+  ReadMessages read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes = 1 << 20) {
+    store(queue).read(queue, first, bytes);
+    std::vector<ReadMessages> read;
+    for (int i = 0; i < 10'000 && read.empty(); ++i) {
+      store(queue).take_read(read);
+      if (read.empty()) wait();
+    }
+    EXPECT_EQ(read.size(), 1u);
+    return read.empty() ? ReadMessages{} : std::move(read.front());
+  }
+  /// All messages of a queue, by position.
+  std::map<std::uint64_t, std::string> all(std::uint64_t queue) {
+    std::map<std::uint64_t, std::string> all;
+    for (std::uint64_t next = 0; next != kLastPosition;) {
+      const ReadMessages some = read(queue, next, 3000);
+      for (const MessageRecord& message : some.messages) {
+        EXPECT_TRUE(all.emplace(message.position, message.body).second);
+      }
+      for (const auto& damage : some.damages) damages.push_back(damage.what);
+      next = some.next;
+    }
+    return all;
+  }
+
+  void wait() {
+    std::unique_lock lock(mutex_);
+    woken_.wait_for(lock, 2ms, [&] { return wakes_ != 0; });
+    wakes_ = 0;
+  }
+
+  std::vector<std::string> recovered_damages;
+  std::vector<std::string> damages;
+
+ private:
+  SimulatedDisk disk_;
+  std::mutex mutex_;
+  std::condition_variable woken_;
+  int wakes_ = 0;
+  std::unique_ptr<Journal> journal_;
+  std::vector<std::unique_ptr<JournalStore>> stores_;
+  std::map<std::uint64_t, StoredQueue> found_;
+  std::map<std::uint64_t, Lane> lanes_;
+  std::vector<std::unique_ptr<std::string>> bodies_;
+};
+
+std::uint64_t count(const StoredQueue& queue) {
+  std::uint64_t sum = 0;
+  for (const StoredRange& range : queue.ranges) sum += range.last - range.first + 1;
+  return sum;
+}
+
+const Node::Lanes kOne{{10, 3}};
+
+TEST(JournalStore, WhatEndedDurableIsThereAfterARestart) {
+  SimulatedDisk disk;
+  {
+    Node node(disk, kOne, 1);
+    node.append(10, 1, "one");
+    node.append(10, 2, "two");
+    node.append(10, 3, "three");
+    EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+    node.store(10).settle(10, 2, 2);
+    EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+  }
+  Node node(disk, kOne, 1);
+  EXPECT_EQ(count(node.found(10)), 2u);
+  EXPECT_EQ(node.found(10).next_position, 4u);
+  EXPECT_EQ(node.found(10).ranges.front().body_bytes, 3u);
+  EXPECT_THAT(node.all(10), ElementsAre(std::pair(1, "one"), std::pair(3, "three")));
+}
+
+TEST(JournalStore, WhatIsSettledBeforeItWasSealedIsNeverWritten) {
+  SimulatedDisk disk;
+  Node node(disk, kOne, 1);
+  node.append(10, 1, std::string(2000, 'x'));
+  node.store(10).settle(10, 1, 1);
+  const std::uint64_t syncs = node.disk().syncs();
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+  EXPECT_EQ(node.disk().syncs(), syncs);
+}
+
+TEST(JournalStore, SegmentsGoWhenNothingInThemCounts) {
+  SimulatedDisk disk;
+  Node node(disk, {{10, 3}, {11, 4}}, 2);
+  node.append(11, 1, "stays");
+  for (std::uint64_t position = 1; position <= 400; ++position) {
+    node.append(10, position, std::string(3000, 'x'));
+    node.commit();
+    node.store(10).settle(10, position, position);
+  }
+  node.commit();
+  for (int i = 0; i < 5000 && node.journal().usage().segments > 3; ++i) node.wait();
+  EXPECT_LE(node.journal().usage().segments, 3u);  // the oldest has the one that stays
+  EXPECT_THAT(node.all(11), ElementsAre(std::pair(1, "stays")));
+}
+
+TEST(JournalStore, CountsAndMarksSurvive) {
+  SimulatedDisk disk;
+  {
+    Node node(disk, kOne, 1);
+    node.append(10, 1, "one");
+    node.append(10, 2, "two");
+    node.append(10, 3, "three");
+    node.commit();
+    node.store(10).returned(10, 2, 7, 5);
+    node.store(10).handed_out(10, 2);
+    node.commit();
+  }
+  Node node(disk, kOne, 1);
+  const ReadMessages read = node.read(10, 0);
+  ASSERT_EQ(read.messages.size(), 3u);
+  EXPECT_TRUE(read.messages[0].delivered);
+  EXPECT_EQ(read.messages[1].acquired, 7u);
+  EXPECT_EQ(read.messages[1].failed, 5u);
+  EXPECT_FALSE(read.messages[2].delivered);
+}
+
+TEST(JournalStore, ARemovedQueueIsGone) {
+  SimulatedDisk disk;
+  Node node(disk, kOne, 1);
+  for (std::uint64_t position = 1; position <= 100; ++position) {
+    node.append(10, position, std::string(3000, 'x'));
+    node.commit();
+  }
+  EXPECT_GE(node.journal().usage().segments, 5u);
+  node.store(10).remove_queue(10);
+  node.commit();
+  for (int i = 0; i < 5000 && node.journal().usage().segments > 1; ++i) node.wait();
+  EXPECT_EQ(node.journal().usage().segments, 1u);
+  EXPECT_EQ(node.journal().usage().live_bytes, 0u);
+}
+
+TEST(JournalStore, AFailedSyncFailsEverythingFromThereOn) {
+  SimulatedDisk disk;
+  Node node(disk, kOne, 1);
+  node.append(10, 1, "kept");
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+  node.disk().fail_sync_after(0);
+  node.append(10, 2, "lost");
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kFailed));
+  node.append(10, 3, "too late");
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kFailed));
+  EXPECT_TRUE(node.store(10).refuses());
+  EXPECT_EQ(node.all(10).count(1), 1u);
+}
+
+TEST(JournalStore, AFullDiskMakesWritersWaitUntilThereIsRoom) {
+  SimulatedDisk disk;
+  Node node(disk, kOne, 1);
+  node.disk().set_capacity(3 * kSmallSegment);
+  std::uint64_t position = 0;
+  while (!node.store(10).refuses() && position < 100) {
+    node.append(10, ++position, std::string(3000, 'x'));
+    EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+  }
+  EXPECT_TRUE(node.store(10).refuses());
+  node.store(10).settle(10, 1, position);
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable)) << "settlements still find room";
+  node.disk().set_capacity(UINT64_MAX);
+  for (int i = 0; i < 2000 && node.store(10).refuses(); ++i) node.wait();
+  EXPECT_FALSE(node.store(10).refuses());
+  node.append(10, ++position, "more");
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+}
+
+TEST(JournalStore, UnitsAreWrittenWhenAllTheirPartsAreThere) {
+  SimulatedDisk disk;
+  const Node::Lanes lanes{{10, 2}, {11, 3}};
+  {
+    Node node(disk, lanes, 2);
+    node.store(10).begin_unit(77, 2);
+    node.append(10, 1, "half");
+    node.store(10).end_unit();
+    node.store(10).await_staged();
+    node.store(10).seal(1);
+    std::this_thread::sleep_for(20ms);
+    std::vector<CommitEnd> ended;
+    node.store(10).take_ended(ended);
+    EXPECT_THAT(ended, IsEmpty());
+    SimulatedDisk half = node.disk().killed();
+    Node after(half, lanes, 1);
+    EXPECT_THAT(after.all(10), IsEmpty());
+
+    node.store(11).begin_unit(77, 2);
+    node.append(11, 1, "other half");
+    node.store(11).end_unit();
+    EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable, CommitEnd::kDurable));
+  }
+  Node node(disk, lanes, 1);
+  EXPECT_EQ(node.all(10).size(), 1u);
+  EXPECT_EQ(node.all(11).size(), 1u);
+}
+
+TEST(JournalStore, DamageIsNamedAndHurtsOnlyWhatItHits) {
+  SimulatedDisk disk;
+  {
+    Node node(disk, kOne, 1);
+    for (std::uint64_t position = 1; position <= 5; ++position) {
+      node.append(10, position, "message number " + std::to_string(position));
+      node.commit();
+    }
+  }
+  const std::string name = segment_name(1);
+  const std::size_t body = disk.content(name).find("message number 3");
+  disk.corrupt(name, body, "X");
+  {
+    Node node(disk, kOne, 1);
+    EXPECT_EQ(node.all(10).size(), 4u);
+    EXPECT_EQ(node.damages.size(), 1u);
+  }
+  disk.corrupt(name, body / 4096 * 4096, std::string(64, 'Y'));  // the commit's head
+  Node node(disk, kOne, 1);
+  EXPECT_EQ(node.all(10).size(), 4u);
+  ASSERT_EQ(node.recovered_damages.size(), 1u);
+  EXPECT_THAT(node.recovered_damages.front(), HasSubstr(name));
+}
+
+/// What a random run knows of its messages, by queue and position.
+struct Model {
+  enum class State : std::uint8_t { kStaged, kDurable, kSettling, kSettled };
+  std::map<std::pair<std::uint64_t, std::uint64_t>, State> messages;
+  std::map<std::uint64_t, std::uint64_t> next;
+};
+
+std::string body_of(std::uint64_t queue, std::uint64_t position) {
+  std::string body = std::to_string(queue) + "/" + std::to_string(position) + " ";
+  return body.append(position * 37 % 900, 'b');
+}
+
+void run_for_a_while(Node& node, Model& model, std::mt19937_64& random, int steps) {
+  const auto draw = [&](std::uint64_t below) { return random() % below; };
+  for (int step = 0; step < steps; ++step) {
+    for (std::uint64_t n = draw(20); n != 0; --n) {
+      const std::uint64_t queue = 10 + draw(4);
+      const std::uint64_t position = model.next[queue];
+      model.next[queue] += 1 + (draw(10) == 0 ? draw(5) : 0);
+      node.append(queue, position, body_of(queue, position));
+      model.messages[{queue, position}] = Model::State::kStaged;
+    }
+    for (auto& [name, state] : model.messages) {
+      if (state == Model::State::kDurable && draw(8) == 0) {
+        node.store(name.first).settle(name.first, name.second, name.second);
+        state = Model::State::kSettling;
+      }
+    }
+    if (draw(6) == 0) continue;  // goes with the next one
+    node.commit();
+    for (auto& [name, state] : model.messages) {
+      if (state == Model::State::kStaged) state = Model::State::kDurable;
+      if (state == Model::State::kSettling) state = Model::State::kSettled;
+    }
+  }
+}
+
+void check(Node& node, Model& model) {
+  for (std::uint64_t queue = 10; queue < 14; ++queue) {
+    const auto there = node.all(queue);
+    EXPECT_EQ(there.size(), count(node.found(queue)));
+    for (const auto& [position, body] : there) {
+      EXPECT_EQ(body, body_of(queue, position));
+      EXPECT_LT(position, node.found(queue).next_position);
+    }
+    for (auto it = model.messages.begin(); it != model.messages.end();) {
+      const auto [of, position] = it->first;
+      if (of != queue) {
+        ++it;
+        continue;
+      }
+      const bool found = there.contains(position);
+      if (it->second == Model::State::kDurable) {
+        EXPECT_TRUE(found) << queue << "/" << position << " is lost";
+      }
+      if (it->second == Model::State::kSettled) {
+        EXPECT_FALSE(found) << queue << "/" << position << " is back";
+      }
+      it->second = Model::State::kDurable;
+      it = found ? std::next(it) : model.messages.erase(it);
+    }
+    model.next[queue] = node.found(queue).next_position;
+  }
+  EXPECT_THAT(node.recovered_damages, IsEmpty());
+}
+
+class Crashes : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(Crashes, LoseNothingThatWasDurableAndBringBackNothingSettled) {
+  std::mt19937_64 random(GetParam());
+  const auto draw = [&](std::uint64_t below) { return random() % below; };
+  const Node::Lanes lanes{{10, 0}, {11, 1}, {12, 1}, {13, 6}};
+  Model model;
+  for (std::uint64_t queue = 10; queue < 14; ++queue) model.next[queue] = 1;
+  SimulatedDisk disk;
+  for (int life = 0; life < 6 && !HasFailure(); ++life) {
+    Node node(disk, lanes, 1 + draw(3));
+    if (life != 0) check(node, model);
+    run_for_a_while(node, model, random, static_cast<int>(draw(60)));
+    disk = draw(3) == 0 ? node.disk().killed() : node.disk().crashed(draw);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Crashes, testing::Range<std::uint64_t>(1, 41));
+
+}  // namespace
+}  // namespace polymq::storage::journal

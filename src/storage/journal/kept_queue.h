@@ -1,0 +1,50 @@
+// A durable queue as the journal knows it: where its messages are, and what is staged of it.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <vector>
+
+#include "storage/journal/extents.h"
+#include "storage/journal/record.h"
+#include "storage/journal/segment.h"
+#include "storage/message_store.h"
+
+namespace polymq::storage::journal {
+
+/// How often a message was handed out, where that is not in its own record.
+struct Counts {
+  std::uint16_t acquired = 0;
+  std::uint16_t failed = 0;
+};
+
+struct KeptQueue {
+  Lane lane = 0;
+  Extents extents;
+  boost::unordered_flat_map<std::uint64_t, Counts> counts;
+  std::uint64_t handed_out_before = 0;  // before the start; below it all may have been delivered
+  std::uint64_t readable_below = 0;
+  StoredQueue stored;  // until the queue is opened
+
+  struct Staged {
+    MessageRecord message;
+    bool settled = false;  // meanwhile: it is not written
+  };
+  std::vector<Staged> appended;
+  std::vector<Settled> settled;
+  std::vector<Returned> returned;
+  std::uint64_t handed_out = 0;  // 0: nothing to say
+  bool dirty = false;            // something is staged
+  bool removed = false;          // it goes when that was said
+};
+
+/// A chunk of a lane with messages that live.
+struct KeptChunk {
+  SegmentNumber segment = 0;  // 0: not written yet
+  std::uint64_t offset = 0;
+  std::uint32_t size = 0;
+  std::uint32_t messages = 0;  // when it was written
+  std::uint32_t live = 0;
+};
+
+}  // namespace polymq::storage::journal

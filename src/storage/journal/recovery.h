@@ -1,0 +1,33 @@
+// The start: reads what the segments say, from the newest to the oldest, and works out which
+// messages live, where they are, and what each segment is still needed for.
+#pragma once
+
+#include <array>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "storage/files.h"
+#include "storage/journal/journal_store.h"
+#include "storage/journal/kept_queue.h"
+#include "storage/journal/segment_table.h"
+
+namespace polymq::storage::journal {
+
+struct Recovered {
+  JournalId id{};
+  std::uint64_t next_commit = 1;
+  SegmentNumber next_segment = 1;
+  SegmentTable segments;
+  std::array<RecoveredLane, kLanes> lanes;
+  std::unordered_map<std::uint64_t, KeptQueue> queues;
+  std::vector<std::string> damages;  // a line each: file, offset, what
+};
+
+/// `lanes`: of the queues that the metadata knows; records of others are garbage. `fresh_id`: for a
+/// journal that is new. Ends what the last run left open. Error: the folder cannot be read.
+FileResult<Recovered> recover(Files& files,
+                              const std::unordered_map<std::uint64_t, Lane>& lanes,
+                              JournalId fresh_id);
+
+}  // namespace polymq::storage::journal

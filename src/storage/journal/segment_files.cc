@@ -1,0 +1,103 @@
+// Filling, naming and reusing segment files.
+#include "storage/journal/segment_files.h"
+
+#include <algorithm>
+
+#include "storage/journal/layout.h"
+
+namespace polymq::storage::journal {
+namespace {
+
+constexpr std::size_t kFillPiece = 1024 * 1024;
+constexpr std::string_view kSpare = ".spare";
+constexpr std::string_view kNew = ".new";
+
+std::string spare_name(SegmentNumber number) { return segment_name(number) + std::string(kSpare); }
+
+}  // namespace
+
+FileResult<void> SegmentFiles::find_spares() {
+  auto names = files_.list();
+  if (!names) return tl::make_unexpected(names.error());
+  for (const std::string& name : *names) {
+    if (name.ends_with(kNew)) {
+      if (auto gone = files_.remove(name); !gone) return gone;
+    }
+    if (!name.ends_with(kSpare)) continue;
+    auto file = files_.open(name);
+    if (!file) return tl::make_unexpected(file.error());
+    auto size = (*file)->size();
+    if (!size) return tl::make_unexpected(size.error());
+    std::string bytes(kSegmentHeader, '\0');
+    const bool readable = *size >= bytes.size() && (*file)->read(0, bytes.data(), bytes.size());
+    const auto header = decode_segment_header(readable ? bytes : "");
+    if (!header || header->journal != id_ || *size != segment_size_) {
+      if (auto gone = files_.remove(name); !gone) return gone;
+    } else {
+      spares_.push_back({name, *size, header->generation + 1});
+    }
+  }
+  return {};
+}
+
+FileResult<void> SegmentFiles::fill(File& file, std::uint64_t size) {
+  if (auto free = files_.free_space(); free && *free < size + keep_free_) {
+    return tl::make_unexpected(FileError{
+        true, "no room for another segment: " + std::to_string(*free) + " bytes are free, and " +
+                  std::to_string(keep_free_) + " are to stay so"});
+  }
+  const std::string zeros(std::min<std::uint64_t>(size, kFillPiece), '\0');
+  for (std::uint64_t at = 0; at < size; at += zeros.size()) {
+    const std::string_view piece =
+        std::string_view(zeros).substr(0, std::min<std::uint64_t>(zeros.size(), size - at));
+    if (auto written = file.write(at, {&piece, 1}); !written) return written;
+  }
+  return file.sync();
+}
+
+FileResult<PreparedSegment> SegmentFiles::prepare(SegmentNumber number, std::uint64_t size) {
+  PreparedSegment segment{{number, 0, whole_blocks(size), id_}, nullptr};
+  std::string name = segment_name(number) + std::string(kNew);
+  if (!spares_.empty() && size <= segment_size_) {
+    name = spares_.back().name;
+    segment.header.size = spares_.back().size;
+    segment.header.generation = spares_.back().generation;
+    auto file = files_.open(name);
+    if (!file) return tl::make_unexpected(file.error());
+    segment.file = *std::move(file);
+    spares_.pop_back();
+  } else {
+    auto file = files_.create(name);
+    if (!file) return tl::make_unexpected(file.error());
+    segment.file = *std::move(file);
+    if (auto filled = fill(*segment.file, segment.header.size); !filled) {
+      (void)files_.remove(name);
+      return tl::make_unexpected(filled.error());
+    }
+  }
+  const std::string header = encode(segment.header);
+  const std::string_view part = header;
+  if (auto done = segment.file->write(0, {&part, 1}); !done) {
+    return tl::make_unexpected(done.error());
+  }
+  if (auto done = segment.file->sync(); !done) return tl::make_unexpected(done.error());
+  if (auto done = files_.rename(name, segment_name(number)); !done) {
+    return tl::make_unexpected(done.error());
+  }
+  if (auto done = files_.sync_names(); !done) return tl::make_unexpected(done.error());
+  return segment;
+}
+
+FileResult<void> SegmentFiles::retire(SegmentNumber number, std::uint64_t size,
+                                      std::uint64_t generation) {
+  const std::string name = segment_name(number);
+  if (size == segment_size_ && spares_.size() < most_spares_) {
+    if (auto done = files_.rename(name, spare_name(number)); !done) return done;
+    spares_.push_back({spare_name(number), size, generation + 1});
+  } else if (auto done = files_.remove(name); !done) {
+    return done;
+  }
+  return files_.sync_names();
+}
+
+}  // namespace polymq::storage::journal

@@ -1,0 +1,55 @@
+// Makes and removes the files of segments. Files are filled once and used again, so that a commit
+// finds its blocks in place and costs one write and one sync.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "storage/files.h"
+#include "storage/journal/segment.h"
+
+namespace polymq::storage::journal {
+
+struct PreparedSegment {
+  SegmentHeader header;
+  std::shared_ptr<File> file;
+};
+
+/// One thread at a time.
+class SegmentFiles {
+ public:
+  SegmentFiles(Files& files, JournalId id, std::uint64_t segment_size, std::size_t most_spares,
+               std::uint64_t keep_free)
+      : files_(files),
+        id_(id),
+        segment_size_(segment_size),
+        most_spares_(most_spares),
+        keep_free_(keep_free) {}
+
+  /// Spare files from earlier, and half-made ones, which go.
+  FileResult<void> find_spares();
+  /// A segment of at least `size` bytes, its header and its name synced.
+  FileResult<PreparedSegment> prepare(SegmentNumber number, std::uint64_t size);
+  /// Its content is worth nothing any more: after this it cannot be found by that number, after a
+  /// crash either.
+  FileResult<void> retire(SegmentNumber number, std::uint64_t size, std::uint64_t generation);
+
+ private:
+  struct Spare {
+    std::string name;
+    std::uint64_t size;
+    std::uint64_t generation;
+  };
+  FileResult<void> fill(File& file, std::uint64_t size);
+
+  Files& files_;
+  const JournalId id_;
+  const std::uint64_t segment_size_;
+  const std::size_t most_spares_;
+  const std::uint64_t keep_free_;
+  std::vector<Spare> spares_;
+};
+
+}  // namespace polymq::storage::journal

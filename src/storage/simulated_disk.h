@@ -1,0 +1,66 @@
+// A folder that exists in memory only, for tests: what was not synced may be lost, torn or out of
+// order after a crash, the disk can be full, and a sync can fail.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "storage/files.h"
+
+namespace polymq::storage {
+
+/// Any thread.
+class SimulatedDisk {
+ public:
+  /// Draws a number below its argument.
+  using Draw = std::function<std::uint64_t(std::uint64_t)>;
+
+  SimulatedDisk();
+  /// Its files; any number of views may be open.
+  std::unique_ptr<Files> files();
+
+  /// What a crash at this moment leaves: of unsynced writes any sectors, of unsynced names any.
+  SimulatedDisk crashed(const Draw& draw) const;
+  /// What the death of the process leaves: everything that was written.
+  SimulatedDisk killed() const;
+
+  void set_capacity(std::uint64_t bytes);
+  /// The sync after so many fails, and all that follow.
+  void fail_sync_after(std::uint64_t syncs);
+  std::uint64_t syncs() const;
+  /// Overwrites bytes behind everybody's back.
+  void corrupt(const std::string& name, std::uint64_t offset, std::string_view bytes);
+  std::string content(const std::string& name) const;
+  void replace(const std::string& name, std::string content);
+
+ private:
+  friend class SimulatedFile;
+  friend class SimulatedFolder;
+  struct Write {
+    std::uint64_t offset;
+    std::string bytes;
+  };
+  struct Node {
+    std::string content;
+    std::string synced;
+    std::vector<Write> unsynced;
+  };
+  using Names = std::map<std::string, std::shared_ptr<Node>>;
+  struct State {
+    mutable std::mutex mutex;
+    Names names;
+    Names synced_names;
+    std::uint64_t capacity = UINT64_MAX;
+    std::uint64_t syncs_left = UINT64_MAX;
+    std::uint64_t syncs = 0;
+    std::uint64_t used() const;
+  };
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace polymq::storage
