@@ -20,8 +20,9 @@
 namespace polymq::log {
 
 /// What a line is about. Each area has a level of its own.
-enum class Area : std::uint8_t { kServer, kConnection, kAuth };
-inline constexpr std::array<std::string_view, 3> kAreaNames{"server", "connection", "auth"};
+enum class Area : std::uint8_t { kServer, kConnection, kAuth, kStorage };
+inline constexpr std::array<std::string_view, 4> kAreaNames{"server", "connection", "auth",
+                                                            "storage"};
 
 enum class Level : std::uint8_t { kDebug, kInfo, kWarning, kError, kOff };
 inline constexpr std::array<std::string_view, 5> kLevelNames{"debug", "info", "warning", "error",
@@ -32,8 +33,8 @@ std::optional<Level> parse_level(std::string_view name);
 
 namespace detail {
 inline std::array<std::atomic<Level>, kAreaNames.size()> levels{Level::kInfo, Level::kInfo,
-                                                                Level::kInfo};
-static_assert(kAreaNames.size() == 3, "a new area needs its initial level above");
+                                                                Level::kInfo, Level::kInfo};
+static_assert(kAreaNames.size() == 4, "a new area needs its initial level above");
 }  // namespace detail
 
 /// Any thread. One relaxed load: cheap enough to ask anywhere.
