@@ -25,16 +25,16 @@ using ::testing::SizeIs;
 struct Backend {
   const char* name;
   std::unique_ptr<MetadataStore> (*open)(const std::filesystem::path& folder,
-                                         std::function<void()> wake);
+                                         const std::function<void()>& wake);
 };
 
-const Backend kMemory{"Memory", [](const std::filesystem::path&, std::function<void()>) {
+const Backend kMemory{"Memory", [](const std::filesystem::path&, const std::function<void()>&) {
                         return std::unique_ptr<MetadataStore>(std::make_unique<MemoryMetadata>());
                       }};
 const Backend kSqlite{"Sqlite",
-                      [](const std::filesystem::path& folder, std::function<void()> wake) {
+                      [](const std::filesystem::path& folder, const std::function<void()>& wake) {
                         auto store = SqliteMetadata::open(folder / "metadata.sqlite").value();
-                        store->on_ended(std::move(wake));
+                        store->on_ended(wake);
                         return std::unique_ptr<MetadataStore>(std::move(store));
                       }};
 
