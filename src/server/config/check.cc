@@ -61,7 +61,7 @@ void derive_amqp(Config::Amqp& amqp) {
 void derive_levels(Config::Log& log) {
   using Areas = Config::Log::Areas;
   constexpr std::array<std::string Areas::*, log::kAreaNames.size()> kAreas{
-      &Areas::server, &Areas::connection, &Areas::auth};
+      &Areas::server, &Areas::connection, &Areas::auth, &Areas::storage};
   for (std::size_t i = 0; i < kAreas.size(); ++i) {
     const std::string& own = log.areas.*kAreas[i];
     log.levels[i] = log::parse_level(own.empty() ? log.level : own).value_or(log::Level::kInfo);

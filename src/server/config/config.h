@@ -91,7 +91,7 @@ struct Config {
     std::string format;  // "text" or "json"
     std::string file;    // empty: standard error
     struct Areas {       // empty: `level`
-      std::string server, connection, auth;
+      std::string server, connection, auth, storage;
     } areas;
 
     /// From `level` and `areas`, by log::Area.

@@ -347,6 +347,13 @@ constexpr Key kKeys[] = {
      .help = "Level for logins and refused access. Empty: log.level.",
      .choices = kAreaLevels,
      .reloads = true},
+    {.path = "log.areas.storage",
+     .type = Type::kString,
+     .slot = at<&C::log, &C::Log::areas, &C::Log::Areas::storage>,
+     .initial = "",
+     .help = "Level for what is kept on disk. Empty: log.level.",
+     .choices = kAreaLevels,
+     .reloads = true},
 
     {.path = "management.port",
      .type = Type::kInteger,

@@ -112,6 +112,7 @@ class Node {
         EXPECT_TRUE(all.emplace(message.position, message.body).second);
       }
       for (const auto& damage : some.damages) damages.push_back(damage.what);
+      if (some.next == next) break;  // the rest cannot be read yet
       next = some.next;
     }
     return all;
