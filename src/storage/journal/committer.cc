@@ -104,9 +104,7 @@ void Journal::write_group(Lock& lock, const std::vector<Handed>& group) {
     for (const Handed& handed : group) written.push_back({handed.writer, {.number = handed.batch.number}});
     return end(written, CommitEnd::kFailed);
   }
-  SegmentTable::Segment& segment = *segments_.find(open_.number);
   for (const Handed& handed : group) {
-    ++segment.owed;
     for (const SealedChunk& chunk : handed.batch.chunks) {
       if (chunk.has_messages) segments_.chunk_placed(open_.number, chunk.size);
     }

@@ -12,6 +12,7 @@
 namespace polymq::storage::journal {
 namespace {
 
+constexpr std::uint64_t kMostWaiting = 4;  // segments that wait for a restatement
 // Enough for the first moments: the broker starts before a whole segment could be filled.
 constexpr std::uint64_t kFirstSegmentSize = 4 * 1024 * 1024;
 
@@ -83,13 +84,19 @@ void Journal::take_ended(std::size_t writer, std::vector<EndedBatch>& ended) {
   from.clear();
 }
 
-void Journal::batch_speaks_of(SegmentNumber segment, const std::vector<SegmentNumber>& others) {
+SegmentNumber Journal::restate_wanted(std::size_t writer) const {
   const std::lock_guard lock(mutex_);
-  SegmentTable::Segment* found = segments_.find(segment);
-  for (const SegmentNumber other : others) {
-    if (segments_.find(other) != nullptr) found->speaks_of.insert(other);
-  }
-  if (--found->owed == 0 && found->live_chunks == 0) house_needed();
+  return writers_[writer].restate_wanted;
+}
+
+void Journal::restated(std::size_t writer, SegmentNumber number) {
+  const std::lock_guard lock(mutex_);
+  if (writers_[writer].restate_wanted == number) writers_[writer].restate_wanted = 0;
+  const bool all = std::all_of(writers_.begin(), writers_.end(),
+                               [](const Writer& one) { return one.restate_wanted == 0; });
+  if (!all) return;
+  segments_.restated(number);
+  house_needed();
 }
 
 void Journal::chunks_dead(const std::vector<DeadChunk>& chunks) {
@@ -192,16 +199,27 @@ void Journal::housekeeping_loop() {
 }
 
 void Journal::remove_dead(Lock& lock) {
-  for (auto dead = segments_.dead(); !dead.empty() && !failed_; dead = segments_.dead()) {
-    for (const SegmentNumber number : dead) {
-      const std::uint64_t size = segments_.find(number)->size;
-      const std::uint64_t generation = segments_.find(number)->generation;
-      lock.unlock();
-      const auto done = segment_files_.retire(number, size, generation);
-      lock.lock();
-      if (!done) return fail_all(lock, done.error());
-      segments_.remove(number);
-    }
+  for (auto dead = segments_.removable(); dead && !failed_; dead = segments_.removable()) {
+    const std::uint64_t size = segments_.find(*dead)->size;
+    const std::uint64_t generation = segments_.find(*dead)->generation;
+    lock.unlock();
+    const auto done = segment_files_.retire(*dead, size, generation);
+    lock.lock();
+    if (!done) return fail_all(lock, done.error());
+    segments_.remove(*dead);
+  }
+  want_restatement();
+}
+
+// Segments that have nothing but what they say of older ones: cheap to say again, once there are
+// enough of them.
+void Journal::want_restatement() {
+  const bool under_way = std::any_of(writers_.begin(), writers_.end(),
+                                     [](const Writer& one) { return one.restate_wanted != 0; });
+  if (under_way || segments_.waiting_bytes() < kMostWaiting * options_.segment_size) return;
+  for (Writer& writer : writers_) {
+    writer.restate_wanted = open_.number;
+    writer.wake();
   }
 }
 

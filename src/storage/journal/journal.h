@@ -63,8 +63,10 @@ class Journal {
   void submit(std::size_t writer, SealedBatch batch);
   /// Appends what became of its batches since the last call, in their order.
   void take_ended(std::size_t writer, std::vector<EndedBatch>& ended);
-  /// What the records of a batch, which lies in `segment`, speak of. Said once for each batch.
-  void batch_speaks_of(SegmentNumber segment, const std::vector<SegmentNumber>& others);
+  /// Not 0: what is true of all its queues should be said again in one batch, and when that is
+  /// durable, restated() called with this number.
+  SegmentNumber restate_wanted(std::size_t writer) const;
+  void restated(std::size_t writer, SegmentNumber number);
   /// Chunks that have no message any more.
   void chunks_dead(const std::vector<DeadChunk>& chunks);
   /// Queues up to this incarnation are known to the metadata for good; batches that speak of later
@@ -88,6 +90,7 @@ class Journal {
     std::deque<SealedBatch> waiting;
     std::vector<EndedBatch> ended;
     std::vector<ReadMessages> read;
+    SegmentNumber restate_wanted = 0;
   };
   struct Written {
     std::size_t writer;
@@ -124,6 +127,7 @@ class Journal {
   void house_needed();
   void housekeeping_loop();
   void remove_dead(Lock& lock);
+  void want_restatement();
   void prepare_next(Lock& lock);
 
   // The reader.

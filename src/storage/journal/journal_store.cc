@@ -126,19 +126,9 @@ void JournalStore::settle(std::uint64_t queue, std::uint64_t first, std::uint64_
 
 void JournalStore::cut(const ChunkName& name, std::uint32_t count) {
   KeptChunk& of = *chunk(name);
-  speak_of(name);
   of.live -= count;
   if (of.live != 0) return;
   open_.dead.push_back(name);
-}
-
-void JournalStore::speak_of(const ChunkName& name) {
-  const KeptChunk& of = *chunk(name);
-  if (of.segment != 0) {
-    open_.speaks_of.insert(of.segment);
-  } else {
-    open_.speaks_of_chunks.push_back(name);
-  }
 }
 
 void JournalStore::returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
@@ -154,7 +144,6 @@ void JournalStore::returned(std::uint64_t queue, std::uint64_t position, std::ui
   }
   const std::size_t at = kept->extents.find(position);
   if (at >= kept->extents.all().size() || kept->extents.all()[at].first > position) return;
-  speak_of({kept->lane, kept->extents.all()[at].chunk});
   stage(queue, *kept).returned.push_back({queue, position, acquired, failed});
   kept->counts[position] = {acquired, failed};
   staged_bytes_ += kRecordBytes;
@@ -164,12 +153,7 @@ void JournalStore::handed_out(std::uint64_t queue, std::uint64_t below) {
   KeptQueue* kept = find(queue);
   if (kept == nullptr) return;
   stage(queue, *kept).handed_out = below;
-  // Acknowledged ones are cut out: what is left below is little. Beyond that the mark may be lost.
-  constexpr std::size_t kMostSpokenOf = 16;
-  const std::deque<Extent>& all = kept->extents.all();
-  for (std::size_t i = 0; i < all.size() && i < kMostSpokenOf && all[i].first < below; ++i) {
-    speak_of({kept->lane, all[i].chunk});
-  }
+  kept->mark = std::max(kept->mark, below);
 }
 
 void JournalStore::begin_unit(std::uint64_t unit, std::uint32_t parts) {
@@ -192,9 +176,9 @@ MonotonicMs JournalStore::seal_due() const {
 // One batch at a time is under way: what comes meanwhile collects, and what is settled meanwhile is
 // never written. Parts of units go at once, because others wait for them.
 void JournalStore::seal(MonotonicMs now) {
-  if (dirty_.empty() && parts_.empty()) return;
+  if (dirty_.empty() && parts_.empty() && !restated_) return;
   if (staged_at_ == 0) staged_at_ = std::max<MonotonicMs>(now, 1);
-  const bool due = awaited_ || staged_bytes_ > kLazyBytes || now >= seal_due();
+  const bool due = awaited_ || restated_ || staged_bytes_ > kLazyBytes || now >= seal_due();
   if (parts_.empty() && (!under_way_.empty() || !due)) return;
 
   SealedBatch batch{.parts = std::exchange(parts_, {}), .awaited = std::exchange(awaited_, false)};
@@ -214,7 +198,9 @@ void JournalStore::seal(MonotonicMs now) {
   staged_bytes_ = 0;
   staged_at_ = 0;
   ++sealed_count_;
-  if (batch.chunks.empty() && batch.parts.empty()) {  // all of it was settled meanwhile
+  restated_ = false;
+  if (batch.chunks.empty() && batch.parts.empty() && open_.restates == 0) {
+    // All of it was settled meanwhile.
     ended_.push_back(CommitEnd::kDurable);
     return;
   }
@@ -280,7 +266,8 @@ std::uint32_t JournalStore::encode_queue(std::uint64_t id, ChunkWriter& writer,
   }
   if (extent.count != 0) queue.extents.add(extent);
   if (messages != 0) {
-    open_.readable.push_back({id, queue.appended.back().message.position + 1});
+    queue.sealed_below = queue.appended.back().message.position + 1;
+    open_.readable.push_back({id, queue.sealed_below});
   }
   queue.appended.clear();
   queue.settled.clear();
@@ -293,9 +280,12 @@ std::uint32_t JournalStore::encode_queue(std::uint64_t id, ChunkWriter& writer,
 void JournalStore::take_ended(std::vector<CommitEnd>& ended) {
   std::move(ended_.begin(), ended_.end(), std::back_inserter(ended));
   ended_.clear();
-  if (under_way_.empty()) return;
   std::vector<EndedBatch> batches;
   journal_.take_ended(writer_, batches);
+  if (const SegmentNumber wanted = journal_.restate_wanted(writer_);
+      wanted != 0 && wanted != restating_) {
+    restate(wanted);
+  }
   for (const EndedBatch& batch : batches) {
     Sealed sealed = std::move(under_way_.front());
     under_way_.pop_front();
@@ -303,6 +293,31 @@ void JournalStore::take_ended(std::vector<CommitEnd>& ended) {
     if (batch.end == CommitEnd::kDurable) batch_durable(batch, sealed);
     ended.push_back(batch.end);
   }
+}
+
+// Of every queue: all positions but those that live are settled. That is what older segments said,
+// in many more words.
+void JournalStore::restate(SegmentNumber number) {
+  restating_ = number;
+  for (auto& [id, kept] : queues_) {
+    if (kept.removed) continue;
+    std::uint64_t from = 0;
+    std::vector<Settled> settled;
+    for (const Extent& extent : kept.extents.all()) {
+      if (extent.first > from) settled.push_back({id, from, extent.first - 1});
+      from = extent.end();
+    }
+    if (kept.sealed_below > from) settled.push_back({id, from, kept.sealed_below - 1});
+    if (settled.empty() && kept.counts.empty() && kept.mark == 0) continue;
+    KeptQueue& staged = stage(id, kept);
+    staged.settled = std::move(settled);
+    for (const auto& [position, counts] : kept.counts) {
+      staged.returned.push_back({id, position, counts.acquired, counts.failed});
+    }
+    staged.handed_out = kept.mark;
+  }
+  open_.restates = number;
+  restated_ = true;
 }
 
 void JournalStore::batch_durable(const EndedBatch& ended, Sealed& sealed) {
@@ -315,18 +330,14 @@ void JournalStore::batch_durable(const EndedBatch& ended, Sealed& sealed) {
   for (const Sealed::Readable& readable : sealed.readable) {
     if (KeptQueue* queue = find(readable.queue)) queue->readable_below = readable.below;
   }
-  for (const ChunkName& name : sealed.speaks_of_chunks) {
-    sealed.speaks_of.insert(chunk(name)->segment);
-  }
   std::vector<DeadChunk> dead;
   for (const ChunkName& name : sealed.dead) {
     const KeptChunk& kept = *chunk(name);
     dead.push_back({kept.segment, kept.size});
     lanes_[name.lane].erase(name.number);
   }
-  // First what keeps the segment, then what lets others go.
-  journal_.batch_speaks_of(ended.segment, {sealed.speaks_of.begin(), sealed.speaks_of.end()});
   if (!dead.empty()) journal_.chunks_dead(dead);
+  if (sealed.restates != 0) journal_.restated(writer_, sealed.restates);
 }
 
 // --- reading back -------------------------------------------------------------------------------

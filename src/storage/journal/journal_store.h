@@ -3,7 +3,6 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <array>
 #include <deque>
 #include <map>
@@ -68,9 +67,8 @@ class JournalStore final : public MessageStore {
       std::uint64_t below;
     };
     std::vector<Readable> readable;
-    boost::unordered_flat_set<SegmentNumber> speaks_of;
-    std::vector<ChunkName> speaks_of_chunks;  // which had no place yet
     std::vector<ChunkName> dead;
+    SegmentNumber restates = 0;  // not 0: everything was said again
   };
 
   KeptQueue* find(std::uint64_t queue);
@@ -78,9 +76,9 @@ class JournalStore final : public MessageStore {
   KeptQueue& stage(std::uint64_t queue, KeptQueue& kept);
   KeptChunk* chunk(const ChunkName& name) { return lanes_[name.lane].find(name.number); }
   void cut(const ChunkName& name, std::uint32_t count);
-  void speak_of(const ChunkName& name);
   void encode_lane(Lane lane, std::span<const std::uint64_t> queues, SealedBatch& batch);
   std::uint32_t encode_queue(std::uint64_t id, ChunkWriter& writer, std::uint64_t chunk_number);
+  void restate(SegmentNumber number);
   void batch_durable(const EndedBatch& ended, Sealed& sealed);
 
   Journal& journal_;
@@ -90,9 +88,11 @@ class JournalStore final : public MessageStore {
 
   std::vector<std::uint64_t> dirty_;  // queues with something staged
   std::vector<SealedPart> parts_;
-  Sealed open_;  // what the staged records speak of
+  Sealed open_;  // what will follow from the staged records
   std::uint64_t staged_bytes_ = 0;
   bool awaited_ = false;
+  bool restated_ = false;           // everything is staged again
+  SegmentNumber restating_ = 0;     // the last request that was answered
   MonotonicMs staged_at_ = 0;  // 0: nothing is staged, or since this turn only
   CommitNumber sealed_count_ = 0;
   std::deque<Sealed> under_way_;

@@ -11,16 +11,6 @@
 namespace polymq::storage::journal {
 namespace {
 
-struct Span {
-  std::uint64_t first = UINT64_MAX;
-  std::uint64_t last = 0;
-  void include(std::uint64_t from, std::uint64_t to) {
-    first = std::min(first, from);
-    last = std::max(last, to);
-  }
-  bool meets(const Span& other) const { return first <= other.last && other.first <= last; }
-};
-
 /// What is known of a queue while segments are read.
 struct Gathering {
   Lane lane = 0;
@@ -30,8 +20,6 @@ struct Gathering {
   boost::unordered_flat_map<std::uint64_t, Counts> counts;
   std::uint64_t handed_out = 0;
   std::uint64_t next_position = 1;
-  std::unordered_map<SegmentNumber, Span> has;        // messages, dead or alive
-  std::unordered_map<SegmentNumber, Span> speaks_of;  // by records of other types
 };
 
 struct OpenSegment {
@@ -172,16 +160,12 @@ void Recovery::gather_others(SegmentNumber segment, const FoundChunk& chunk) {
           Gathering& queue = it->second;
           if constexpr (std::is_same_v<What, Settled>) {
             queue.covered.add(what.first, what.last);
-            queue.speaks_of[segment].include(what.first, what.last);
             queue.next_position = std::max(queue.next_position, what.last + 1);
           } else if constexpr (std::is_same_v<What, Returned>) {
             queue.counts.try_emplace(what.position, Counts{what.acquired, what.failed});
-            queue.speaks_of[segment].include(what.position, what.position);
           } else if constexpr (std::is_same_v<What, HandedOut>) {
             queue.next_position = std::max(queue.next_position, what.below);
-            if (what.below <= queue.handed_out) return;
-            queue.handed_out = what.below;
-            queue.speaks_of[segment].include(0, what.below - 1);
+            queue.handed_out = std::max(queue.handed_out, what.below);
           }
         },
         record);
@@ -205,7 +189,6 @@ void Recovery::gather_messages(SegmentNumber segment, const FoundChunk& chunk) {
     }
     if (queue == nullptr) continue;
     const std::uint64_t position = entry->position;
-    queue->has[segment].include(position, position);
     queue->next_position = std::max(queue->next_position, position + 1);
     if (queue->covered.contains(position)) continue;
     queue->covered.add(position, position);
@@ -239,6 +222,8 @@ void Recovery::finish_queues() {
     kept.lane = queue.lane;
     kept.counts = std::move(queue.counts);
     kept.handed_out_before = queue.handed_out;
+    kept.mark = queue.handed_out;
+    kept.sealed_below = queue.next_position;
     kept.readable_below = queue.next_position;
     kept.stored.next_position = queue.next_position;
     std::sort(queue.extents.begin(), queue.extents.end(),
@@ -264,11 +249,6 @@ void Recovery::finish_queues() {
       const std::deque<Extent>& all = kept.extents.all();
       return at >= all.size() || all[at].first > count.first;
     });
-    for (const auto& [segment, spoken] : queue.speaks_of) {
-      for (const auto& [other, messages] : queue.has) {
-        if (spoken.meets(messages)) result_.segments.find(segment)->speaks_of.insert(other);
-      }
-    }
     result_.queues[id] = std::move(kept);
   }
 }

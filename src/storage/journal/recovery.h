@@ -1,5 +1,5 @@
 // The start: reads what the segments say, from the newest to the oldest, and works out which
-// messages live, where they are, and what each segment is still needed for.
+// messages live, and where they are.
 #pragma once
 
 #include <array>

@@ -1,8 +1,6 @@
 // What keeps a segment alive.
 #include "storage/journal/segment_table.h"
 
-#include <algorithm>
-
 namespace polymq::storage::journal {
 
 void SegmentTable::chunk_placed(SegmentNumber number, std::uint64_t bytes) {
@@ -17,19 +15,25 @@ bool SegmentTable::chunk_dead(SegmentNumber number, std::uint64_t bytes) {
   return --segment.live_chunks == 0;
 }
 
-std::vector<SegmentNumber> SegmentTable::dead() const {
-  std::vector<SegmentNumber> dead;
+bool SegmentTable::has_nothing(const Segment& segment) {
+  return segment.sealed && !segment.damaged && segment.live_chunks == 0 && segment.readers == 0;
+}
+
+std::optional<SegmentNumber> SegmentTable::removable() const {
+  bool oldest = true;
   for (const auto& [number, segment] : segments_) {
-    if (!segment.sealed || segment.damaged || segment.live_chunks != 0 || segment.owed != 0 ||
-        segment.readers != 0) {
-      continue;
-    }
-    const bool needed = std::any_of(
-        segment.speaks_of.begin(), segment.speaks_of.end(),
-        [&, self = number](SegmentNumber other) { return other != self && segments_.contains(other); });
-    if (!needed) dead.push_back(number);
+    if (has_nothing(segment) && (oldest || number < restated_below_)) return number;
+    oldest = false;
   }
-  return dead;
+  return std::nullopt;
+}
+
+std::uint64_t SegmentTable::waiting_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& [number, segment] : segments_) {
+    if (has_nothing(segment) && number >= restated_below_) sum += segment.size;
+  }
+  return sum;
 }
 
 void SegmentTable::remove(SegmentNumber number) { segments_.erase(number); }

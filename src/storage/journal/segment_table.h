@@ -5,16 +5,16 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
-#include <vector>
+#include <optional>
 
 #include "storage/files.h"
 #include "storage/journal/segment.h"
 
 namespace polymq::storage::journal {
 
-/// A segment goes when nothing in it counts any more: no chunk has a message that lives, and all
-/// segments are gone whose messages its records speak of.
+/// A segment goes when nothing in it counts any more. No chunk has a message that lives; and what it
+/// says of messages in older segments, that they are settled above all, was said again in a newer
+/// one, or there is no older one.
 /// Under the journal's lock.
 class SegmentTable {
  public:
@@ -24,11 +24,9 @@ class SegmentTable {
     std::uint64_t generation = 0;
     std::uint64_t live_bytes = 0;  // of chunks with messages that live
     std::uint32_t live_chunks = 0;
-    std::uint32_t owed = 0;  // batches whose writers have not said what their records speak of
     std::uint32_t readers = 0;
     bool sealed = false;
     bool damaged = false;  // kept for people to look at
-    std::set<SegmentNumber> speaks_of = {};
   };
 
   Segment& add(SegmentNumber number, Segment segment) {
@@ -44,8 +42,12 @@ class SegmentTable {
   /// The last message of a chunk is settled. True when it was the segment's last chunk.
   bool chunk_dead(SegmentNumber number, std::uint64_t bytes);
 
-  /// Those that can go now, oldest first. Others may follow when these are gone for good.
-  std::vector<SegmentNumber> dead() const;
+  /// What segments below `number` say of queues was said again.
+  void restated(SegmentNumber number) { restated_below_ = number; }
+  /// The oldest that can go now.
+  std::optional<SegmentNumber> removable() const;
+  /// Bytes of those that could go if what they say was said again.
+  std::uint64_t waiting_bytes() const;
   /// After its file was removed, and that will be so after a crash.
   void remove(SegmentNumber number);
 
@@ -55,7 +57,10 @@ class SegmentTable {
   const std::map<SegmentNumber, Segment>& all() const { return segments_; }
 
  private:
+  static bool has_nothing(const Segment& segment);
+
   std::map<SegmentNumber, Segment> segments_;
+  SegmentNumber restated_below_ = 0;
 };
 
 }  // namespace polymq::storage::journal
