@@ -15,7 +15,7 @@ namespace polymq {
 /// Invariants:
 ///  1. numbers are handed out by push() in sequence and never reused;
 ///  2. segments_[i] holds the numbers [(first_segment_ + i) * kSegment, ... + kSegment);
-///  3. segments_ starts with a segment that is in use, or is empty.
+///  3. segments_ starts with a segment that is in use or held, or is empty.
 /// Cost: O(1) each; an empty window owns no memory besides itself.
 template <class T>
 class SlidingWindow {
@@ -42,6 +42,17 @@ class SlidingWindow {
 
   /// Hands out the next number for something that needs no value.
   std::uint64_t skip() { return end_++; }
+
+  /// Gives a number below end() a value: one that has none now.
+  void put(std::uint64_t number, T value) {
+    Segment& segment = segment_for_put(number / kSegment);
+    segment.values[number % kSegment] = std::move(value);
+    segment.present |= bit(number);
+    ++size_;
+  }
+  /// Numbers from here on may be put: no need to make room for them each time.
+  void hold(std::uint64_t from) { held_segment_ = from / kSegment; }
+  void hold_none() { held_segment_ = UINT64_MAX; }
 
   /// The value of that number, or null when it was never pushed or was erased.
   T* find(std::uint64_t number) {
@@ -113,12 +124,28 @@ class SlidingWindow {
     if (!at(index)) at(index) = spare_ ? std::move(spare_) : std::make_unique<Segment>();
     return *at(index);
   }
+  Segment& segment_for_put(std::uint64_t segment) {
+    if (count_ == 0) first_segment_ = segment;
+    for (; first_segment_ > segment; --first_segment_) {  // room in front
+      if (count_ == segments_.size()) enlarge();
+      head_ = (head_ - 1) & (segments_.size() - 1);
+      ++count_;
+      at(0).reset();
+    }
+    const std::uint64_t index = segment - first_segment_;
+    while (count_ <= index) {
+      if (count_ == segments_.size()) enlarge();
+      at(count_++).reset();
+    }
+    if (!at(index)) at(index) = spare_ ? std::move(spare_) : std::make_unique<Segment>();
+    return *at(index);
+  }
   void drop(std::uint64_t segment) {
     std::unique_ptr<Segment>& place = at(segment - first_segment_);
     // Keeping one segment makes a steady flow free of allocations.
     if (!spare_) spare_ = std::move(place);
     place.reset();
-    while (count_ > 0 && !at(0)) {
+    while (count_ > 0 && !at(0) && first_segment_ < held_segment_) {
       head_ = (head_ + 1) & (segments_.size() - 1);
       ++first_segment_;
       --count_;
@@ -143,6 +170,7 @@ class SlidingWindow {
   std::uint64_t end_;
   std::uint64_t first_segment_;
   std::uint64_t size_ = 0;
+  std::uint64_t held_segment_ = UINT64_MAX;
 };
 
 }  // namespace polymq

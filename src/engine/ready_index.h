@@ -19,6 +19,12 @@ class ReturnedRuns {
   void pop();
   /// `sorted`: ascending, not empty, none of them present already.
   void add(std::vector<Position> sorted);
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (const Run& run : heap_) {
+      for (std::size_t i = run.next; i < run.positions.size(); ++i) visit(run.positions[i]);
+    }
+  }
 
  private:
   struct Run {
@@ -34,8 +40,14 @@ class RangeFifo {
  public:
   bool empty() const { return head_ == ranges_.size(); }
   Position front() const { return ranges_[head_].first; }
-  void push(Position position);
+  void push(Position position) { push(position, position + 1); }
+  /// Those from `first` to before `end`; positions only grow.
+  void push(Position first, Position end);
   void pop();
+  template <class Visit>
+  void for_each_range(Visit visit) const {
+    for (std::size_t i = head_; i < ranges_.size(); ++i) visit(ranges_[i].first, ranges_[i].end);
+  }
 
  private:
   struct Range {
@@ -57,10 +69,19 @@ class ReadyIndex {
   bool empty() const { return (filled_[0] | filled_[1] | filled_[2] | filled_[3]) == 0; }
   std::size_t levels() const { return more_ ? more_->size() + 1 : 1; }
   /// A message that just arrived; positions only grow.
-  void push(Position position, std::uint8_t priority);
+  void push(Position position, std::uint8_t priority) { push(position, position + 1, priority); }
+  void push(Position first, Position end, std::uint8_t priority);
   /// The next one to hand out; the index is not empty.
   Position front() const;
   void pop();
+  /// Every position that is in it, in ranges from a first to before an end, in no order.
+  template <class Visit>
+  void for_each_range(Visit visit) const {
+    for (std::size_t n = 0; n < levels(); ++n) {
+      level(n).fifo.for_each_range(visit);
+      level(n).returned.for_each([&](Position position) { visit(position, position + 1); });
+    }
+  }
   /// Messages return to where they were. `sorted`: ascending, all of that priority.
   void give_back(std::vector<Position> sorted, std::uint8_t priority);
 
