@@ -12,11 +12,12 @@ import session
 class World:
     """One round's surroundings: where the broker is and when the load is over."""
 
-    def __init__(self, port, ledger, publishers, seed):
+    def __init__(self, port, ledger, publishers, seed, quorum=True):
         self.port = port
         self.ledger = ledger
         self.publishers = publishers    # an iterator of publisher numbers never used before
         self.seed = seed
+        self.quorum = quorum            # may new quorum queues be made?
         self.ending = False             # set before the broker is killed: errors are natural
         self.over = threading.Event()   # set after it
 

@@ -8,9 +8,9 @@ KINDS = [
     {},
     {"arguments": {"x-max-length": 100_000}},
     {"arguments": {"x-max-priority": topology.MAX_PRIORITY}, "prioritized": True},
-    {"arguments": {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}, "ordered": False,
-     "properties_kept": False},
 ]
+QUORUM = {"arguments": {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000},
+          "ordered": False, "properties_kept": False}
 MOST_QUEUES = 12
 MOST_EXCHANGES = 4
 MOST_BINDINGS = 30
@@ -23,6 +23,7 @@ class Architect(publishing.Confirming):
     def __init__(self, world, label):
         super().__init__(world, label)
         self.made = 0
+        self.kinds = KINDS + [QUORUM] * world.quorum
 
     def work(self):
         self.start_confirms()
@@ -68,7 +69,7 @@ class Architect(publishing.Confirming):
             self.declare_queue(thing[1])
 
     def declare_queue(self, name):
-        queue = Queue(name, **self.rng.choice(KINDS))
+        queue = Queue(name, **self.rng.choice(self.kinds))
         self.ledger.add_queue(queue)
         self.change(("queue", name), True, "queue.declare", queue=name, durable=True,
                     arguments=queue.arguments)

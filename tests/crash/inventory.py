@@ -103,7 +103,10 @@ class Inventory:
             channel = len(self.by_channel) + 2
             self.by_channel[channel] = shelf
             self.session.call(channel, "channel.open")
-            self.session.call(channel, "basic.consume", queue=queue.name)
+            try:
+                self.session.call(channel, "basic.consume", queue=queue.name)
+            except TimeoutError as error:
+                raise TimeoutError(f"{queue.name}: {error}") from None
         self.wait(PATIENCE)
         for shelf in self.by_channel.values():
             shelf.left = self.exists("queue", shelf.name) or 0
@@ -147,4 +150,3 @@ class Inventory:
         """Puts everything back."""
         self.session.close()
         self.session.socket.close()
-

@@ -98,7 +98,7 @@ class Publisher(Confirming):
             burst = self.rng.randint(1, max(1, min(room, 40)))
             if room > 0:
                 self.session.send_bytes(b"".join(self.next_message() for _ in range(burst)))
-            self.pause(0.008 if self.rng.random() < 0.9 else 0.05)
+            self.pause(0.02 if self.rng.random() < 0.9 else 0.1)
             self.wait_confirmed(self.window - 1)
 
     def next_message(self):

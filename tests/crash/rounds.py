@@ -7,6 +7,8 @@ import shutil
 import tempfile
 import time
 
+from harness import brokers, wire
+
 import architecture
 import checker
 import consuming
@@ -20,11 +22,12 @@ import transacting
 from actors import World
 from ledger import Ledger, Problem
 
-TRIM_AT_COPIES = 6_000
+TRIM_AT_COPIES = 12_000
 POLITE_SHARE = 0.08             # ended by SIGTERM
 CRASH_AGAIN_SHARE = 0.12        # killed once more while it recovers
 UNSEEN_SHARE = 0.15             # the next load starts without a look
 FRESH_SHARE = 0.05              # a new data folder for the next round
+GENTLE_SECONDS = 0.5            # for the broker to notice that everybody has left
 LATE_SECONDS = 3                # what may still be on its way after a restart
 
 
@@ -64,21 +67,31 @@ class Round:
         self.rng = random.Random(self.seed)
         self.seconds = options.seconds_per_round * self.rng.uniform(0.2, 1.8)
         self.last = number == options.rounds
+        self.gently = options.no_kill
         self.most_shards = options.shards
         self.figures = collections.Counter()
         self.notes = []
         self.problems = []
+        self.took = 0.0
 
     def run(self):
         started = time.monotonic()
         self.load()
-        self.restart()
+        try:
+            self.restart()
+        except brokers.BrokerError as error:
+            self.problems.append(Problem("start", str(error)))
+            self.took = time.monotonic() - started
+            return False
         if self.last or self.rng.random() >= UNSEEN_SHARE:
-            self.look()
+            try:
+                self.look()
+            except (OSError, wire.WireError) as error:
+                self.problems.append(Problem("look", f"{error!r}"))
         else:
             self.notes.append("not looked at")
         self.problems += self.ledger.problems
-        self.problems += [Problem("log", line) for line in self.server.bad_lines()]
+        self.problems += self.log_problems()
         self.ledger.problems.clear()
         self.took = time.monotonic() - started
         return not self.problems
@@ -93,18 +106,34 @@ class Round:
             queues = self.rng.sample(topology.CONSUMED, self.rng.randint(1, 4))
             crew.append(consuming.Consumer(world, f"consumer.{n}", queues))
         crew.append(consuming.Consumer(world, "lazy", [topology.LAZY], lazy=True))
-        crew += [transacting.Transactor(world, "transactor"), publishing.Volatile(world, "volatile"),
-                 publishing.Sweeper(world, "sweeper"), architecture.Architect(world, "architect")]
+        crew += [transacting.Transactor(world, "transactor"),
+                 publishing.Volatile(world, "volatile"), publishing.Sweeper(world, "sweeper"),
+                 architecture.Architect(world, "architect")]
         return crew
 
     def load(self):
-        world = World(self.server.port, self.ledger, self.history.publishers, self.seed)
+        world = World(self.server.port, self.ledger, self.history.publishers, self.seed,
+                      self.server.new_quorum_queues)
         crew = self.crew(world)
         for actor in crew:
             actor.start()
         time.sleep(self.seconds)
-        world.ending = True
-        if self.rng.random() < POLITE_SHARE:
+        self.strike(world)
+        self.ledger.killed_at = time.time()
+        self.problems += self.log_problems()
+        world.over.set()
+        for actor in crew:
+            actor.join(30)
+            if actor.is_alive():
+                self.problems.append(Problem("harness", f"{actor.name} did not end"))
+            self.figures.update(actor.figures)
+
+    def strike(self, world):
+        """Ends the broker while everybody is at work, in one of the ways there are."""
+        world.ending = not self.gently
+        if self.gently:
+            self.notes.append("not killed")
+        elif self.rng.random() < POLITE_SHARE:
             self.notes.append("SIGTERM")
             problem = self.server.end_politely()
             if problem:
@@ -114,17 +143,17 @@ class Round:
             died = self.server.kill()
             if died is not None:
                 self.problems.append(Problem("died", f"the broker ended by itself: {died}"))
-        self.ledger.killed_at = time.time()
-        world.over.set()
-        for actor in crew:
-            actor.join(30)
-            if actor.is_alive():
-                self.problems.append(Problem("harness", f"{actor.name} did not end"))
-            self.figures.update(actor.figures)
+
+    def log_problems(self):
+        return [Problem("log", line) for line in self.server.bad_lines()]
 
     # Restart
 
     def restart(self):
+        if self.gently:
+            time.sleep(GENTLE_SECONDS)
+            self.ledger.volatile.clear()    # they may stay as long as the broker runs
+            return
         while self.rng.random() < CRASH_AGAIN_SHARE:
             self.server.shards = self.rng.randint(1, self.most_shards)
             seconds = self.rng.uniform(0.002, 0.15)
@@ -208,17 +237,26 @@ class Round:
                 f"{'ok' if not self.problems else 'FAILED'} {self.took:.1f} s")
 
 
-def describe(problems, most_each=4):
-    """The problems by class, with some examples each."""
-    by_kind = collections.defaultdict(list)
+def describe(problems, most_each=3):
+    """The problems by class and queue, with some examples each."""
+    groups = collections.defaultdict(list)
     for problem in problems:
-        by_kind[problem.kind].append(problem.text)
+        groups[subject(problem)].append(problem)
     lines = []
-    for kind, texts in by_kind.items():
-        lines += [f"  {kind}: {text}" for text in texts[:most_each]]
-        if len(texts) > most_each:
-            lines.append(f"  {kind}: and {len(texts) - most_each} more")
+    for what, group in groups.items():
+        lines += [f"  {each.kind}: {each.text}" for each in group[:most_each]]
+        if len(group) > most_each:
+            lines.append(f"  {what}: {len(group) - most_each} more")
     return lines
+
+
+def subject(problem):
+    """CLASS:WHAT, where what is mostly a queue."""
+    return f"{problem.kind}:{problem.text.split()[0].rstrip(':')}"
+
+
+def is_tolerated(problem, options):
+    return problem.kind in options.tolerate or subject(problem) in options.tolerate
 
 
 def run(options, say=print):
@@ -231,10 +269,11 @@ def run(options, say=print):
             if history is None:
                 history = History(options, publishers)
                 history.begin(plan.randint(1, options.shards))
+                say(f"new history in {history.directory}")
             each = Round(history, number, options)
             each.run()
-            tolerated.update(p.kind for p in each.problems if p.kind in options.tolerate)
-            each.problems = [p for p in each.problems if p.kind not in options.tolerate]
+            tolerated.update(subject(p) for p in each.problems if is_tolerated(p, options))
+            each.problems = [p for p in each.problems if not is_tolerated(p, options)]
             say(each.line())
             for line in describe(each.problems):
                 say(line)

@@ -10,6 +10,8 @@ class _Killable:
     """Adds to a broker of the end-to-end tests how this program ends it."""
 
     starts = 0
+    gaps = []   # classes of problems that are known and documented
+    new_quorum_queues = True
 
     def kill(self):
         """SIGKILL to all that belongs to it; no last word, no last write."""
@@ -67,6 +69,13 @@ class PolyMQ(_Killable, brokers.PolyMQ):
 
 
 class RabbitMQ(_Killable, brokers.RabbitMQ):
+    """Not what is tested: it shows that the checks themselves hold elsewhere too."""
+
+    # What RabbitMQ says it does not promise (dead letters and transactions are not safe in a
+    # crash), and its quorum queues' counts, which come late.
+    gaps = ["lost:work", "lost:brief", "lost:narrow", "doubled:work", "doubled:brief",
+            "doubled:narrow", "resurrected:tx.in", "torn:half", "count:quorum"]
+    new_quorum_queues = False   # killed soon after their declare-ok they never answer again
     shards = 0
 
     def __init__(self, directory, extra=()):
@@ -85,8 +94,14 @@ class RabbitMQ(_Killable, brokers.RabbitMQ):
         return []
 
 
+_KINDS = {"polymq": PolyMQ, "rabbitmq": RabbitMQ}
+
+
 def create(name, directory, extra):
-    kinds = {"polymq": PolyMQ, "rabbitmq": RabbitMQ}
-    if name not in kinds:
-        raise brokers.BrokerError(f"BROKER={name}: it is one of {', '.join(sorted(kinds))}")
-    return kinds[name](directory, extra)
+    if name not in _KINDS:
+        raise brokers.BrokerError(f"BROKER={name}: it is one of {', '.join(sorted(_KINDS))}")
+    return _KINDS[name](directory, extra)
+
+
+def known_gaps(name):
+    return _KINDS[name].gaps if name in _KINDS else []

@@ -82,7 +82,8 @@ class Session(wire.Client):
                     return reply.fields if len(names) == 1 else reply
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TimeoutError(f"no {' or '.join(names)} in {self.timeout} s")
+                raise TimeoutError(f"no {' or '.join(names)} on channel {channel} in "
+                                   f"{self.timeout} s")
             self.pump(left)
 
     def _take_frames(self):

@@ -28,7 +28,8 @@ def check_bindings(ledger, inventory):
         if thing[0] != "binding":
             continue
         _, exchange, queue, key = thing
-        ends = ledger.things["exchange", exchange] and ledger.things["queue", queue]
+        ends = (ledger.things.get(("exchange", exchange))
+                and ledger.things.get(("queue", queue)))
         there = bool(ends) and inventory.routes(exchange, queue, key)
         # Losing an end is said already.
         problems += _compare(thing, expected if ends else None, there)
