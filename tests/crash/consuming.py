@@ -16,16 +16,14 @@ class Consumer(actors.Actor):
         # Some acks always, of the rest a taste of its own.
         self.tastes = [self.rng.choice([0, 0.05, 0.2]), self.rng.choice([0, 0.1]),
                        self.rng.choice([0, 0.1, 0.4])]
+        self.restlessness = self.rng.choice([0, 0, 0.02])
 
     def channels(self):
         return list(self.queues)
 
     def work(self):
-        for channel, queue in self.queues.items():
-            prefetch = self.rng.randint(1, 5) if self.lazy else self.rng.choice(
-                [1, 5, 20, 50, 100, 200])
-            self.session.call(channel, "basic.qos", prefetch_count=prefetch)
-            self.session.call(channel, "basic.consume", queue=queue, consumer_tag=f"c{channel}")
+        for channel in self.queues:
+            self.consume(channel)
         while not self.over():
             self.session.pump(0.05)
             if self.lazy:
@@ -33,6 +31,22 @@ class Consumer(actors.Actor):
             out = b"".join(self.settle(channel) for channel in self.queues)
             if out:
                 self.session.send_bytes(out)
+            if self.rng.random() < self.restlessness:
+                self.leave(self.rng.choice(list(self.queues)))
+
+    def consume(self, channel):
+        prefetch = self.rng.randint(1, 5) if self.lazy else self.rng.choice(
+            [1, 5, 20, 50, 100, 200])
+        self.session.call(channel, "basic.qos", prefetch_count=prefetch)
+        self.session.call(channel, "basic.consume", queue=self.queues[channel])
+
+    def leave(self, channel):
+        """Closes a channel with all it holds, which goes back, and begins anew."""
+        self.session.call(channel, "channel.close", code=200, text="restless")
+        self.held[channel].clear()
+        self.session.call(channel, "channel.open")
+        self.consume(channel)
+        self.count("channels left")
 
     def on_deliver(self, channel, tag, redelivered, _properties, content):
         queue = self.queues[channel]
@@ -93,3 +107,39 @@ class Consumer(actors.Actor):
         out.append(self.session.method(channel, "basic.nack", delivery_tag=tags[-1],
                                        multiple=True, requeue=True))
         self.count("requeued", len(tags))
+
+
+class Getter(actors.Actor):
+    """Takes messages one by one with basic.get, and acks some of them."""
+
+    def __init__(self, world, label, queues):
+        super().__init__(world, label)
+        self.queues = queues
+
+    def work(self):
+        while not self.over():
+            queue = self.rng.choice(self.queues)
+            self.session.send(1, "basic.get", queue=queue)
+            reply = self.session.wait_for(1, "basic.get-ok", "basic.get-empty")
+            if reply.name == "basic.get-ok":
+                self.got(queue, reply.fields)
+            self.pause(0.01)
+
+    def got(self, queue, fields):
+        try:
+            uid = body.read(fields["body"])
+        except body.Damaged as error:
+            self.ledger.problem("damaged", f"{queue} gave {error}")
+            return
+        self.count("delivered")
+        copy = self.ledger.received(queue, uid, fields["redelivered"])
+        if copy is None:
+            return
+        dice = self.rng.random()
+        if dice < 0.5:
+            self.ledger.settling(queue, copy)
+            self.session.send(1, "basic.ack", delivery_tag=fields["delivery_tag"])
+            self.count("acked")
+        elif dice < 0.7:
+            self.session.send(1, "basic.reject", delivery_tag=fields["delivery_tag"], requeue=True)
+            self.count("requeued")

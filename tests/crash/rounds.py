@@ -39,14 +39,15 @@ class History:
         self.server = servers.create(options.broker, self.directory, options.extra)
         self.publishers = publishers
         self.ledger = Ledger()
-        self.rounds = 0
+        if not self.server.quorum_queues:
+            self.ledger.add_queue(topology.Queue("quorum", ordered=False))
 
     def begin(self, shards):
         self.server.shards = shards
         self.server.start()
         with session.Session(self.server.port) as client:
             client.open(channels=[1])
-            topology.declare(client)
+            topology.declare(client, self.ledger.queues.values())
             client.close()
 
     def end(self, keep):
@@ -106,6 +107,7 @@ class Round:
             queues = self.rng.sample(topology.CONSUMED, self.rng.randint(1, 4))
             crew.append(consuming.Consumer(world, f"consumer.{n}", queues))
         crew.append(consuming.Consumer(world, "lazy", [topology.LAZY], lazy=True))
+        crew.append(consuming.Getter(world, "getter", topology.CONSUMED))
         crew += [transacting.Transactor(world, "transactor"),
                  publishing.Volatile(world, "volatile"), publishing.Sweeper(world, "sweeper"),
                  architecture.Architect(world, "architect")]
@@ -113,7 +115,7 @@ class Round:
 
     def load(self):
         world = World(self.server.port, self.ledger, self.history.publishers, self.seed,
-                      self.server.new_quorum_queues)
+                      self.server.quorum_queues)
         crew = self.crew(world)
         for actor in crew:
             actor.start()

@@ -145,5 +145,5 @@ class Session(wire.Client):
         elif method.name == "basic.return":
             self.handler.on_return(channel, body)
         else:
-            method.fields.update(body=body, properties=properties)
+            method.fields.update(body=body, properties=properties)  # a get-ok
             self._replies.append(method)

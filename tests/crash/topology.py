@@ -97,11 +97,11 @@ CONSUMED = ["plain.0", "plain.1", "plain.2", "work", "work", "ranked", "quorum",
 LAZY = "backlog"
 
 
-def declare(session):
+def declare(session, queues):
     """Declares everything on channel 1; the broker must be empty."""
     for name, kind in EXCHANGES.items():
         session.call(1, "exchange.declare", exchange=name, type=kind, durable=True)
-    for queue in QUEUES.values():
+    for queue in queues:
         session.call(1, "queue.declare", queue=queue.name, durable=True,
                      arguments=queue.arguments)
     for exchange, queue, key in BINDINGS:
