@@ -12,7 +12,7 @@ class Consumer(actors.Actor):
         self.lazy = lazy
         self.queues = dict(enumerate(queues, 1))            # channel: queue
         self.held = {channel: {} for channel in self.queues}  # tag: copy, in order
-        self.highest = {}                                   # (queue, publisher): last uid
+        self.highest = {}                                   # (channel, publisher): last uid
         # Some acks always, of the rest a taste of its own.
         self.tastes = [self.rng.choice([0, 0.05, 0.2]), self.rng.choice([0, 0.1]),
                        self.rng.choice([0, 0.1, 0.4])]
@@ -56,17 +56,21 @@ class Consumer(actors.Actor):
             self.ledger.problem("damaged", f"{queue} delivered {error}")
             return
         self.count("delivered")
-        self.check_order(queue, uid, redelivered)
+        copy = self.ledger.find(queue, uid)
+        is_new = not redelivered and copy is not None and queue not in copy.seen
         copy = self.ledger.received(queue, uid, redelivered)
         if copy is not None:
             self.held[channel][tag] = copy
+        if is_new:
+            self.check_order(channel, uid)
 
-    def check_order(self, queue, uid, redelivered):
+    def check_order(self, channel, uid):
         """What never was with anyone comes in the order it was published."""
+        queue = self.queues[channel]
         known = self.ledger.queues[queue]
-        if redelivered or not known.ordered or known.prioritized:
+        if not known.ordered or known.prioritized:
             return
-        key = queue, body.publisher_of(uid)
+        key = channel, body.publisher_of(uid)
         if uid < self.highest.get(key, 0):
             self.ledger.problem("order", f"{queue} delivered {body.text(uid)} after "
                                          f"{body.text(self.highest[key])}")

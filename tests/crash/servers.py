@@ -71,9 +71,11 @@ class PolyMQ(_Killable, brokers.PolyMQ):
 class RabbitMQ(_Killable, brokers.RabbitMQ):
     """Not what is tested: it shows that the checks themselves hold elsewhere too."""
 
-    # What RabbitMQ says it does not promise: dead letters and transactions are not safe in a crash.
+    # RabbitMQ says that dead letters and transactions are not safe in a crash; 3.10 deletes a
+    # queue's messages before the queue, and does not mark each message of a long queue that was
+    # delivered and put back.
     gaps = ["lost:work", "lost:brief", "lost:narrow", "doubled:work", "doubled:brief",
-            "doubled:narrow", "resurrected:tx.in", "torn:half"]
+            "doubled:narrow", "resurrected:tx.in", "torn", "mark"]
     quorum_queues = False   # killed soon after their declare-ok they do not answer again
     shards = 0
 
