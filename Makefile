@@ -1,15 +1,16 @@
 # Everything one does with a checkout; `make` alone lists it. The work is in scripts/ and CMake.
 .DEFAULT_GOAL := help
-.PHONY: help build run test e2e bench bench-peers fuzz sim asan tsan format format-check tidy lint \
-        lint-quick coverage install clean
+.PHONY: help build run test e2e bench bench-peers fuzz sim crash asan tsan format format-check \
+        tidy lint lint-quick coverage install clean
 
 SEEDS ?= 1-1000
 FUZZ_SECONDS ?= 60
+ROUNDS ?= 200
 SUITES ?=
 ARGS ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
-export SEEDS FUZZ_SECONDS SUITES
+export SEEDS FUZZ_SECONDS ROUNDS SUITES
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -44,6 +45,10 @@ fuzz: ## Every fuzz target for FUZZ_SECONDS=60 (ARGS="NAME..." for some of them)
 sim: ## Simulate the engine with SEEDS=1-1000
 	@scripts/install-packages build
 	@scripts/sim debug
+
+crash: build ## kill -9 under load, restart, count: ROUNDS=200 with SEEDS=1 (SEEDS="1 2 3")
+	@scripts/install-packages test
+	@SEEDS="$(if $(filter file,$(origin SEEDS)),1,$(SEEDS))" scripts/crash $(ARGS)
 
 asan: ## Unit tests, simulation and clients under address and undefined-behavior sanitizers
 	@scripts/install-packages build test
