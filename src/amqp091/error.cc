@@ -69,6 +69,9 @@ ProtocolError to_protocol(engine::EngineError error) {
     case ErrorKind::kLimit:
       code = ReplyCode::kPreconditionFailed;
       break;
+    case ErrorKind::kFailed:
+      code = ReplyCode::kInternalError;
+      break;
     case ErrorKind::kNotImplemented:
       code = ReplyCode::kNotImplemented;
       break;

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "engine/equivalence.h"
+#include "engine/metadata.h"
 
 namespace polymq::engine {
 namespace {
@@ -35,15 +36,47 @@ Fields sorted_by_name(Fields fields) {
 
 }  // namespace
 
-Control::Control(Mailer& mailer, Topology& topology, const ControlLimits& limits)
+Control::Control(Mailer& mailer, Topology& topology, const ControlLimits& limits,
+                 storage::MetadataStore& metadata, std::uint64_t first_incarnation)
     : mailer_(mailer),
       topology_(topology),
       limits_(limits),
+      metadata_(metadata),
+      next_incarnation_(first_incarnation),
       applied_(mailer.shard_count(), 0),
+      known_below_(first_incarnation),
+      next_lanes_(mailer.shard_count(), 0),
       homes_per_shard_(mailer.shard_count(), 0),
       message_bytes_(mailer.shard_count(), 0) {}
 
+Result<std::vector<Delta>> Control::restore(const storage::MetadataImage& image,
+                                            std::int64_t default_delivery_limit) {
+  auto deltas = to_deltas(image, mailer_.shard_count(), default_delivery_limit);
+  if (!deltas) return deltas;
+  for (Delta& delta : *deltas) {
+    if (auto* exchange = std::get_if<ExchangeAdded>(&delta)) {
+      const bool stateful = stateful_kind(exchange->type) != StatefulKind::kNone ||
+                            *deduplication_of(exchange->type, exchange->arguments);
+      if (stateful) ++homes_per_shard_[exchange->home = place(0)];
+    } else if (const auto* queue = std::get_if<QueueAdded>(&delta)) {
+      ++homes_per_shard_[queue->home];
+    } else if (const auto* vhost = std::get_if<VhostAdded>(&delta)) {
+      next_vhost_ = std::max(next_vhost_, vhost->id + 1);
+    }
+    topology_.apply(delta);
+  }
+  topology_.take_unused_exchanges();
+  version_ = durable_version_ = image.version;
+  return deltas;
+}
+
 void Control::apply(Delta delta) {
+  if (auto change = to_change(delta, topology_)) {
+    if (const auto* gone = std::get_if<storage::QueueGone>(&*change)) {
+      gone_.emplace_back(topology_.queue(gone->id)->home, gone->id);
+    }
+    changes_.push_back(*std::move(change));
+  }
   topology_.apply(delta);
   open_.push_back(std::move(delta));
 }
@@ -166,6 +199,7 @@ ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
   }
   const QueueId id = next_incarnation_++;
   const ShardIndex home = place(from);
+  const bool stored = what.durable && !what.owner;
   ++homes_per_shard_[home];
   // Many queues are declared alike: they share what they were declared with.
   if (!last_arguments_ || *last_arguments_ != what.arguments) {
@@ -173,7 +207,7 @@ ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
   }
   if (!last_settings_ || *last_settings_ != **what.settings) last_settings_ = *what.settings;
   apply(QueueAdded{id, what.vhost, what.name, home, what.durable, what.auto_delete, what.owner,
-                   last_arguments_, last_settings_});
+                   last_arguments_, last_settings_, stored ? next_lane(home) : storage::Lane{0}});
   return QueueDeclared{id, true};
 }
 
@@ -253,7 +287,12 @@ ReplyBody Control::unbind(Vhost& vhost, Exchange* source, const ChangeBinding& w
 
 // --- vhosts and policies ------------------------------------------------------------------------
 ReplyBody Control::decide(const AddVhost& what) {
-  if (topology_.vhost(what.name) != nullptr) return Done{};
+  if (const Vhost* known = topology_.vhost(what.name)) {
+    if (known->default_queue_type != what.default_queue_type || known->limits != what.limits) {
+      apply(VhostChanged{known->id, what.default_queue_type, what.limits});
+    }
+    return Done{};
+  }
   const VhostId id = next_vhost_++;
   apply(VhostAdded{id, what.name, what.default_queue_type, what.limits});
   for (const Predeclared& exchange : kPredeclared) {
@@ -296,11 +335,17 @@ ReplyBody Control::decide(const SetPolicies& what) {
 // --- rounds -------------------------------------------------------------------------------------
 void Control::answer(ShardIndex to, Reply reply) {
   // What changes nothing depends only on what was decided before, which may still be under way.
-  waiting_.push_back({open_.empty() ? round_ : round_ + 1, to, std::move(reply)});
+  waiting_.push_back({open_.empty() ? round_ : round_ + 1,
+                      changes_.empty() ? version_ : version_ + 1, to, std::move(reply)});
 }
 
 bool Control::send_round() {
   const bool changed = !open_.empty();
+  if (!changes_.empty()) {
+    metadata_.append(++version_, std::exchange(changes_, {}));
+    handed_.push_back({version_, next_incarnation_, std::exchange(gone_, {})});
+    take_metadata();  // one that keeps nothing has ended it already
+  }
   if (changed) {
     ++round_;
     const auto deltas = std::make_shared<const std::vector<Delta>>(std::exchange(open_, {}));
@@ -322,10 +367,44 @@ void Control::handle(ShardIndex from, const RoundApplied& applied) {
 void Control::release_waiting() {
   const std::uint64_t everywhere = *std::min_element(applied_.begin(), applied_.end());
   std::vector<Waiting> released;  // sending may send a round, and that comes back here
-  for (; !waiting_.empty() && waiting_.front().round <= everywhere; waiting_.pop_front()) {
+  for (; !waiting_.empty() && waiting_.front().round <= everywhere &&
+         (metadata_failed_ || waiting_.front().version <= durable_version_);
+       waiting_.pop_front()) {
     released.push_back(std::move(waiting_.front()));
   }
-  for (Waiting& waiting : released) mailer_.send(waiting.to, std::move(waiting.reply));
+  for (Waiting& waiting : released) {
+    if (waiting.version > durable_version_) {
+      waiting.reply.body = EngineError{ErrorKind::kFailed, "it could not be stored"};
+    }
+    mailer_.send(waiting.to, std::move(waiting.reply));
+  }
+}
+
+bool Control::take_metadata() {
+  std::vector<storage::MetadataEnd> ended;
+  metadata_.take_ended(ended);
+  for (const storage::MetadataEnd end : ended) {
+    const Handed handed = std::move(handed_.front());
+    handed_.pop_front();
+    if (end != storage::MetadataEnd::kDurable) {
+      metadata_failed_ = true;
+      continue;
+    }
+    durable_version_ = handed.version;
+    known_below_ = handed.incarnations_below;
+    for (const auto& [home, queue] : handed.gone) mailer_.send(home, ForgetStored{{queue}});
+  }
+  if (!ended.empty()) release_waiting();
+  return !ended.empty();
+}
+
+// Queues of one shard are spread over the lanes that it serves.
+storage::Lane Control::next_lane(ShardIndex home) {
+  const ShardIndex shards = mailer_.shard_count();
+  const auto lane = static_cast<storage::Lane>(home + next_lanes_[home] * shards);
+  ++next_lanes_[home];
+  if (home + next_lanes_[home] * shards >= storage::kLanes) next_lanes_[home] = 0;
+  return lane;
 }
 
 void Control::handle(ShardIndex from, const MemoryReport& report) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/mail.h"
+#include "storage/metadata_store.h"
 
 namespace polymq::engine {
 
@@ -20,7 +21,15 @@ struct ControlLimits {
 /// once, and answered when all shards have applied the round that carries it.
 class Control {
  public:
-  Control(Mailer& mailer, Topology& topology, const ControlLimits& limits);
+  /// `first_incarnation`: neither it nor any later one was ever given out. `metadata` must outlive
+  /// this.
+  Control(Mailer& mailer, Topology& topology, const ControlLimits& limits,
+          storage::MetadataStore& metadata, std::uint64_t first_incarnation);
+
+  /// Before anything else: what was there before a restart. Applied here; the other shards are to
+  /// apply what is returned. Error: it cannot be read.
+  Result<std::vector<Delta>> restore(const storage::MetadataImage& image,
+                                     std::int64_t default_delivery_limit);
 
   void handle(ShardIndex from, ControlRequest& request);
   void handle(ShardIndex from, const RemoveQueue& removal);
@@ -30,6 +39,11 @@ class Control {
 
   /// Sends the deltas decided since the last call as one round. True when there were some.
   bool send_round();
+  /// Takes what has become of changes in the metadata store: answers that waited go out. True when
+  /// there was something.
+  bool take_metadata();
+  /// All queues below it are known to the metadata for good.
+  std::uint64_t incarnations_below() const { return known_below_; }
   /// This shard's replica has changes that were not sent yet.
   bool ahead() const { return !open_.empty(); }
   /// The round that this shard's own replica reflects.
@@ -39,6 +53,7 @@ class Control {
  private:
   struct Waiting {
     std::uint64_t round;
+    std::uint64_t version;  // of the metadata; 0: it needs none
     ShardIndex to;
     Reply reply;
   };
@@ -63,17 +78,32 @@ class Control {
   void remove_exchange(ExchangeId id);
   ShardIndex place(ShardIndex declared_on) const;
   void answer(ShardIndex to, Reply reply);
+  storage::Lane next_lane(ShardIndex home);
   void release_waiting();
 
   Mailer& mailer_;
   Topology& topology_;
   const ControlLimits& limits_;
-  std::uint64_t next_incarnation_ = 1;
+  storage::MetadataStore& metadata_;
+  std::uint64_t next_incarnation_;
   VhostId next_vhost_ = 1;
   std::uint64_t round_ = 0;
   std::vector<Delta> open_;             // decided, not sent
   std::vector<std::uint64_t> applied_;  // per shard: the last round it said it applied
   std::deque<Waiting> waiting_;         // in order of rounds
+  std::vector<storage::MetadataChange> changes_;  // decided, not handed to the store
+  std::uint64_t version_ = 0;                     // of the metadata, handed to the store
+  std::uint64_t durable_version_ = 0;
+  struct Handed {
+    std::uint64_t version;
+    std::uint64_t incarnations_below;
+    std::vector<std::pair<ShardIndex, QueueId>> gone;  // stored queues
+  };
+  std::deque<Handed> handed_;  // to the metadata store, which has not answered
+  std::uint64_t known_below_ = 0;
+  std::vector<std::pair<ShardIndex, QueueId>> gone_;  // decided, not handed to the store
+  bool metadata_failed_ = false;
+  std::vector<storage::Lane> next_lanes_;  // by shard: a counter
   boost::unordered_flat_map<QueueId, std::vector<Parked>> parked_;  // until that queue is removed
   boost::unordered_flat_set<std::uint64_t> failed_;  // sessions whose requests are dropped
   std::vector<std::uint64_t> homes_per_shard_;       // of queues and of exchanges with state

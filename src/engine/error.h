@@ -15,6 +15,7 @@ enum class ErrorKind : std::uint8_t {
   kLocked,          // an exclusive queue of somebody else
   kPrecondition,    // inequivalent, invalid argument, in use, not empty
   kLimit,           // a configured limit is reached
+  kFailed,          // it cannot be stored: the disk is broken
   kNotImplemented,  // a known operation that this kind of queue does not have
 };
 

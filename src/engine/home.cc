@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+#include "engine/stored_message.h"
+
 namespace polymq::engine {
 
 Home::Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, const Now& now,
@@ -34,7 +37,12 @@ void Home::mark_dirty(Queue& queue) {
 }
 
 // --- topology -----------------------------------------------------------------------------------
-void Home::queue_added(QueueEntry& entry) { entry.local = std::make_unique<Queue>(entry, *this); }
+void Home::queue_added(QueueEntry& entry) {
+  entry.local = std::make_unique<Queue>(entry, *this);
+  if (!durable(entry)) return;
+  entry.local->restore(store_.open_queue(entry.id, entry.lane));
+  mark_dirty(*entry.local);
+}
 
 void Home::settings_changed(QueueEntry& entry) {
   entry.local->settings_changed();
@@ -44,6 +52,8 @@ void Home::settings_changed(QueueEntry& entry) {
 void Home::queue_removed(QueueEntry& entry) {
   Queue& queue = *entry.local;
   hand_over();  // nothing may reach a consumer after the word that it is gone
+  if (durable(entry)) store_.close_queue(entry.id);  // before the messages, which it looks at
+  if (queue.paged_out() != 0) --paging_queues_;
   for (Consumer* member : std::vector<Consumer*>(queue.consumers().members())) {
     queue.consumers().remove(*member);
     member->cancelled = true;
@@ -57,6 +67,7 @@ void Home::queue_removed(QueueEntry& entry) {
   }
   std::erase(dirty_, &queue);
   std::erase(sweeping_, &queue);
+  resume_gets(entry.id);  // it is deleting: they are told
   dying_.push_back(std::move(entry.local));
 }
 
@@ -67,7 +78,7 @@ bool Home::push(const PublishItem& item, bool awaited, std::vector<Stored>& stor
     push_elsewhere(item, awaited);
     return false;
   }
-  const bool store = item.message->persistent() && queue->entry().durable;
+  const bool store = item.message->persistent() && durable(queue->entry());
   // The queue may let go of a message that it drops at once; the store reads it first.
   if (store) item.message->add_reference();
   const Position before = queue->last_position();
@@ -76,16 +87,7 @@ bool Home::push(const PublishItem& item, bool awaited, std::vector<Stored>& stor
     const Message& message = *item.message;
     if (!rejected && queue->last_position() != before && queue->holds(queue->last_position())) {
       const Position position = queue->last_position();
-      store_.append({.queue = item.target,
-                     .position = position,
-                     .enqueued = now_.wall,
-                     .dialect = static_cast<std::uint8_t>(message.dialect()),
-                     .priority = message.priority(),
-                     .exchange = message.exchange(),
-                     .routing_key = message.routing_key(),
-                     .properties = message.properties(),
-                     .body = message.body(),
-                     .ttl_ms = message.ttl().ms});
+      store_.append(to_record(message, item.target, position, now_.wall));
       queue->mark_stored(position);
       stored.push_back({item.target, position});
     }
@@ -114,7 +116,7 @@ void Home::handle(PublishBatch& batch) {
     if (push(item, awaited, stored, false) && awaited) answer.rejected.push_back(item.sequence);
   }
   if (batch.number == 0) return;
-  const storage::CommitNumber commit = stored.empty() ? 0 : store_.staged();
+  const storage::CommitNumber commit = stored.empty() ? 0 : store_.await_staged();
   await({commit, batch.from.shard(), std::move(answer), {}, std::move(stored)}, batch.items);
 }
 
@@ -144,6 +146,9 @@ void Home::commits_ended(const std::vector<storage::CommitEnd>& ended) {
     ++ended_;
     for (; !awaiting_.empty() && awaiting_.front().commit == ended_; awaiting_.pop_front()) {
       Awaiting& awaiting = awaiting_.front();
+      for (const Stored& stored : awaiting.stored) {
+        if (Queue* queue = find_queue(stored.queue)) mark_dirty(*queue);  // it may page out
+      }
       if (end != storage::CommitEnd::kDurable) {
         for (const Stored& stored : awaiting.stored) {
           if (Queue* queue = find_queue(stored.queue)) queue->withdraw(stored.position);
@@ -275,13 +280,13 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
     return;
   }
   std::vector<Stored> stored;
-  store_.begin_unit();
+  store_.begin_unit(decision.unit, decision.parts);
   // Others may have filled a queue since it agreed: it takes the unit all the same, whole.
   for (const PublishItem& item : part.publishes) push(item, true, stored, true);
   for (const SettleItem& item : part.settles) settle(item);
   store_.end_unit();
   // Also if nothing was published: what was acknowledged must not come back after a crash.
-  await({store_.staged(), from, UnitDone{decision.unit, true}, {}, std::move(stored)}, {});
+  await({store_.await_staged(), from, UnitDone{decision.unit, true}, {}, std::move(stored)}, {});
 }
 
 // --- the turn -----------------------------------------------------------------------------------
@@ -292,6 +297,7 @@ bool Home::work() {
     queue->dirty = false;
     worked = true;
     queue->dispatch();
+    page(*queue);
     const bool behind = queue->ready_bytes() > kBacklogBytes && !queue->consumers().empty();
     if (behind && !queue->deleting) consumers_behind_ = true;
   }
@@ -364,7 +370,68 @@ void Home::dead_letter(Queue& queue, Position position, const Message&, DeathRea
   dead_letters_.add(queue, position, reason);
 }
 
-void Home::forget_stored(Queue& queue, Position position) { store_.settle(queue.id(), position); }
+void Home::handle(const ForgetStored& forget) {
+  for (const QueueId queue : forget.queues) store_.remove_queue(queue);
+}
+
+// --- what is stored -----------------------------------------------------------------------------
+void Home::forget_stored(Queue& queue, Position first, Position last) {
+  store_.settle(queue.id(), first, last);
+}
+void Home::returned_stored(Queue& queue, Position position, std::uint16_t acquired,
+                           std::uint16_t failed) {
+  store_.returned(queue.id(), position, acquired, failed);
+}
+void Home::handed_out_stored(Queue& queue, Position below) { store_.handed_out(queue.id(), below); }
+
+Position Home::readable_below(const Queue& queue) const {
+  return store_.readable_below(queue.id());
+}
+void Home::read_back(Queue& queue, Position first, std::uint64_t bytes) {
+  store_.read(queue.id(), first, bytes);
+}
+
+std::uint64_t Home::paging_window() const {
+  constexpr std::uint64_t kTogether = 64 * 1024 * 1024;
+  constexpr std::uint64_t kLeast = 64 * 1024;
+  constexpr std::uint64_t kMost = 4 * 1024 * 1024;
+  return std::clamp(kTogether / std::max<std::uint64_t>(paging_queues_, 1), kLeast, kMost);
+}
+
+void Home::page(Queue& queue) {
+  const bool before = queue.paged_out() != 0;
+  queue.page();
+  note_paging(queue, before);
+}
+
+void Home::note_paging(const Queue& queue, bool before) {
+  const bool now = queue.paged_out() != 0;
+  if (now && !before) ++paging_queues_;
+  if (!now && before) --paging_queues_;
+}
+
+bool Home::take_read() {
+  std::vector<storage::ReadMessages> read;
+  store_.take_read(read);
+  for (const storage::ReadMessages& done : read) {
+    Queue* queue = find_queue(done.queue);
+    if (queue == nullptr || queue->deleting) continue;
+    const bool before = queue->paged_out() != 0;
+    queue->loaded(done);
+    note_paging(*queue, before);
+    mark_dirty(*queue);
+    resume_gets(done.queue);
+  }
+  return !read.empty();
+}
+
+void Home::damaged(const Queue& queue, Position position, const std::string& what) {
+  log::Line(log::Area::kStorage, log::Level::kError, "a stored message cannot be read back")
+      .with("queue", queue.entry().name)
+      .with("vhost", queue.entry().vhost->name)
+      .with("position", position)
+      .with("reason", what);
+}
 
 Home::Leftovers Home::leftovers() const {
   return {consumers_.size(), sessions_.size(),        links_.size(),       dying_.size(),

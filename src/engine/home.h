@@ -41,6 +41,7 @@ class Home final : public QueueHost {
   void handle(const ShareCredit& share);
   void handle(const GrantToken& grant);
   void handle(const SetPrefetch& set);
+  void handle(const ForgetStored& forget);
   void handle(ShardIndex from, UnitPart& part);
   void handle(ShardIndex from, const UnitDecision& decision);
   /// Answers for this shard's own publishes: dead letters, and what goes on from exchanges.
@@ -55,6 +56,8 @@ class Home final : public QueueHost {
   bool sweep();
   /// The store has ended commits: answers that waited for them go out.
   void commits_ended(const std::vector<storage::CommitEnd>& ended);
+  /// Takes what the store has read back. True when there was something.
+  bool take_read();
   /// The wall time of the nearest timer, kNever without one.
   WallMs next_timer() const;
   static constexpr std::uint64_t kBacklogBytes = 1024 * 1024;  // of bodies
@@ -73,7 +76,14 @@ class Home final : public QueueHost {
   void arm_timer(Queue& queue, WallMs at) override;
   void dead_letter(Queue& queue, Position position, const Message& message,
                    DeathReason reason) override;
-  void forget_stored(Queue& queue, Position position) override;
+  void forget_stored(Queue& queue, Position first, Position last) override;
+  void returned_stored(Queue& queue, Position position, std::uint16_t acquired,
+                       std::uint16_t failed) override;
+  void handed_out_stored(Queue& queue, Position below) override;
+  Position readable_below(const Queue& queue) const override;
+  void read_back(Queue& queue, Position first, std::uint64_t bytes) override;
+  std::uint64_t paging_window() const override;
+  void damaged(const Queue& queue, Position position, const std::string& what) override;
   void want_token(Consumer& consumer) override;
   void link_opened(Link& link) override { open_links_.push_back(&link); }
 
@@ -100,6 +110,12 @@ class Home final : public QueueHost {
     RelayId relay = 0;  // set: the answer waits for more than the commit
   };
 
+  /// A get from a queue whose head must be read back first.
+  struct ParkedGet {
+    ShardIndex from;
+    QueueRequest request;
+  };
+
   Queue* find_queue(QueueId id);
   Consumer* find_consumer(ConsumerId id);
   void mark_dirty(Queue& queue);
@@ -116,6 +132,8 @@ class Home final : public QueueHost {
   void consumer_left(Queue& queue);
   void end_consumer(Consumer& consumer);
   void settle(const SettleItem& item);
+  void page(Queue& queue);
+  void note_paging(const Queue& queue, bool before);
 
   /// True when the queue refused it. `awaited`: somebody wants to know what became of it;
   /// `admitted`: it agreed to a unit and takes it, full or not.
@@ -126,6 +144,9 @@ class Home final : public QueueHost {
   ReplyBody consume(const QueueRequest& request, Queue& queue, const Consume& what);
   ReplyBody cancel(const CancelConsumer& what);
   ReplyBody get(const QueueRequest& request, Queue& queue, const Get& what);
+  void resume_gets(QueueId queue);
+  /// Is it kept in the store, too?
+  static bool durable(const QueueEntry& entry) { return entry.durable && !entry.exclusive(); }
   /// Nothing is answered yet when the deletion goes on to control.
   std::optional<ReplyBody> remove(ShardIndex from, const QueueRequest& request, Queue& queue,
                                   const DeleteQueue& what);
@@ -159,6 +180,8 @@ class Home final : public QueueHost {
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::deque<Awaiting> awaiting_;
   storage::CommitNumber ended_ = 0;
+  boost::unordered_flat_map<QueueId, std::vector<ParkedGet>> parked_gets_;
+  std::size_t paging_queues_ = 0;  // that have messages on disk only
 };
 
 }  // namespace polymq::engine

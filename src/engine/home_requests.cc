@@ -22,6 +22,12 @@ void Home::handle(ShardIndex from, QueueRequest& request) {
     } else if (const auto* consume_what = std::get_if<Consume>(&request.what)) {
       body = consume(request, *queue, *consume_what);
     } else if (const auto* get_what = std::get_if<Get>(&request.what)) {
+      queue->dispatch();
+      if (queue->waits_for_messages()) {
+        mark_dirty(*queue);
+        parked_gets_[request.queue].push_back({from, std::move(request)});
+        return;
+      }
       body = get(request, *queue, *get_what);
     } else if (std::holds_alternative<PurgeQueue>(request.what)) {
       body = purge(*queue);
@@ -181,8 +187,15 @@ Consumer& Home::getter(const QueueRequest& request, Queue& queue, bool no_ack) {
   return add_consumer(request, queue, 0, {.no_ack = no_ack, .one_shot = true}, false);
 }
 
+void Home::resume_gets(QueueId queue) {
+  const auto it = parked_gets_.find(queue);
+  if (it == parked_gets_.end()) return;
+  std::vector<ParkedGet> parked = std::move(it->second);
+  parked_gets_.erase(it);
+  for (ParkedGet& get : parked) handle(get.from, get.request);
+}
+
 ReplyBody Home::get(const QueueRequest& request, Queue& queue, const Get& what) {
-  queue.dispatch();
   mark_dirty(queue);
   Consumer& consumer = getter(request, queue, what.no_ack);
   const LeaseNumber lease = consumer.leases.end();
@@ -193,6 +206,10 @@ ReplyBody Home::get(const QueueRequest& request, Queue& queue, const Get& what) 
 
 void Home::handle(ShardIndex from, const CloseSession& close) {
   hand_over();
+  for (auto& [queue, parked] : parked_gets_) {
+    std::erase_if(parked,
+                  [&](const ParkedGet& get) { return get.request.session == close.session; });
+  }
   if (const auto it = sessions_.find(close.session.value); it != sessions_.end()) {
     for (const ConsumerId id : std::vector<ConsumerId>(it->second.consumers)) {
       Consumer& consumer = *find_consumer(id);

@@ -113,6 +113,7 @@ struct UnitPart {
 struct UnitDecision {
   UnitId unit;
   bool apply;
+  std::uint32_t parts = 1;  // homes that have one
 };
 
 // --- to control ---------------------------------------------------------------------------------
@@ -188,6 +189,10 @@ struct RoundApplied {
 /// A session that asked control for something has ended.
 struct ForgetSession {
   SessionId session;
+};
+/// To a home: the metadata has forgotten these queues, so that the store may.
+struct ForgetStored {
+  std::vector<QueueId> queues;
 };
 struct MemoryReport {
   std::int64_t message_bytes;
@@ -278,7 +283,7 @@ using Mail =
                  QueueRequest, Reply, CloseSession, CloseClient, ShareCredit, SetPrefetch,
                  GrantToken, TokenWanted, TokensReturned, UnitPart, UnitDecision, UnitPrepared,
                  UnitDone, ControlRequest, RemoveQueue, Round, RoundApplied, ForgetSession,
-                 MemoryReport, Alarm, ConsumerGone, DirectMessage, InspectDirect>;
+                 MemoryReport, Alarm, ForgetStored, ConsumerGone, DirectMessage, InspectDirect>;
 
 /// Footprints of the messages that are the receiver's work now.
 inline std::uint64_t message_bytes(const Mail& mail) {

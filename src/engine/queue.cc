@@ -56,9 +56,17 @@ void Queue::settings_changed() {
   if (settings().expires_ms) host_.arm_timer(*this, after(last_use_, *settings().expires_ms));
 }
 
+std::uint8_t Queue::default_priority() const {
+  return settings().type == QueueType::kQuorum ? kQuorumDefaultPriority : 0;
+}
+
 std::uint8_t Queue::priority_of(const Message& message) const {
-  const std::uint8_t otherwise = settings().type == QueueType::kQuorum ? kQuorumDefaultPriority : 0;
-  return message.priority().value_or(otherwise);
+  return message.priority().value_or(default_priority());
+}
+
+bool Queue::waits_for_messages() const {
+  return indexing_ || (!ready_.empty() && cold_.covers(ready_.front()) &&
+                       slots_.find(ready_.front()) == nullptr);
 }
 
 WallMs Queue::deadline(const Slot& slot) const {
@@ -110,7 +118,7 @@ Queue::Pushed Queue::push(Message* message, bool admitted) {
     drop_or_dead_letter(position, *slots_.find(position), DeathReason::kMaxLength);
     return Pushed::kRejected;
   }
-  ready_.push(position, priority_of(*message));
+  if (!indexing_) ready_.push(position, priority_of(*message));
   if (limited && over_length(ready_count_, ready_bytes_)) {
     dispatch();
     enforce_length();
@@ -145,11 +153,13 @@ void Queue::enforce_length() {
 
 // `strictly`: a message whose time is up just now may still be handed out (time to live 0).
 Queue::Slot* Queue::head(Position& position, bool strictly) {
+  if (indexing_) return nullptr;
   const bool may_expire = with_ttl_ != 0 || settings().ttl_ms.has_value();
   std::size_t slice = kMostPerSlice;
   while (!ready_.empty()) {
     position = ready_.front();
     Slot* slot = slots_.find(position);
+    if (slot == nullptr && cold_.covers(position)) return nullptr;  // page() brings it
     if (slot == nullptr || slot->state != State::kReady) {
       ready_.pop();
       continue;
@@ -183,9 +193,16 @@ void Queue::dispatch() {
     hand_out(position, *slot, *consumer);
     consumers_.served(*consumer);
   }
+  note_handed_out();
   if (ready_.empty()) return;
   arm_for_head();
   for (Consumer* starved : consumers_.take_starved()) host_.want_token(*starved);
+}
+
+void Queue::note_handed_out() {
+  if (lent_below_ == lent_noted_below_) return;
+  lent_noted_below_ = lent_below_;
+  host_.handed_out_stored(*this, lent_below_);
 }
 
 DeliveryItem Queue::lend(Position position, Slot& slot, Consumer& consumer) {
@@ -193,7 +210,9 @@ DeliveryItem Queue::lend(Position position, Slot& slot, Consumer& consumer) {
   slot.state = State::kLeased;
   ++leased_count_;
   consumer.leases.push(position);
-  const DeliveryItem item{slot.message, slot.acquired, slot.failed, slot.acquired != 0};
+  const DeliveryItem item{slot.message, slot.acquired, slot.failed,
+                          slot.acquired != 0 || slot.delivered};
+  if (slot.stored && position >= lent_below_) lent_below_ = position + 1;
   if (item.redelivered) ++counters_.redeliver;
   count_one(slot.acquired);
   consumer.link->unwritten_bytes += slot.message->footprint();
@@ -225,7 +244,7 @@ std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
   Position position;
   Slot* slot = head(position, false);
   // A slice of expired ones may have gone; behind them may be one that lives.
-  while (slot == nullptr && !ready_.empty()) slot = head(position, false);
+  while (slot == nullptr && !ready_.empty() && !waits_for_messages()) slot = head(position, false);
   if (slot == nullptr) {
     ++counters_.get_empty;
     return std::nullopt;
@@ -233,6 +252,7 @@ std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
   ready_.pop();
   ++(consumer.options.no_ack ? counters_.get_no_ack : counters_.get);
   const DeliveryItem item = lend(position, *slot, consumer);
+  note_handed_out();
   arm_for_head();
   return item;
 }
@@ -241,6 +261,7 @@ void Queue::arm_for_head() {
   if (with_ttl_ == 0 && !settings().ttl_ms) return;
   for (; !ready_.empty(); ready_.pop()) {
     const Slot* slot = slots_.find(ready_.front());
+    if (slot == nullptr && cold_.covers(ready_.front())) return;    // armed when it was read
     if (slot == nullptr || slot->state != State::kReady) continue;  // a removed one surfaces
     const WallMs due = deadline(*slot);
     if (due != kNever) host_.arm_timer(*this, due);
@@ -267,6 +288,7 @@ void Queue::on_timer() {
   head(position, false);
   enforce_length();
   arm_for_head();
+  page();
   if (settings().expires_ms && consumers_.empty()) {
     host_.arm_timer(*this, after(last_use_, *settings().expires_ms));
   }

@@ -14,6 +14,7 @@
 #include "engine/message.h"
 #include "engine/queue_arguments.h"
 #include "engine/ready_index.h"
+#include "storage/message_store.h"
 
 namespace polymq::engine {
 
@@ -53,8 +54,21 @@ class QueueHost {
   /// (as moving) until moved() is called.
   virtual void dead_letter(Queue& queue, Position position, const Message& message,
                            DeathReason reason) = 0;
-  /// A stored message is gone for good.
-  virtual void forget_stored(Queue& queue, Position position) = 0;
+  /// Stored messages of these positions, both included, are gone for good.
+  virtual void forget_stored(Queue& queue, Position first, Position last) = 0;
+  /// A stored message came back with new counts.
+  virtual void returned_stored(Queue& queue, Position position, std::uint16_t acquired,
+                               std::uint16_t failed) = 0;
+  /// Stored messages below this position may have been delivered.
+  virtual void handed_out_stored(Queue& queue, Position below) = 0;
+  /// Stored messages below it can be read back.
+  virtual Position readable_below(const Queue& queue) const = 0;
+  /// Calls loaded() later, with messages from `first` on.
+  virtual void read_back(Queue& queue, Position first, std::uint64_t bytes) = 0;
+  /// Bytes of messages that this queue should keep in memory at its head.
+  virtual std::uint64_t paging_window() const = 0;
+  /// A stored message cannot be read back.
+  virtual void damaged(const Queue& queue, Position position, const std::string& what) = 0;
   /// `consumer` has nothing to do with its channel-wide prefetch exhausted: its session may grant.
   virtual void want_token(Consumer& consumer) = 0;
   /// The first delivery of a batch was put into `link`.
@@ -64,8 +78,9 @@ class QueueHost {
 /// Shard: its home. Positions start at 1.
 /// Invariants:
 ///  1. every slot is in exactly one state; ready ones (and only those, but for swept or removed
-///     leftovers that are skipped when they surface) are in ready_;
-///  2. ready_count_ and ready_bytes_ count the slots in state kReady that no purge covers;
+///     leftovers that are skipped when they surface) are in ready_, and so are those in cold_;
+///  2. ready_count_ and ready_bytes_ count the slots in state kReady that no purge covers, and what
+///     cold_ counts;
 ///  3. a leased slot is named by exactly one lease of one consumer.
 class Queue {
  public:
@@ -93,15 +108,30 @@ class Queue {
   bool would_reject(std::size_t messages, std::size_t bytes);
   /// The position given by the last push().
   Position last_position() const { return slots_.end() - 1; }
+  /// Before anything else: what was there before a restart. It is read back when its turn comes.
+  void restore(const storage::StoredQueue& stored);
   bool holds(Position position) const { return slots_.find(position) != nullptr; }
   /// The store was given the message of that position.
-  void mark_stored(Position position) { slots_.find(position)->stored = true; }
+  void mark_stored(Position position) {
+    slots_.find(position)->stored = true;
+    stores_ = true;
+  }
 
   // --- messages out ---
   /// Hands ready messages to consumers as long as both are there, appending to links' batches.
   void dispatch();
   /// Lends the next ready message to `consumer` (a get); nullopt when there is none.
   std::optional<DeliveryItem> take(Consumer& consumer);
+
+  // --- paging ---
+  /// Reads ahead, or lets go of what can be read back. Called after the queue was at work.
+  void page();
+  /// What read_back() asked for.
+  void loaded(const storage::ReadMessages& read);
+  /// There is something at its head that must be read back first.
+  bool waits_for_messages() const;
+  /// Messages that are ready, and not in memory.
+  std::uint64_t paged_out() const { return cold_.count; }
 
   // --- settlement ---
   /// Ends the leases `first`..`last` of `consumer` that are still out. Returns how many there were.
@@ -154,7 +184,17 @@ class Queue {
     std::uint16_t failed = 0;
     State state = State::kReady;
     bool after_purge = false;  // became ready again behind a purge that covers its position
+    bool delivered = false;    // perhaps, before a restart
     bool stored = false;
+  };
+  /// Ready messages that are on disk only, but for those of these positions that have a slot.
+  struct Cold {
+    Position first = 0;
+    Position end = 0;
+    std::uint64_t count = 0;
+    std::uint64_t bytes = 0;
+    bool empty() const { return first == end; }
+    bool covers(Position position) const { return position >= first && position < end; }
   };
   /// What a place in the queue costs, besides the message.
   static constexpr std::int64_t kSlotBytes = sizeof(Slot);
@@ -163,6 +203,11 @@ class Queue {
     Position position;
   };
 
+  std::uint8_t default_priority() const;
+  std::uint64_t hot_cost() const;
+  void evict(std::uint64_t window);
+  void all_loaded();
+  void note_handed_out();
   WallMs deadline(const Slot& slot) const;
   std::uint8_t priority_of(const Message& message) const;
   bool purged(Position position, const Slot& slot) const {
@@ -200,6 +245,13 @@ class Queue {
   std::uint64_t with_ttl_ = 0;  // messages with a time to live of their own
   Position purged_below_ = 0;   // ready slots below it are dropped; sweep() frees them
   Position sweep_at_ = 0;
+  Cold cold_;
+  Position evicted_below_ = 0;  // what is left there cannot leave
+  bool stores_ = false;  // some of it is, or was, stored
+  bool loading_ = false;
+  bool indexing_ = false;  // order by priority is not known before everything was read
+  Position lent_below_ = 0;      // the highest stored position that was ever lent, and one
+  Position lent_noted_below_ = 0;  // what the store was told of that
   WallMs last_use_ = 0;
   QueueCounters counters_;
 };

@@ -29,7 +29,7 @@ void Queue::left_ready(const Slot& slot) {
 
 void Queue::erase(Position position, Slot& slot) {
   if (slot.message->ttl().set()) --with_ttl_;
-  if (slot.stored) host_.forget_stored(*this, position);
+  if (slot.stored) host_.forget_stored(*this, position, position);
   slot.message->release(meter_);
   slots_.erase(position);
   meter_.bytes -= kSlotBytes;
@@ -61,7 +61,10 @@ void Queue::withdraw(Position position) {
   if (!purged(position, *slot)) left_ready(*slot);
   slot->stored = false;
   erase(position, *slot);
-  while (!ready_.empty() && slots_.find(ready_.front()) == nullptr) ready_.pop();
+  while (!ready_.empty() && slots_.find(ready_.front()) == nullptr &&
+         !cold_.covers(ready_.front())) {
+    ready_.pop();
+  }
   arm_for_head();
 }
 
@@ -115,6 +118,10 @@ void Queue::end_lease(Position position, Slot& slot, Settle how, std::vector<Pos
     drop_or_dead_letter(position, slot, DeathReason::kDeliveryLimit);
     return;
   }
+  // Of a classic queue nobody sees the counts; that it may have been delivered is known anyway.
+  if (slot.stored && how != Settle::kUnwritten && settings().type == QueueType::kQuorum) {
+    host_.returned_stored(*this, position, slot.acquired, slot.failed);
+  }
   if (const std::int64_t delay = retry_delay_ms(settings(), how, slot.acquired); delay > 0) {
     slot.state = State::kWaiting;
     if (!waiting_) waiting_ = std::make_unique<std::vector<Waiting>>();
@@ -162,6 +169,15 @@ void Queue::give_back(std::vector<Position>& positions) {
 
 std::uint64_t Queue::purge() {
   const std::uint64_t dropped = ready_count_;
+  if (stores_ && !deleting) {  // else the store forgets the whole queue
+    ready_.for_each_range(
+        [this](Position first, Position end) { host_.forget_stored(*this, first, end - 1); });
+    // Of a queue that is still being read, the rest is not among these.
+    if (indexing_) host_.forget_stored(*this, cold_.first, slots_.end() - 1);
+  }
+  cold_ = {};
+  indexing_ = false;
+  slots_.hold_none();
   ready_ = ReadyIndex(ready_.levels());
   ready_count_ = 0;
   ready_bytes_ = 0;
@@ -179,7 +195,10 @@ bool Queue::sweep() {
   Position position = slots_.next(sweep_at_);
   for (; position < purged_below_ && slice > 0; --slice) {
     Slot& slot = *slots_.find(position);
-    if (purged(position, slot)) erase(position, slot);
+    if (purged(position, slot)) {
+      slot.stored = false;  // the store was told at once
+      erase(position, slot);
+    }
     position = slots_.next(position + 1);
   }
   sweep_at_ = position;

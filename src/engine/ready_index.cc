@@ -38,16 +38,16 @@ void ReturnedRuns::add(std::vector<Position> sorted) {
   });
 }
 
-void RangeFifo::push(Position position) {
-  if (!empty() && ranges_.back().end == position) {
-    ++ranges_.back().end;
+void RangeFifo::push(Position first, Position end) {
+  if (!empty() && ranges_.back().end == first) {
+    ranges_.back().end = end;
     return;
   }
   if (empty()) {
     ranges_.clear();
     head_ = 0;
   }
-  ranges_.push_back({position, position + 1});
+  ranges_.push_back({first, end});
 }
 
 void RangeFifo::pop() {
@@ -80,9 +80,9 @@ std::size_t ReadyIndex::highest() const {
   return 0;
 }
 
-void ReadyIndex::push(Position position, std::uint8_t priority) {
+void ReadyIndex::push(Position first, Position end, std::uint8_t priority) {
   const std::size_t n = clamp(priority);
-  level(n).fifo.push(position);
+  level(n).fifo.push(first, end);
   filled_[n / 64] |= std::uint64_t{1} << (n % 64);
 }
 

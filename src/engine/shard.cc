@@ -12,7 +12,8 @@ constexpr std::int64_t kMemoryJumpPart = 64;  // of the limit
 
 }  // namespace
 
-Shard::Shard(const ShardOptions& options, Outbox& outbox, storage::MessageStore& store)
+Shard::Shard(const ShardOptions& options, Outbox& outbox, storage::MessageStore& store,
+             storage::MetadataStore& metadata)
     : options_(options),
       outbox_(outbox),
       store_(store),
@@ -21,11 +22,21 @@ Shard::Shard(const ShardOptions& options, Outbox& outbox, storage::MessageStore&
       parked_(options.count),
       random_(options.seed * 0x9e3779b97f4a7c15u + options.index + 1) {
   if (options.index == kControlShard) {
-    control_ = std::make_unique<Control>(*this, topology_, options_.limits);
+    control_ = std::make_unique<Control>(*this, topology_, options_.limits, metadata,
+                                         options.first_incarnation);
   }
 }
 
 Shard::~Shard() = default;
+
+Result<std::vector<Delta>> Shard::restore(const storage::MetadataImage& image) {
+  return control_->restore(image, options_.default_delivery_limit);
+}
+
+void Shard::restore(const std::vector<Delta>& deltas) {
+  for (const Delta& delta : deltas) topology_.apply(delta);
+  topology_.take_unused_exchanges();
+}
 
 // xorshift64*: routing needs spread, not secrecy.
 std::uint64_t Shard::random() {
@@ -68,14 +79,30 @@ void Shard::settle_mail() {
   }
 }
 
+WallMs Shard::next_timer() const {
+  const MonotonicMs due = store_.seal_due();
+  const WallMs seal =
+      due == kNever ? kNever : after(now_.wall, std::max<MonotonicMs>(0, due - now_.monotonic));
+  return std::min(home_.next_timer(), seal);
+}
+
+void Shard::flush_store() {
+  settle_mail();
+  store_.flush();
+}
+
 bool Shard::finish_turn() {
   settle_mail();
-  store_.seal();
+  if (control_ && control_->take_metadata()) settle_mail();
+  if (control_) store_.queues_known(control_->incarnations_below() - 1);
+  if (home_.take_read()) settle_mail();
+  store_.seal(now_.monotonic);
   std::vector<storage::CommitEnd> ended;
   store_.take_ended(ended);
   if (!ended.empty()) {
     home_.commits_ended(ended);
     settle_mail();
+    store_.seal(now_.monotonic);  // what waited for them
   }
   report_memory();
   const bool more = home_.sweep();
@@ -114,7 +141,7 @@ void Shard::deliver(ShardIndex from, Mail& mail) {
         if constexpr (std::is_same_v<What, PublishBatch> || std::is_same_v<What, SettleBatch> ||
                       std::is_same_v<What, WrittenBatch> || std::is_same_v<What, CloseClient> ||
                       std::is_same_v<What, ShareCredit> || std::is_same_v<What, SetPrefetch> ||
-                      std::is_same_v<What, GrantToken>) {
+                      std::is_same_v<What, GrantToken> || std::is_same_v<What, ForgetStored>) {
           home_.handle(what);
         } else if constexpr (std::is_same_v<What, QueueRequest> ||
                              std::is_same_v<What, CloseSession> || std::is_same_v<What, UnitPart> ||
@@ -242,7 +269,8 @@ void Shard::handle(ShardIndex, UnitPrepared& prepared) {
   if (--unit.owed != 0) return;
   const Session* session = find_session(unit.session);
   const bool apply = unit.ok && session != nullptr && !session->closing_;
-  for (const ShardIndex home : unit.homes) send(home, UnitDecision{prepared.unit, apply});
+  const auto parts = static_cast<std::uint32_t>(unit.homes.size());
+  for (const ShardIndex home : unit.homes) send(home, UnitDecision{prepared.unit, apply, parts});
   if (apply) {
     unit.owed = unit.homes.size();
     return;

@@ -27,6 +27,8 @@ struct ShardOptions {
   std::int64_t default_delivery_limit = QueueSettings::kDefaultDeliveryLimit;
   /// Bytes in messages at which the alarm is raised, on all shards together; cleared below 95 %.
   std::int64_t memory_limit = INT64_MAX;
+  /// Queues and exchanges are numbered from here on: no number from it on was ever given out.
+  std::uint64_t first_incarnation = 1;
 };
 
 /// The engine on one thread.
@@ -36,8 +38,16 @@ struct ShardOptions {
 /// Everything is called on the shard's own thread.
 class Shard final : public Mailer, private TopologyObserver {
  public:
-  Shard(const ShardOptions& options, Outbox& outbox, storage::MessageStore& store);
+  /// `metadata`: used by the control shard only. All three must outlive this.
+  Shard(const ShardOptions& options, Outbox& outbox, storage::MessageStore& store,
+        storage::MetadataStore& metadata);
   ~Shard() override;
+
+  /// Before the first turn, on the control shard: what was there before a restart. The others get
+  /// what is returned. Error: it cannot be read.
+  Result<std::vector<Delta>> restore(const storage::MetadataImage& image);
+  /// Before the first turn, on the others.
+  void restore(const std::vector<Delta>& deltas);
 
   // --- the turn ---
   void begin_turn(Now now);
@@ -46,8 +56,12 @@ class Shard final : public Mailer, private TopologyObserver {
   void settle_mail();
   /// All that follows from this turn's events. True when there is more to do in the next turn.
   bool finish_turn();
+  /// The end: whatever is staged is handed to the store.
+  void flush_store();
+  /// The store has more to write than it should: publishers should wait.
+  bool store_behind() const { return store_.behind(); }
   /// Wall time (Now::wall) of the nearest timer; kNever without one.
-  WallMs next_timer() const { return home_.next_timer(); }
+  WallMs next_timer() const;
 
   // --- for dialects ---
   const Now& now() const { return now_; }

@@ -75,6 +75,12 @@ void Topology::operator()(const VhostAdded& delta) {
   vhosts_[delta.name] = std::move(vhost);
 }
 
+void Topology::operator()(const VhostChanged& delta) {
+  Vhost* changed = vhost(delta.id);
+  changed->default_queue_type = delta.default_queue_type;
+  changed->limits = delta.limits;
+}
+
 void Topology::operator()(const VhostRemoved& delta) {
   Vhost* gone = vhost(delta.id);
   observer_.vhost_removed(*gone);
@@ -139,6 +145,7 @@ void Topology::operator()(const QueueAdded& delta) {
   entry->durable = delta.durable;
   entry->auto_delete = delta.auto_delete;
   entry->owner = delta.owner;
+  entry->lane = delta.lane;
   entry->arguments = delta.arguments;
   entry->declared = delta.settings;
   apply_policies(*entry);

@@ -19,6 +19,7 @@
 #include "engine/message.h"
 #include "engine/policy.h"
 #include "engine/queue_arguments.h"
+#include "storage/message_store.h"
 
 namespace polymq::engine {
 
@@ -54,7 +55,8 @@ struct QueueEntry : Target {
   std::string name;
   bool durable = false;
   bool auto_delete = false;
-  ClientId owner;  // the connection that an exclusive queue belongs to, else none
+  storage::Lane lane = 0;  // of its messages in the store
+  ClientId owner;          // the connection that an exclusive queue belongs to, else none
   std::shared_ptr<const Fields> arguments;
   std::shared_ptr<const QueueSettings> declared;   // from its arguments
   std::shared_ptr<const QueueSettings> effective;  // with policies
@@ -102,6 +104,7 @@ struct Exchange {
 
 struct VhostLimits {
   std::optional<std::uint64_t> max_queues;
+  bool operator==(const VhostLimits&) const = default;
 };
 
 struct Vhost {
@@ -119,6 +122,11 @@ struct Vhost {
 struct VhostAdded {
   VhostId id;
   std::string name;
+  std::string default_queue_type;
+  VhostLimits limits;
+};
+struct VhostChanged {
+  VhostId id;
   std::string default_queue_type;
   VhostLimits limits;
 };
@@ -149,6 +157,7 @@ struct QueueAdded {
   ClientId owner;
   std::shared_ptr<const Fields> arguments;
   std::shared_ptr<const QueueSettings> settings;
+  storage::Lane lane = 0;
 };
 struct QueueRemoved {
   QueueId id;
@@ -165,8 +174,8 @@ struct PoliciesSet {
   VhostId vhost;
   std::shared_ptr<const PolicySet> policies;
 };
-using Delta = std::variant<VhostAdded, VhostRemoved, ExchangeAdded, ExchangeRemoved, QueueAdded,
-                           QueueRemoved, BindingAdded, BindingRemoved, PoliciesSet>;
+using Delta = std::variant<VhostAdded, VhostChanged, VhostRemoved, ExchangeAdded, ExchangeRemoved,
+                           QueueAdded, QueueRemoved, BindingAdded, BindingRemoved, PoliciesSet>;
 
 /// What a shard does with its own queues and stateful exchanges when the replica changes.
 class TopologyObserver {
@@ -227,6 +236,7 @@ class Topology {
 
  private:
   void operator()(const VhostAdded& delta);
+  void operator()(const VhostChanged& delta);
   void operator()(const VhostRemoved& delta);
   void operator()(const ExchangeAdded& delta);
   void operator()(const ExchangeRemoved& delta);

@@ -58,6 +58,16 @@ std::optional<std::uint64_t> limit_of(std::int64_t limit) {
   return static_cast<std::uint64_t>(limit);
 }
 
+storage::journal::JournalOptions to_journal_options(const Config::Storage& config) {
+  using storage::journal::SyncPolicy;
+  return {.segment_size = config.segment_size,
+          .sync = config.sync == "never"      ? SyncPolicy::kNever
+                  : config.sync == "interval" ? SyncPolicy::kInterval
+                                              : SyncPolicy::kAlways,
+          .sync_interval = config.sync_interval,
+          .keep_free = config.keep_free};
+}
+
 std::uint64_t unguessable() {
   std::random_device system;
   return std::uint64_t{system()} << 32 | system();
@@ -68,7 +78,45 @@ std::uint64_t unguessable() {
 Broker::Broker(const Config& config, std::shared_ptr<const auth::Directory> directory)
     : config_(config), settings_(to_settings(config)), admission_(config_, std::move(directory)) {
   amqp091::register_property_codec();
-  const std::size_t count = shard_count(config);
+}
+
+Result<void> Broker::open_stores() {
+  const std::string& folder = config_.server.in_memory ? "" : config_.server.data_dir;
+  if (!folder.empty()) {
+    auto opened = storage::DataFolder::open(folder);
+    if (!opened) return tl::make_unexpected(opened.error());
+    data_ = *std::move(opened);
+  }
+  const std::size_t count = shard_count(config_);
+  make_shards(count);
+  if (data_) {
+    const auto started =
+        data_->start(count, to_journal_options(config_.storage),
+                     [this](std::size_t shard) { shards_[shard]->wake(); });
+    if (!started) return started;
+    for (const std::string& damage : data_->damages()) {
+      log::Line(log::Area::kStorage, log::Level::kError, "the journal is damaged")
+          .with("where", damage);
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!data_) memory_stores_.push_back(std::make_unique<storage::MemoryStore>());
+    storage::MessageStore& store = data_ ? data_->store(i) : *memory_stores_[i];
+    storage::MetadataStore& metadata = data_ ? data_->metadata() : memory_metadata_;
+    shards_[i]->open(store, metadata);
+  }
+  if (!data_) return {};
+  auto deltas = shards_[engine::kControlShard]->shard().restore(data_->image());
+  if (!deltas) return tl::make_unexpected(deltas.error());
+  for (std::size_t i = 1; i < count; ++i) shards_[i]->shard().restore(*deltas);
+  log::Line(log::Area::kStorage, log::Level::kInfo, "data folder opened")
+      .with("folder", folder)
+      .with("queues", data_->image().queues.size());
+  return {};
+}
+
+void Broker::make_shards(std::size_t count) {
+  const Config& config = config_;
   const std::uint64_t memory = watermark_bytes(config.limits.memory_high_watermark, memory_limit());
   std::vector<ShardRuntime*> all;
   for (std::size_t i = 0; i < count; ++i) {
@@ -80,7 +128,8 @@ Broker::Broker(const Config& config, std::shared_ptr<const auth::Directory> dire
         .limits = {.max_exchanges_per_vhost =
                        limit_of(config.limits.vhost_max_exchanges).value_or(UINT64_MAX)},
         .default_delivery_limit = config.queues.delivery_limit,
-        .memory_limit = memory == 0 ? INT64_MAX : static_cast<std::int64_t>(memory)}));
+        .memory_limit = memory == 0 ? INT64_MAX : static_cast<std::int64_t>(memory),
+        .first_incarnation = data_ ? data_->first_incarnation() : 1}));
     all.push_back(shards_.back().get());
   }
   for (const auto& shard : shards_) shard->connect(all);
@@ -105,6 +154,7 @@ Result<void> Broker::administer(decltype(engine::ControlRequest::what) what) {
 }
 
 Result<void> Broker::start() {
+  if (auto opened = open_stores(); !opened) return opened;
   for (const auto& shard : shards_) shard->start();
   std::vector<Config::Vhost> vhosts = config_.vhosts;
   if (std::none_of(vhosts.begin(), vhosts.end(), [](const auto& v) { return v.name == "/"; })) {
@@ -216,6 +266,7 @@ void Broker::stop() {
   }
   for (const auto& shard : shards_) shard->stop();
   for (const auto& shard : shards_) shard->join();
+  if (data_) data_->close();
 }
 
 }  // namespace polymq::server

@@ -9,6 +9,9 @@
 #include "server/connection_admission.h"
 #include "server/listener.h"
 #include "server/shard_runtime.h"
+#include "storage/data_folder.h"
+#include "storage/memory_metadata.h"
+#include "storage/memory_store.h"
 
 namespace polymq::server {
 
@@ -36,7 +39,14 @@ class Broker {
   const Config config_;
   amqp091::Settings settings_;
   ConnectionAdmission admission_;
+  Result<void> open_stores();
+  void make_shards(std::size_t count);
+
   std::vector<std::unique_ptr<ShardRuntime>> shards_;
+  /// In memory: a store for each shard. Else all is in the data folder.
+  std::vector<std::unique_ptr<storage::MemoryStore>> memory_stores_;
+  storage::MemoryMetadata memory_metadata_;
+  std::unique_ptr<storage::DataFolder> data_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::size_t next_shard_ = 0;  // whose turn it is among equals
   std::vector<std::string> vhosts_;

@@ -50,7 +50,6 @@ ShardRuntime::ShardRuntime(const engine::ShardOptions& options)
       tick_(io_),
       engine_timer_(io_),
       options_(options),
-      shard_(std::make_unique<engine::Shard>(options, *this, store_)),
       // Wall time as this process sees it never jumps: a clock set meanwhile moves no message.
       wall_offset_(wall_ms() - monotonic_ms()),
       read_buffer_(kReadBuffer) {}
@@ -67,6 +66,12 @@ void ShardRuntime::connect(std::vector<ShardRuntime*> all) {
     all[i]->inboxes_[options_.index] = links_[i].get();
   }
   shards_ = std::move(all);
+}
+
+engine::Shard& ShardRuntime::open(storage::MessageStore& store,
+                                  storage::MetadataStore& metadata) {
+  shard_ = std::make_unique<engine::Shard>(options_, *this, store, metadata);
+  return *shard_;
 }
 
 void ShardRuntime::start() {
@@ -114,6 +119,8 @@ void ShardRuntime::run() {
     in_turn_ = false;
   }
   connections_.clear();
+  begin_turn();
+  shard_->flush_store();
 }
 
 void ShardRuntime::wait() {
@@ -212,7 +219,7 @@ bool ShardRuntime::others_behind() {
 }
 
 void ShardRuntime::read_connections() {
-  const bool hold = others_behind();
+  const bool hold = others_behind() || shard_->store_behind();
   if (!hold) to_read_.insert(to_read_.end(), held_.begin(), held_.end());
   if (!hold) held_.clear();
   for (SocketConnection* connection : std::exchange(to_read_, {})) {

@@ -13,7 +13,8 @@
 #include "base/log_limiter.h"
 #include "engine/shard.h"
 #include "server/shard_link.h"
-#include "storage/memory_store.h"
+#include "storage/message_store.h"
+#include "storage/metadata_store.h"
 
 namespace polymq::server {
 
@@ -28,6 +29,8 @@ class ShardRuntime final : public engine::Outbox {
 
   /// Before any start(): who the others are, by index.
   void connect(std::vector<ShardRuntime*> all);
+  /// Before start(): the engine, with its stores, which must outlive this.
+  engine::Shard& open(storage::MessageStore& store, storage::MetadataStore& metadata);
   void start();
   /// Any thread. The loop ends after its current turn.
   void stop();
@@ -35,6 +38,8 @@ class ShardRuntime final : public engine::Outbox {
 
   /// Any thread: runs `task` on the shard's thread, within a turn.
   void post(std::function<void()> task);
+  /// Any thread: there is something to look at.
+  void wake();
 
   /// Any thread: connections that are here or were dealt to this shard and are about to be.
   std::size_t load() const { return load_.load(std::memory_order_relaxed); }
@@ -72,7 +77,6 @@ class ShardRuntime final : public engine::Outbox {
   bool flush_connections();
   void resume_connections();
   void wake_others();
-  void wake();
   void wait();
   void arm_engine_timer(WallMs at);
   bool mail_waiting() const;
@@ -90,7 +94,6 @@ class ShardRuntime final : public engine::Outbox {
   std::atomic<std::size_t> load_{0};
   std::thread thread_;
   const engine::ShardOptions options_;
-  storage::MemoryStore store_;
   std::unique_ptr<engine::Shard> shard_;
   std::vector<ShardRuntime*> shards_;              // by index
   std::vector<std::unique_ptr<ShardLink>> links_;  // by receiving shard; own place is empty

@@ -9,7 +9,9 @@ namespace polymq::storage {
 class MemoryStore final : public MessageStore {
  public:
   StoredQueue open_queue(std::uint64_t, Lane) override { return {}; }
+  void close_queue(std::uint64_t) override {}
   void remove_queue(std::uint64_t) override {}
+  void queues_known(std::uint64_t) override {}
 
   void append(const MessageRecord&) override { touched_ = true; }
   void settle(std::uint64_t, std::uint64_t, std::uint64_t) override { touched_ = true; }
@@ -24,6 +26,7 @@ class MemoryStore final : public MessageStore {
     touched_ = false;
     ++sealed_;
   }
+  void flush() override {}
   MonotonicMs seal_due() const override { return kNever; }
   void take_ended(std::vector<CommitEnd>& ended) override {
     ended.insert(ended.end(), sealed_ - told_, CommitEnd::kDurable);

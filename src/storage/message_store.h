@@ -13,7 +13,7 @@
 
 namespace polymq::storage {
 
-/// A persistent message as it enters a durable queue. Views live for the call only.
+/// A persistent message as it enters a durable queue, or comes back from one.
 struct MessageRecord {
   std::uint64_t queue = 0;     // the queue's incarnation
   std::uint64_t position = 0;  // within the queue
@@ -24,7 +24,8 @@ struct MessageRecord {
   std::string_view routing_key = {};
   std::string_view properties = {};
   std::string_view body = {};
-  std::int64_t ttl_ms = -1;  // its own, in milliseconds; -1: none
+  std::int64_t ttl_ms = -1;    // its own, in milliseconds; -1: none
+  std::string extension = {};  // what only few messages have, as the engine encodes it
   std::uint16_t acquired = 0;
   std::uint16_t failed = 0;
   bool delivered = false;  // perhaps: after a restart it counts as redelivered
@@ -87,8 +88,14 @@ class MessageStore {
 
   /// Before anything is said of a queue, once. What was there before, or an empty queue.
   virtual StoredQueue open_queue(std::uint64_t queue, Lane lane) = 0;
-  /// The queue is gone for good, and the metadata knows it.
+  /// Nothing more is said of the queue: it is deleted. What is staged of it is not written, and the
+  /// views end here. What is kept stays until the metadata has forgotten it.
+  virtual void close_queue(std::uint64_t queue) = 0;
+  /// A closed queue is gone for good, and the metadata knows it.
   virtual void remove_queue(std::uint64_t queue) = 0;
+  /// The metadata knows all queues up to this one for good: nothing that speaks of a later one is
+  /// kept before that. Said of all shards' queues.
+  virtual void queues_known(std::uint64_t newest) = 0;
 
   // --- staging: kept in mind until seal() ---
   /// Positions of a queue only grow. The views live until the message is settled or sealed.
@@ -111,6 +118,8 @@ class MessageStore {
   /// Hands over what is staged, or leaves it for later when nobody waits. Called at the end of a
   /// turn.
   virtual void seal(MonotonicMs now) = 0;
+  /// Hands over everything: the end is near.
+  virtual void flush() = 0;
   /// When what is left is due, kNever without any: seal() should be called then.
   virtual MonotonicMs seal_due() const = 0;
   /// Appends the ends of commits since the last call, in order of their numbers.

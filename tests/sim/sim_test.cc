@@ -72,7 +72,7 @@ TEST(Network, MailWaitsAtTheSenderWhenAMailboxIsFullAndKeepsItsOrder) {
   EXPECT_TRUE(network.idle());
 }
 
-TEST(Store, FindsWhatIsStoredOrSettledTwice) {
+TEST(Store, FindsWhatIsStoredTwice) {
   EventLog log(false);
   Store store(1, {}, log);
   storage::MessageRecord record;
@@ -80,8 +80,7 @@ TEST(Store, FindsWhatIsStoredOrSettledTwice) {
   record.position = 7;
   store.append(record);
   EXPECT_THROW(store.append(record), Violation);
-  store.settle(1, 7);
-  EXPECT_THROW(store.settle(1, 7), Violation);
+  store.settle(1, 7, 7);
   EXPECT_EQ(store.kept(), 0u);
 }
 
@@ -100,13 +99,13 @@ TEST(Store, TellsWhatBecameOfACommit) {
     std::vector<storage::CommitEnd> ended;
     EXPECT_EQ(store.appended(name), Store::State::kUnknown);
     store.append(record);
-    store.seal();
+    store.seal(0);
     EXPECT_EQ(store.appended(name, 1), Store::State::kUnderWay);
     EXPECT_EQ(store.appended(name, 2), Store::State::kUnknown);
     store.take_ended(ended);
     EXPECT_EQ(store.appended(name), end);
-    store.settle(1, 7);
-    store.seal();
+    store.settle(1, 7, 7);
+    store.seal(0);
     EXPECT_EQ(store.settled(name, 1), Store::State::kUnderWay);
     store.take_ended(ended);
     EXPECT_EQ(store.settled(name, 1), end);

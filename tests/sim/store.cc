@@ -23,18 +23,33 @@ void Store::append(const storage::MessageRecord& message) {
   touched_ = true;
 }
 
-void Store::settle(std::uint64_t queue, std::uint64_t position) {
-  if (kept_.erase({queue, position}) == 0 && lost_.erase({queue, position}) == 0) {
-    violated("(a) position %lu of queue #%lu is settled but not stored", position, queue);
+// A range may have positions that were never stored: a purge names what was ready.
+void Store::settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) {
+  if (closed_.contains(queue)) return;
+  for (const auto* set : {&kept_, &lost_}) {
+    std::vector<Key> found(set->lower_bound({queue, first}), set->upper_bound({queue, last}));
+    for (const Key& key : found) settle_one(key);
   }
-  const auto name = names_.find({queue, position});
+}
+
+void Store::remove_queue(std::uint64_t queue) {
+  for (const auto* set : {&kept_, &lost_}) {
+    std::vector<Key> found(set->lower_bound({queue, 0}), set->upper_bound({queue, UINT64_MAX}));
+    for (const Key& key : found) settle_one(key);
+  }
+}
+
+void Store::settle_one(const Key& key) {
+  const auto [queue, position] = key;
+  if (kept_.erase(key) == 0) lost_.erase(key);
+  const auto name = names_.find(key);
   open_.settled.emplace_back(std::move(name->second), queue);
   settled_[open_.settled.back()] = State::kUnderWay;
   names_.erase(name);
   touched_ = true;
 }
 
-void Store::begin_unit() {
+void Store::begin_unit(std::uint64_t, std::uint32_t) {
   if (in_unit_) violated("(g) a unit within a unit");
   in_unit_ = true;
 }
@@ -44,7 +59,7 @@ void Store::end_unit() {
   in_unit_ = false;
 }
 
-void Store::seal() {
+void Store::seal(MonotonicMs) {
   if (in_unit_) violated("(g) a unit is open at the end of a turn");
   if (!touched_) return;
   touched_ = false;

@@ -29,7 +29,7 @@ struct StoredName {
   auto operator<=>(const StoredName&) const = default;
 };
 
-/// Checks: a position is appended once and settled once, units are not nested, and (kept() after
+/// Checks: a position is appended once, units are not nested, and (kept() after
 /// everything was deleted) nothing stays behind.
 class Store final : public storage::MessageStore {
  public:
@@ -37,12 +37,25 @@ class Store final : public storage::MessageStore {
       : random_(seed), faults_(faults), log_(log) {}
 
   void append(const storage::MessageRecord& message) override;
-  void settle(std::uint64_t queue, std::uint64_t position) override;
-  void begin_unit() override;
+  storage::StoredQueue open_queue(std::uint64_t, storage::Lane) override { return {}; }
+  void close_queue(std::uint64_t queue) override { closed_.insert(queue); }
+  void remove_queue(std::uint64_t queue) override;
+  void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override;
+  void returned(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t) override {}
+  void handed_out(std::uint64_t, std::uint64_t) override {}
+  void begin_unit(std::uint64_t unit, std::uint32_t parts) override;
   void end_unit() override;
-  storage::CommitNumber staged() const override { return touched_ ? sealed_ + 1 : 0; }
-  void seal() override;
+  storage::CommitNumber await_staged() override { return touched_ ? sealed_ + 1 : 0; }
+  void seal(MonotonicMs now) override;
+  void queues_known(std::uint64_t) override {}
+  void flush() override {}
+  MonotonicMs seal_due() const override { return kNever; }
   void take_ended(std::vector<storage::CommitEnd>& ended) override;
+  bool behind() const override { return false; }
+  bool refuses() const override { return false; }
+  std::uint64_t readable_below(std::uint64_t) const override { return 0; }
+  void read(std::uint64_t, std::uint64_t, std::uint64_t) override {}
+  void take_read(std::vector<storage::ReadMessages>&) override {}
 
   /// From now on commits end at once and well: a simulation comes to its end.
   void calm() { faults_ = {}; }
@@ -59,6 +72,7 @@ class Store final : public storage::MessageStore {
 
  private:
   using Key = std::pair<std::uint64_t, std::uint64_t>;
+  void settle_one(const Key& key);
   using Place = std::pair<StoredName, std::uint64_t>;  // in a queue
   struct Commit {
     std::vector<Key> messages;
@@ -78,6 +92,7 @@ class Store final : public storage::MessageStore {
   std::map<Key, StoredName> names_;
   std::map<Place, State> appended_;
   std::map<Place, State> settled_;
+  std::set<std::uint64_t> closed_;
   std::set<Key> lost_;  // of failed commits; the engine may still hold and settle them
 };
 

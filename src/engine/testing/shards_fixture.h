@@ -26,14 +26,27 @@ class ScriptedStore final : public storage::MessageStore {
     ++appended;
     touched_ = true;
   }
-  void settle(std::uint64_t, std::uint64_t) override {
-    ++settled;
+  void settle(std::uint64_t, std::uint64_t first, std::uint64_t last) override {
+    settled += static_cast<int>(last - first + 1);
     touched_ = true;
   }
-  void begin_unit() override {}
+  storage::StoredQueue open_queue(std::uint64_t, storage::Lane) override { return {}; }
+  void close_queue(std::uint64_t) override {}
+  void remove_queue(std::uint64_t) override {}
+  void returned(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t) override {}
+  void handed_out(std::uint64_t, std::uint64_t) override {}
+  void queues_known(std::uint64_t) override {}
+  void flush() override {}
+  MonotonicMs seal_due() const override { return kNever; }
+  bool behind() const override { return false; }
+  bool refuses() const override { return false; }
+  std::uint64_t readable_below(std::uint64_t) const override { return 0; }
+  void read(std::uint64_t, std::uint64_t, std::uint64_t) override {}
+  void take_read(std::vector<storage::ReadMessages>&) override {}
+  void begin_unit(std::uint64_t, std::uint32_t) override {}
   void end_unit() override { ++units; }
-  storage::CommitNumber staged() const override { return touched_ ? sealed_ + 1 : 0; }
-  void seal() override {
+  storage::CommitNumber await_staged() override { return touched_ ? sealed_ + 1 : 0; }
+  void seal(MonotonicMs) override {
     if (std::exchange(touched_, false)) ++sealed_;
   }
   void take_ended(std::vector<storage::CommitEnd>& ended) override {

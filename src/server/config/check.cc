@@ -129,11 +129,6 @@ void check(Loaded& loaded, std::vector<Problem>& problems) {
   derive_amqp(config.amqp);
   derive_levels(config.log);
   check_parts(loaded);
-  if (!config.server.data_dir.empty() && !config.server.in_memory) {
-    config.unavailable.push_back("this version cannot store messages on disk: the data folder " +
-                                 config.server.data_dir +
-                                 " is not used, and everything is kept in memory");
-  }
   if (config.amqp.heartbeat.count() % 1000 != 0) {
     problems.push_back({origin_of(loaded, "amqp.heartbeat"), "amqp.heartbeat",
                         "must be a whole number of seconds"});

@@ -86,6 +86,13 @@ struct Config {
     bool permit_transient_nonexclusive = false;
   } queues;
 
+  struct Storage {
+    std::string sync;  // "always", "interval" or "never"
+    std::chrono::milliseconds sync_interval{};
+    std::uint64_t segment_size = 0;
+    std::uint64_t keep_free = 0;
+  } storage;
+
   struct Log {
     std::string level;
     std::string format;  // "text" or "json"

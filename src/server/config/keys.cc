@@ -17,6 +17,7 @@ constexpr std::int64_t kManyConnections = 1'000'000'000;
 constexpr std::array<std::string_view, 3> kMechanisms{"PLAIN", "AMQPLAIN", "RABBIT-CR-DEMO"};
 constexpr std::array<std::string_view, 2> kQueueTypes{"classic", "quorum"};
 constexpr std::array<std::string_view, 3> kVhostQueueTypes{"", "classic", "quorum"};
+constexpr std::array<std::string_view, 3> kSyncPolicies{"always", "interval", "never"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 constexpr std::array<std::string_view, 6> kAreaLevels{"",        "debug", "info",
                                                       "warning", "error", "off"};
@@ -69,8 +70,8 @@ constexpr Key kKeys[] = {
      .type = Type::kString,
      .slot = at<&C::server, &C::Server::data_dir>,
      .initial = "",
-     .help = "Folder for durable data. This version keeps everything in memory, and says so when a "
-             "data folder is set.",
+     .help = "Folder for durable queues and persistent messages, made when it is not there. Empty: "
+             "everything is kept in memory.",
      .option = "--data-dir"},
     {.path = "server.in_memory",
      .type = Type::kBool,
@@ -305,6 +306,34 @@ constexpr Key kKeys[] = {
      .initial = "true",
      .help = "Allow queues that are neither durable nor exclusive, which RabbitMQ 4.3 forbids."},
 
+    {.path = "storage.sync",
+     .type = Type::kString,
+     .slot = at<&C::storage, &C::Storage::sync>,
+     .initial = "always",
+     .help = "When persistent messages are confirmed. always: when they are on the disk. interval: "
+             "when they are written; a power failure can lose those of the last sync_interval. "
+             "never: the same, and the system writes to the disk when it likes.",
+     .choices = kSyncPolicies},
+    {.path = "storage.sync_interval",
+     .type = Type::kDuration,
+     .slot = at<&C::storage, &C::Storage::sync_interval>,
+     .initial = "100ms",
+     .help = "How late what nobody waits for is synced; with interval, everything.",
+     .min = 1,
+     .max = kDay},
+    {.path = "storage.segment_size",
+     .type = Type::kSize,
+     .slot = at<&C::storage, &C::Storage::segment_size>,
+     .initial = "64MiB",
+     .help = "Size of the journal's files.",
+     .min = 1024 * 1024,
+     .max = 1024 * 1024 * 1024},
+    {.path = "storage.keep_free",
+     .type = Type::kSize,
+     .slot = at<&C::storage, &C::Storage::keep_free>,
+     .initial = "256MiB",
+     .help = "Space on the data folder's disk that is not used: with less, publishers wait."},
+
     {.path = "log.level",
      .type = Type::kString,
      .slot = at<&C::log, &C::Log::level>,
@@ -492,6 +521,7 @@ constexpr std::array kSections{
     Section{"auth", "Who may connect."},
     Section{"limits", "Limits on memory, and limits of vhosts."},
     Section{"queues", "What queues get that do not say otherwise."},
+    Section{"storage", "How durable data is kept."},
     Section{"log", "What is logged, where and how."},
     Section{"management", "RabbitMQ's management HTTP API."},
     Section{"metrics", "Metrics for Prometheus."},

@@ -104,6 +104,7 @@ bool IndexReader::read_message_entry(Record& record) {
   if ((flags & ~kMessageFlags) != 0) return refuse("a message with unknown flags");
   entry.delivered = (flags & kWasDelivered) != 0;
   entry.has_ttl = (flags & kHasTimeToLive) != 0;
+  entry.has_extension = (flags & kHasExtension) != 0;
   entry.dialect = bytes_.u8();
   const std::uint8_t priority = bytes_.u8();
   if ((flags & kHasPriority) != 0) entry.priority = priority;
@@ -137,6 +138,7 @@ Result<MessageRecord> read_message(const MessageEntry& entry, std::string_view b
   message.exchange = reader.short_string();
   message.routing_key = reader.short_string();
   if (entry.has_ttl) message.ttl_ms = static_cast<std::int64_t>(reader.u64());
+  if (entry.has_extension) message.extension = reader.long_string();
   message.properties = reader.long_string();
   if (!reader.ok() || message.ttl_ms < (entry.has_ttl ? 0 : -1)) {
     return fail("the message cannot be decoded");

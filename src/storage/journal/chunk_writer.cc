@@ -24,6 +24,7 @@ std::uint32_t ChunkWriter::message(const MessageRecord& message) {
   bodies_.short_string(message.exchange);
   bodies_.short_string(message.routing_key);
   if (message.ttl_ms >= 0) bodies_.u64(static_cast<std::uint64_t>(message.ttl_ms));
+  if (!message.extension.empty()) bodies_.long_string(message.extension);
   bodies_.long_string(message.properties);
   bodies_.append(message.body);
   const std::string_view data = bodies_.view().substr(offset);
@@ -32,7 +33,8 @@ std::uint32_t ChunkWriter::message(const MessageRecord& message) {
   const auto index_offset = static_cast<std::uint32_t>(index_.size() - kRecordHeader);
   index_.u8(static_cast<std::uint8_t>((message.priority ? kHasPriority : 0) |
                                       (message.delivered ? kWasDelivered : 0) |
-                                      (message.ttl_ms >= 0 ? kHasTimeToLive : 0)));
+                                      (message.ttl_ms >= 0 ? kHasTimeToLive : 0) |
+                                      (message.extension.empty() ? 0 : kHasExtension)));
   index_.u8(message.dialect);
   index_.u8(message.priority.value_or(0));
   index_.u64(message.position);

@@ -32,6 +32,10 @@ class Extents {
               const std::function<void(std::uint64_t chunk, std::uint32_t count)>& cut);
   /// The first extent that ends behind `position`, as an index into all().
   std::size_t find(std::uint64_t position) const;
+  bool contains(std::uint64_t position) const {
+    const std::size_t at = find(position);
+    return at < extents_.size() && extents_[at].first <= position;
+  }
 
  private:
   std::deque<Extent> extents_;

@@ -10,7 +10,7 @@ namespace polymq::storage::journal {
 namespace {
 
 // What nobody waits for is handed over that late at most, or when it has become that much.
-constexpr MonotonicMs kLazyMs = 20;
+constexpr MonotonicMs kLazyMs = 2;
 constexpr std::uint64_t kLazyBytes = 256 * 1024;
 // Staged or under way: publishers wait beyond it.
 constexpr std::uint64_t kBehindBytes = 16 * 1024 * 1024;
@@ -45,7 +45,7 @@ void JournalStore::adopt(Lane lane, const RecoveredLane& found) {
 
 KeptQueue* JournalStore::find(std::uint64_t queue) {
   const auto it = queues_.find(queue);
-  return it == queues_.end() || it->second.removed ? nullptr : &it->second;
+  return it == queues_.end() || it->second.closed ? nullptr : &it->second;
 }
 const KeptQueue* JournalStore::find(std::uint64_t queue) const {
   return const_cast<JournalStore*>(this)->find(queue);
@@ -57,20 +57,29 @@ StoredQueue JournalStore::open_queue(std::uint64_t queue, Lane lane) {
   return std::exchange(kept.stored, {});
 }
 
-void JournalStore::remove_queue(std::uint64_t queue) {
+void JournalStore::close_queue(std::uint64_t queue) {
   KeptQueue* kept = find(queue);
   if (kept == nullptr) return;
-  kept->extents.remove(0, kLastPosition, [&](std::uint64_t number, std::uint32_t count) {
-    cut({kept->lane, number}, count);
-  });
   for (const KeptQueue::Staged& staged : kept->appended) {
     if (!staged.settled) staged_bytes_ -= staged_size(staged.message);
   }
-  const Lane lane = kept->lane;
-  *kept = {};
-  kept->lane = lane;
-  kept->removed = true;
-  if (std::find(dirty_.begin(), dirty_.end(), queue) == dirty_.end()) dirty_.push_back(queue);
+  kept->appended.clear();
+  kept->closed = true;
+}
+
+void JournalStore::remove_queue(std::uint64_t queue) {
+  const auto it = queues_.find(queue);
+  if (it == queues_.end() || it->second.removed) return;
+  KeptQueue& kept = it->second;
+  kept.extents.remove(0, kLastPosition, [&](std::uint64_t number, std::uint32_t count) {
+    cut({kept.lane, number}, count);
+  });
+  stage(queue, kept);
+  kept.removed = true;
+}
+
+void JournalStore::queues_known(std::uint64_t newest) {
+  if (newest > told_known_) journal_.queues_known(told_known_ = newest);
 }
 
 // --- staging ------------------------------------------------------------------------------------
@@ -142,8 +151,7 @@ void JournalStore::returned(std::uint64_t queue, std::uint64_t position, std::ui
     at->message.failed = failed;
     return;
   }
-  const std::size_t at = kept->extents.find(position);
-  if (at >= kept->extents.all().size() || kept->extents.all()[at].first > position) return;
+  if (!kept->extents.contains(position)) return;
   stage(queue, *kept).returned.push_back({queue, position, acquired, failed});
   kept->counts[position] = {acquired, failed};
   staged_bytes_ += kRecordBytes;
@@ -180,7 +188,14 @@ void JournalStore::seal(MonotonicMs now) {
   if (staged_at_ == 0) staged_at_ = std::max<MonotonicMs>(now, 1);
   const bool due = awaited_ || restated_ || staged_bytes_ > kLazyBytes || now >= seal_due();
   if (parts_.empty() && (!under_way_.empty() || !due)) return;
+  seal_now();
+}
 
+void JournalStore::flush() {
+  if (!dirty_.empty() || !parts_.empty()) seal_now();
+}
+
+void JournalStore::seal_now() {
   SealedBatch batch{.parts = std::exchange(parts_, {}), .awaited = std::exchange(awaited_, false)};
   const auto lane_of = [this](std::uint64_t id) { return queues_.find(id)->second.lane; };
   std::sort(dirty_.begin(), dirty_.end(), [&](std::uint64_t a, std::uint64_t b) {
@@ -386,6 +401,9 @@ void JournalStore::take_read(std::vector<ReadMessages>& read) {
   for (auto done = read.begin() + static_cast<std::ptrdiff_t>(before); done != read.end(); ++done) {
     const KeptQueue* kept = find(done->queue);
     if (kept == nullptr) continue;
+    std::erase_if(done->messages, [&](const MessageRecord& message) {
+      return !kept->extents.contains(message.position);  // settled while it was read
+    });
     for (MessageRecord& message : done->messages) {
       message.delivered = message.delivered || message.position < kept->handed_out_before;
       if (kept->counts.empty()) continue;

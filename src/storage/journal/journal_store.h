@@ -35,7 +35,9 @@ class JournalStore final : public MessageStore {
   void adopt(std::uint64_t queue, KeptQueue found) { queues_[queue] = std::move(found); }
 
   StoredQueue open_queue(std::uint64_t queue, Lane lane) override;
+  void close_queue(std::uint64_t queue) override;
   void remove_queue(std::uint64_t queue) override;
+  void queues_known(std::uint64_t newest) override;
   void append(const MessageRecord& message) override;
   void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override;
   void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
@@ -45,6 +47,7 @@ class JournalStore final : public MessageStore {
   void end_unit() override {}
   CommitNumber await_staged() override;
   void seal(MonotonicMs now) override;
+  void flush() override;
   MonotonicMs seal_due() const override;
   void take_ended(std::vector<CommitEnd>& ended) override;
   bool behind() const override;
@@ -76,6 +79,7 @@ class JournalStore final : public MessageStore {
   KeptQueue& stage(std::uint64_t queue, KeptQueue& kept);
   KeptChunk* chunk(const ChunkName& name) { return lanes_[name.lane].find(name.number); }
   void cut(const ChunkName& name, std::uint32_t count);
+  void seal_now();
   void encode_lane(Lane lane, std::span<const std::uint64_t> queues, SealedBatch& batch);
   std::uint32_t encode_queue(std::uint64_t id, ChunkWriter& writer, std::uint64_t chunk_number);
   void restate(SegmentNumber number);
@@ -95,6 +99,7 @@ class JournalStore final : public MessageStore {
   SegmentNumber restating_ = 0;     // the last request that was answered
   MonotonicMs staged_at_ = 0;  // 0: nothing is staged, or since this turn only
   CommitNumber sealed_count_ = 0;
+  std::uint64_t told_known_ = 0;  // the journal
   std::deque<Sealed> under_way_;
   std::vector<CommitEnd> ended_;  // of batches with nothing left in them
   std::uint64_t under_way_bytes_ = 0;

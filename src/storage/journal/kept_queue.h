@@ -37,7 +37,8 @@ struct KeptQueue {
   std::vector<Returned> returned;
   std::uint64_t handed_out = 0;  // 0: nothing to say
   bool dirty = false;            // something is staged
-  bool removed = false;          // it goes when that was said
+  bool closed = false;           // it is deleted
+  bool removed = false;          // the metadata has forgotten it: it goes when that was said
 };
 
 /// A chunk of a lane with messages that live.

@@ -57,6 +57,8 @@ inline constexpr std::size_t kMessageRecord = kRecordHeader + content_size(Recor
 inline constexpr std::uint8_t kHasPriority = 1;
 inline constexpr std::uint8_t kWasDelivered = 2;
 inline constexpr std::uint8_t kHasTimeToLive = 4;
-inline constexpr std::uint8_t kMessageFlags = kHasPriority | kWasDelivered | kHasTimeToLive;
+inline constexpr std::uint8_t kHasExtension = 8;
+inline constexpr std::uint8_t kMessageFlags =
+    kHasPriority | kWasDelivered | kHasTimeToLive | kHasExtension;
 
 }  // namespace polymq::storage::journal

@@ -25,6 +25,7 @@ struct MessageEntry {
   std::optional<std::uint8_t> priority = {};
   bool delivered = false;  // perhaps: it counts as redelivered
   bool has_ttl = false;
+  bool has_extension = false;
   bool operator==(const MessageEntry&) const = default;
 };
 

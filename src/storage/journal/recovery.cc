@@ -245,9 +245,7 @@ void Recovery::finish_queues() {
       ranges.back().with_priority += range.with_priority;
     }
     boost::unordered::erase_if(kept.counts, [&](const auto& count) {
-      const std::size_t at = kept.extents.find(count.first);
-      const std::deque<Extent>& all = kept.extents.all();
-      return at >= all.size() || all[at].first > count.first;
+      return !kept.extents.contains(count.first);
     });
     result_.queues[id] = std::move(kept);
   }

@@ -1,0 +1,28 @@
+// What of the topology survives a restart: deltas as rows of the metadata store, and rows as
+// deltas.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/topology.h"
+#include "storage/metadata_store.h"
+
+namespace polymq::engine {
+
+/// The row that `delta` adds or takes away, as seen before it is applied to `topology`; none if what
+/// it is about does not outlive the process.
+std::optional<storage::MetadataChange> to_change(const Delta& delta, Topology& topology);
+
+/// In an order in which they can be applied. Homes: of a queue the shard that serves its lane, of
+/// anything else shard 0. Error: a row that this version cannot read.
+Result<std::vector<Delta>> to_deltas(const storage::MetadataImage& image, ShardIndex shards,
+                                     std::int64_t default_delivery_limit);
+
+/// Which shard serves a lane. That is not stored: it may be another one after the next start.
+constexpr ShardIndex shard_of(storage::Lane lane, ShardIndex shards) {
+  return static_cast<ShardIndex>(lane % shards);
+}
+
+}  // namespace polymq::engine

@@ -1,0 +1,126 @@
+// Locking, checking and opening a data folder.
+#include "storage/data_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <random>
+#include <system_error>
+#include <unordered_map>
+
+#include "storage/files.h"
+#include "storage/journal/recovery.h"
+
+namespace polymq::storage {
+namespace {
+
+constexpr mode_t kOwnerOnly = 0700;
+constexpr std::string_view kFormat = "polymq-data 1\n";
+/// Queues and exchanges get their numbers from a range of this size, a new one at each start.
+constexpr std::uint64_t kIncarnationsPerStart = std::uint64_t{1} << 36;
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+std::uint64_t draw() {
+  std::random_device system;
+  return std::uint64_t{system()} << 32 | system();
+}
+
+Result<void> make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), kOwnerOnly) == 0 || errno == EEXIST) return {};
+  return fail("cannot make the folder " + path + ": " + reason(errno));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DataFolder>> DataFolder::open(const std::string& path) {
+  if (auto made = make_folder(path); !made) return tl::make_unexpected(made.error());
+  const std::string lock_path = path + "/lock";
+  const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock < 0) return fail("cannot open " + lock_path + ": " + reason(errno));
+  std::unique_ptr<DataFolder> folder(new DataFolder(path, lock));
+  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    return fail("the data folder " + path + " is in use by another process");
+  }
+  if (auto known = folder->check_format(); !known) return tl::make_unexpected(known.error());
+  auto metadata = SqliteMetadata::open(path + "/metadata.sqlite");
+  if (!metadata) return tl::make_unexpected(metadata.error());
+  folder->metadata_ = *std::move(metadata);
+  folder->image_ = folder->metadata_->load();
+  auto first = folder->metadata_->reserve_incarnations(kIncarnationsPerStart);
+  if (!first) return tl::make_unexpected(first.error());
+  folder->first_incarnation_ = *first;
+  return folder;
+}
+
+DataFolder::~DataFolder() {
+  close();
+  ::close(lock_);
+}
+
+void DataFolder::close() {
+  journal_.reset();
+  metadata_.reset();
+}
+
+// A new folder gets the format's file last but before any data.
+Result<void> DataFolder::check_format() {
+  const auto files = open_folder(path_);
+  auto file = files->open("format");
+  if (!file) {
+    if (std::filesystem::exists(path_ + "/metadata.sqlite")) {
+      return fail("the data folder " + path_ + " has data, but no file `format`");
+    }
+    auto made = files->create("format");
+    if (!made) return fail(made.error().text);
+    const std::string_view text = kFormat;
+    if (auto done = (*made)->write(0, {&text, 1}); !done) return fail(done.error().text);
+    if (auto done = (*made)->sync(); !done) return fail(done.error().text);
+    if (auto done = files->sync_names(); !done) return fail(done.error().text);
+    return {};
+  }
+  const auto size = (*file)->size();
+  std::string text(size ? std::min<std::uint64_t>(*size, 64) : 0, '\0');
+  if (auto read = (*file)->read(0, text.data(), text.size()); !read) {
+    return fail(read.error().text);
+  }
+  if (text == kFormat) return {};
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return fail("the data folder " + path_ + " is of another version: '" + text +
+              "'; this program knows 'polymq-data 1'");
+}
+
+Result<void> DataFolder::start(std::size_t shards, const journal::JournalOptions& options,
+                               const std::function<void(std::size_t)>& wake) {
+  const std::string journal_path = path_ + "/journal";
+  if (auto made = make_folder(journal_path); !made) return made;
+  if (auto named = open_folder(path_)->sync_names(); !named) return fail(named.error().text);
+  auto files = open_folder(journal_path);
+  std::unordered_map<std::uint64_t, Lane> lanes;
+  for (const QueueRow& queue : image_.queues) lanes[queue.id] = queue.lane;
+  auto found = journal::recover(*files, lanes, {draw(), draw()});
+  if (!found) return fail(found.error().text);
+  damages_ = std::move(found->damages);
+  journal_ = std::make_unique<journal::Journal>(std::move(files), options, found->id,
+                                                found->next_commit, found->next_segment,
+                                                std::move(found->segments));
+  for (std::size_t shard = 0; shard < shards; ++shard) {
+    journal_->connect(shard, [wake, shard] { wake(shard); });
+    stores_.push_back(std::make_unique<journal::JournalStore>(*journal_, shard));
+  }
+  metadata_->on_ended([wake] { wake(0); });
+  for (Lane lane = 0; lane < kLanes; ++lane) {
+    stores_[lane % shards]->adopt(lane, found->lanes[lane]);
+  }
+  for (auto& [queue, kept] : found->queues) {
+    stores_[kept.lane % shards]->adopt(queue, std::move(kept));
+  }
+  if (auto started = journal_->start(); !started) return fail(started.error().text);
+  return {};
+}
+
+}  // namespace polymq::storage
