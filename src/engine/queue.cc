@@ -64,9 +64,11 @@ std::uint8_t Queue::priority_of(const Message& message) const {
   return message.priority().value_or(default_priority());
 }
 
-bool Queue::waits_for_messages() const {
-  return indexing_ || (!ready_.empty() && cold_.covers(ready_.front()) &&
-                       slots_.find(ready_.front()) == nullptr);
+bool Queue::waits_for_messages() {
+  const bool cold = !ready_.empty() && cold_.covers(ready_.front()) &&
+                    slots_.find(ready_.front()) == nullptr;
+  head_wanted_ = head_wanted_ || cold;
+  return indexing_ || cold;
 }
 
 WallMs Queue::deadline(const Slot& slot) const {
@@ -159,7 +161,10 @@ Queue::Slot* Queue::head(Position& position, bool strictly) {
   while (!ready_.empty()) {
     position = ready_.front();
     Slot* slot = slots_.find(position);
-    if (slot == nullptr && cold_.covers(position)) return nullptr;  // page() brings it
+    if (slot == nullptr && cold_.covers(position)) {
+      head_wanted_ = true;  // page() brings it
+      return nullptr;
+    }
     if (slot == nullptr || slot->state != State::kReady) {
       ready_.pop();
       continue;
@@ -261,7 +266,10 @@ void Queue::arm_for_head() {
   if (with_ttl_ == 0 && !settings().ttl_ms) return;
   for (; !ready_.empty(); ready_.pop()) {
     const Slot* slot = slots_.find(ready_.front());
-    if (slot == nullptr && cold_.covers(ready_.front())) return;    // armed when it was read
+    if (slot == nullptr && cold_.covers(ready_.front())) {
+      head_wanted_ = true;
+      return;  // armed when it was read
+    }
     if (slot == nullptr || slot->state != State::kReady) continue;  // a removed one surfaces
     const WallMs due = deadline(*slot);
     if (due != kNever) host_.arm_timer(*this, due);

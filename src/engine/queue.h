@@ -129,7 +129,7 @@ class Queue {
   /// What read_back() asked for.
   void loaded(const storage::ReadMessages& read);
   /// There is something at its head that must be read back first.
-  bool waits_for_messages() const;
+  bool waits_for_messages();
   /// Messages that are ready, and not in memory.
   std::uint64_t paged_out() const { return cold_.count; }
 
@@ -205,6 +205,7 @@ class Queue {
 
   std::uint8_t default_priority() const;
   std::uint64_t hot_cost() const;
+  std::uint64_t cost_ahead() const;
   void evict(std::uint64_t window);
   void all_loaded();
   void note_handed_out();
@@ -249,6 +250,7 @@ class Queue {
   Position evicted_below_ = 0;  // what is left there cannot leave
   bool stores_ = false;  // some of it is, or was, stored
   bool loading_ = false;
+  bool head_wanted_ = false;  // by something that found it on disk
   bool indexing_ = false;  // order by priority is not known before everything was read
   Position lent_below_ = 0;      // the highest stored position that was ever lent, and one
   Position lent_noted_below_ = 0;  // what the store was told of that

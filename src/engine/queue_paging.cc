@@ -36,18 +36,30 @@ void Queue::restore(const storage::StoredQueue& stored) {
   for (const storage::StoredRange& range : stored.ranges) {
     ready_.push(range.first, range.last + 1, default_priority());
   }
+  enforce_length();
+  arm_for_head();
 }
 
 std::uint64_t Queue::hot_cost() const {
   return ready_bytes_ - cold_.bytes + (ready_count_ - cold_.count) * kMessageCost;
 }
 
+// Of what is ready before the first message that is on disk only, roughly.
+std::uint64_t Queue::cost_ahead() const {
+  if (ready_.empty() || ready_.front() >= cold_.first) return 0;
+  const std::uint64_t body = cold_.count == 0 ? 0 : cold_.bytes / cold_.count;
+  return (cold_.first - ready_.front()) * (body + kMessageCost);
+}
+
 void Queue::page() {
   if (deleting) return;
   const std::uint64_t window = host_.paging_window();
-  const bool wants_more = indexing_ || hot_cost() < window / 2;
+  // A queue that nobody looks at is left alone.
+  const bool looked_at = head_wanted_ || !consumers_.empty();
+  const bool wants_more = indexing_ || (looked_at && cost_ahead() < window / 2);
   if (!cold_.empty() && !loading_ && wants_more) {
     loading_ = true;
+    head_wanted_ = false;
     host_.read_back(*this, cold_.first, kPageBytes);
   }
   if (hot_cost() > window * 2) evict(window);
@@ -111,6 +123,7 @@ void Queue::loaded(const storage::ReadMessages& read) {
   cold_.first = std::min(read.next, cold_.end);
   slots_.hold(cold_.first);
   if (cold_.first == cold_.end) all_loaded();
+  enforce_length();
   arm_for_head();
 }
 
