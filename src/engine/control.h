@@ -88,9 +88,9 @@ class Control {
   std::uint64_t next_incarnation_;
   VhostId next_vhost_ = 1;
   std::uint64_t round_ = 0;
-  std::vector<Delta> open_;             // decided, not sent
-  std::vector<std::uint64_t> applied_;  // per shard: the last round it said it applied
-  std::deque<Waiting> waiting_;         // in order of rounds
+  std::vector<Delta> open_;                       // decided, not sent
+  std::vector<std::uint64_t> applied_;            // per shard: the last round it said it applied
+  std::deque<Waiting> waiting_;                   // in order of rounds
   std::vector<storage::MetadataChange> changes_;  // decided, not handed to the store
   std::uint64_t version_ = 0;                     // of the metadata, handed to the store
   std::uint64_t durable_version_ = 0;
@@ -103,7 +103,7 @@ class Control {
   std::uint64_t known_below_ = 0;
   std::vector<std::pair<ShardIndex, QueueId>> gone_;  // decided, not handed to the store
   bool metadata_failed_ = false;
-  std::vector<storage::Lane> next_lanes_;  // by shard: a counter
+  std::vector<storage::Lane> next_lanes_;                           // by shard: a counter
   boost::unordered_flat_map<QueueId, std::vector<Parked>> parked_;  // until that queue is removed
   boost::unordered_flat_set<std::uint64_t> failed_;  // sessions whose requests are dropped
   std::vector<std::uint64_t> homes_per_shard_;       // of queues and of exchanges with state

@@ -5,8 +5,11 @@
 
 namespace polymq::engine {
 
-DeadLetters::DeadLetters(Mailer& mailer, Topology& topology, MemoryMeter& meter, const Now& now)
-    : topology_(topology),
+DeadLetters::DeadLetters(Mailer& mailer, Topology& topology, storage::MessageStore& store,
+                         MemoryMeter& meter, const Now& now)
+    : self_(mailer.self()),
+      topology_(topology),
+      store_(store),
       meter_(meter),
       now_(now),
       publisher_(SessionId::make(mailer.self(), kDeadLetterPublisher), mailer, meter) {}
@@ -20,7 +23,7 @@ bool DeadLetters::run() {
   if (waiting_.empty()) return false;
   const std::vector<Letter> letters = std::exchange(waiting_, {});
   for (const Letter& letter : letters) move(letter);
-  publisher_.flush();
+  hand_over(letters);
   // Those that reached no queue are settled already.
   for (const Publisher::Settled& settled : std::exchange(publisher_.settled(), {})) {
     const Letter letter = *moving_.find(settled.sequence);
@@ -28,6 +31,21 @@ bool DeadLetters::run() {
     finish(letter, false);
   }
   return true;
+}
+
+// The copies and the end of the originals are one unit of the store. An at-least-once queue keeps
+// its originals until it knows: its letters may double over a crash, but never get lost.
+void DeadLetters::hand_over(const std::vector<Letter>& letters) {
+  std::vector<ShardIndex> shards = publisher_.open_homes();
+  if (std::find(shards.begin(), shards.end(), self_) == shards.end()) shards.push_back(self_);
+  constexpr std::uint64_t kOurs = std::uint64_t{1} << 63;  // apart from those of transactions
+  const StoredUnit unit{kOurs | ++units_ << 16 | self_, static_cast<std::uint32_t>(shards.size())};
+  store_.begin_unit(unit.id, unit.parts);
+  for (const Letter& letter : letters) {
+    if (!at_least_once(*letter.queue)) letter.queue->forget_moving(letter.position);
+  }
+  store_.end_unit();
+  publisher_.flush(unit);
 }
 
 void DeadLetters::move(const Letter& letter) {

@@ -1,5 +1,5 @@
 // Moves messages that died in a queue to its dead letter exchange; the original stays until every
-// copy is safe.
+// copy is safe. In the store, original and copies change places at once.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include "engine/publisher.h"
 #include "engine/queue.h"
 #include "engine/topology.h"
+#include "storage/message_store.h"
 
 namespace polymq::engine {
 
@@ -18,7 +19,8 @@ namespace polymq::engine {
 /// run() is called, so that a chain of full queues is a loop, not a recursion.
 class DeadLetters {
  public:
-  DeadLetters(Mailer& mailer, Topology& topology, MemoryMeter& meter, const Now& now);
+  DeadLetters(Mailer& mailer, Topology& topology, storage::MessageStore& store, MemoryMeter& meter,
+              const Now& now);
 
   void add(Queue& queue, Position position, DeathReason reason) {
     waiting_.push_back({.queue = &queue, .position = position, .reason = reason});
@@ -54,14 +56,18 @@ class DeadLetters {
   static constexpr std::int64_t kRetryMs = 1000;
 
   void move(const Letter& letter);
+  void hand_over(const std::vector<Letter>& letters);
   void publish(Letter letter, Message* copy, std::vector<Target*> targets);
   void finish(const Letter& letter, bool delivered);
   bool at_least_once(const Queue& queue) const;
 
+  const ShardIndex self_;
   Topology& topology_;
+  storage::MessageStore& store_;
   MemoryMeter& meter_;
   const Now& now_;
   Publisher publisher_;
+  std::uint64_t units_ = 0;
   std::vector<Letter> waiting_;
   SlidingWindow<Letter> moving_{1};  // numbered as the publisher's sequences
   std::vector<Retry> retries_;

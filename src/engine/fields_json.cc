@@ -16,12 +16,12 @@ using Json = nlohmann::json;
 
 constexpr int kHexadecimal = 16;
 
-constexpr std::array kTypes{
-    FieldType::kVoid,   FieldType::kBool,   FieldType::kInt8,   FieldType::kUint8,
-    FieldType::kInt16,  FieldType::kUint16, FieldType::kInt32,  FieldType::kUint32,
-    FieldType::kInt64,  FieldType::kFloat,  FieldType::kDouble, FieldType::kDecimal,
-    FieldType::kString, FieldType::kBinary, FieldType::kTimestamp, FieldType::kArray,
-    FieldType::kTable};
+constexpr std::array kTypes{FieldType::kVoid,   FieldType::kBool,   FieldType::kInt8,
+                            FieldType::kUint8,  FieldType::kInt16,  FieldType::kUint16,
+                            FieldType::kInt32,  FieldType::kUint32, FieldType::kInt64,
+                            FieldType::kFloat,  FieldType::kDouble, FieldType::kDecimal,
+                            FieldType::kString, FieldType::kBinary, FieldType::kTimestamp,
+                            FieldType::kArray,  FieldType::kTable};
 
 // Of our own: what explanations call the types is not different for all of them.
 constexpr std::array<std::string_view, kTypes.size()> kNames{
@@ -73,8 +73,8 @@ Json value_to_json(const Value& value) {
         } else if constexpr (std::is_same_v<Payload, std::vector<Value>>) {
           Json array = Json::array();
           for (const Value& one : payload) {
-            array.push_back(Json::array(
-                {kNames[static_cast<std::size_t>(one.type())], value_to_json(one)}));
+            array.push_back(
+                Json::array({kNames[static_cast<std::size_t>(one.type())], value_to_json(one)}));
           }
           return array;
         } else if constexpr (std::is_same_v<Payload, Fields>) {
@@ -128,9 +128,9 @@ Value value_from_json(const std::string& type_name, const Json& json) {
 Json fields_to_json(const Fields& fields) {
   Json array = Json::array();
   for (const Field& field : fields) {
-    array.push_back(Json::array({text_to_json(field.name),
-                                 kNames[static_cast<std::size_t>(field.value.type())],
-                                 value_to_json(field.value)}));
+    array.push_back(
+        Json::array({text_to_json(field.name), kNames[static_cast<std::size_t>(field.value.type())],
+                     value_to_json(field.value)}));
   }
   return array;
 }

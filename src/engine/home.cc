@@ -15,7 +15,7 @@ Home::Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, con
       store_(store),
       now_(now),
       meter_(meter),
-      dead_letters_(mailer, topology, meter, now),
+      dead_letters_(mailer, topology, store, meter, now),
       exchanges_(mailer, topology, meter, now) {}
 
 Home::~Home() = default;
@@ -110,11 +110,13 @@ void Home::push_elsewhere(const PublishItem& item, bool awaited) {
 void Home::handle(PublishBatch& batch) {
   PublishAnswer answer{batch.from, batch.number, {}};
   std::vector<Stored> stored;
+  if (batch.unit.id != 0) store_.begin_unit(batch.unit.id, batch.unit.parts);
   for (const PublishItem& item : batch.items) {
     const bool awaited = item.sequence != 0;
     // Nobody asked about those without a sequence, though they share a batch with others.
     if (push(item, awaited, stored, false) && awaited) answer.rejected.push_back(item.sequence);
   }
+  if (batch.unit.id != 0) store_.end_unit();
   if (batch.number == 0) return;
   const storage::CommitNumber commit = stored.empty() ? 0 : store_.await_staged();
   await({commit, batch.from.shard(), std::move(answer), {}, std::move(stored)}, batch.items);
@@ -156,8 +158,11 @@ void Home::commits_ended(const std::vector<storage::CommitEnd>& ended) {
         if (auto* publish = std::get_if<PublishAnswer>(&awaiting.answer)) {
           publish->rejected = std::move(awaiting.sequences);
           std::sort(publish->rejected.begin(), publish->rejected.end());
+        } else if (auto* unit = std::get_if<UnitDone>(&awaiting.answer)) {
+          unit->ok = false;
         } else {
-          std::get<UnitDone>(awaiting.answer).ok = false;
+          std::get<Reply>(awaiting.answer).body =
+              EngineError{ErrorKind::kFailed, "it could not be stored"};
         }
       }
       answer(awaiting);

@@ -140,7 +140,8 @@ class Home final : public QueueHost {
   bool push(const PublishItem& item, bool awaited, std::vector<Stored>& stored, bool admitted);
   void push_elsewhere(const PublishItem& item, bool awaited);
   ReplyBody inspect(Queue& queue);
-  ReplyBody purge(Queue& queue);
+  /// Nothing is answered yet when that waits for the store.
+  std::optional<ReplyBody> purge(ShardIndex from, const QueueRequest& request, Queue& queue);
   ReplyBody consume(const QueueRequest& request, Queue& queue, const Consume& what);
   ReplyBody cancel(const CancelConsumer& what);
   ReplyBody get(const QueueRequest& request, Queue& queue, const Get& what);

@@ -30,7 +30,9 @@ void Home::handle(ShardIndex from, QueueRequest& request) {
       }
       body = get(request, *queue, *get_what);
     } else if (std::holds_alternative<PurgeQueue>(request.what)) {
-      body = purge(*queue);
+      std::optional<ReplyBody> answer = purge(from, request, *queue);
+      if (!answer) return hand_over();
+      body = std::move(*answer);
     } else {
       body = inspect(*queue);
     }
@@ -46,12 +48,18 @@ ReplyBody Home::inspect(Queue& queue) {
   return QueueStatus{queue.ready(), queue.consumers().size()};
 }
 
-ReplyBody Home::purge(Queue& queue) {
+// What was purged must not come back after a crash: the answer waits for that.
+std::optional<ReplyBody> Home::purge(ShardIndex from, const QueueRequest& request, Queue& queue) {
   queue.dispatch();
+  const bool before = queue.paged_out() != 0;
   const std::uint64_t dropped = queue.purge();
   sweeping_.push_back(&queue);
+  note_paging(queue, before);
   mark_dirty(queue);
-  return Removed{dropped};
+  const storage::CommitNumber commit = durable(queue.entry()) ? store_.await_staged() : 0;
+  if (commit == 0) return Removed{dropped};
+  awaiting_.push_back({commit, from, Reply{request.request, Removed{dropped}}, {}, {}});
+  return std::nullopt;
 }
 
 std::optional<ReplyBody> Home::remove(ShardIndex from, const QueueRequest& request, Queue& queue,

@@ -20,6 +20,11 @@ namespace polymq::engine {
 
 // --- to the home of queues and exchanges: the message path, in batches --------------------------
 
+/// Work of several shards that is stored wholly or not at all; a part for each of them.
+struct StoredUnit {
+  std::uint64_t id = 0;  // 0: none
+  std::uint32_t parts = 0;
+};
 struct PublishItem {
   std::uint64_t target;  // a queue, or an exchange with state
   Message* message;      // ownership of one reference goes along
@@ -29,6 +34,7 @@ struct PublishBatch {
   SessionId from;
   std::uint64_t number = 0;  // 0: no answer wanted
   std::uint64_t bytes = 0;   // footprints of the messages, once for each queue that takes them
+  StoredUnit unit = {};      // that it is a part of
   std::vector<PublishItem> items;
 };
 struct SettleItem {

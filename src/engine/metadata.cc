@@ -39,8 +39,12 @@ class Changes {
   Change operator()(const VhostRemoved& delta) const { return storage::VhostGone{delta.id}; }
   Change operator()(const ExchangeAdded& delta) const {
     if (!delta.durable) return std::nullopt;
-    return storage::ExchangeRow{delta.id,          delta.vhost,    delta.name,
-                                delta.type,        delta.auto_delete, delta.internal,
+    return storage::ExchangeRow{delta.id,
+                                delta.vhost,
+                                delta.name,
+                                delta.type,
+                                delta.auto_delete,
+                                delta.internal,
                                 to_json(delta.arguments)};
   }
   Change operator()(const ExchangeRemoved& delta) const {
@@ -49,9 +53,9 @@ class Changes {
   }
   Change operator()(const QueueAdded& delta) const {
     if (!delta.durable || delta.owner) return std::nullopt;
-    return storage::QueueRow{delta.id,          delta.vhost,
-                             delta.name,        delta.auto_delete,
-                             to_json(*delta.arguments), delta.lane};
+    return storage::QueueRow{
+        delta.id,  delta.vhost, delta.name, delta.auto_delete, to_json(*delta.arguments),
+        delta.lane};
   }
   Change operator()(const QueueRemoved& delta) const {
     if (!durable(*topology_.queue(delta.id))) return std::nullopt;
@@ -96,8 +100,8 @@ class Rows {
     if (const auto limits = deduplication_of(row.type, *arguments); !limits) {
       return unreadable("exchange", row.name, limits.error().text);
     }
-    deltas_.emplace_back(ExchangeAdded{row.id, row.vhost, row.name, row.type, true,
-                                       row.auto_delete, row.internal, *std::move(arguments)});
+    deltas_.emplace_back(ExchangeAdded{row.id, row.vhost, row.name, row.type, true, row.auto_delete,
+                                       row.internal, *std::move(arguments)});
     return {};
   }
 

@@ -11,8 +11,8 @@
 
 namespace polymq::engine {
 
-/// The row that `delta` adds or takes away, as seen before it is applied to `topology`; none if what
-/// it is about does not outlive the process.
+/// The row that `delta` adds or takes away, as seen before it is applied to `topology`; none if
+/// what it is about does not outlive the process.
 std::optional<storage::MetadataChange> to_change(const Delta& delta, Topology& topology);
 
 /// In an order in which they can be applied. Homes: of a queue the shard that serves its lane, of

@@ -83,10 +83,19 @@ std::uint64_t Publisher::publish_tracked(Message* message, std::span<Target* con
   return sequence;
 }
 
-void Publisher::flush() {
+std::vector<ShardIndex> Publisher::open_homes() const {
+  std::vector<ShardIndex> homes;
+  for (const Open& open : open_) {
+    if (!open.batch.items.empty()) homes.push_back(open.home);
+  }
+  return homes;
+}
+
+void Publisher::flush(const StoredUnit& unit) {
   for (Open& open : open_) {
     if (open.batch.items.empty()) continue;
     open.batch.from = id_;
+    open.batch.unit = unit;
     open.last_batch = open.batch.items.size();
     if (!open.tracked.empty()) open.batch.number = batches_.push(std::exchange(open.tracked, {}));
     mailer_.send(open.home, std::exchange(open.batch, {}));

@@ -26,8 +26,11 @@ class Publisher {
   /// Publishes under the next sequence number (from 1), which settled() will name once all of
   /// `targets` have answered; at once when there are none (the message is freed then).
   std::uint64_t publish_tracked(Message* message, std::span<Target* const> targets);
-  /// Hands over what publish() collected. Before any wait, and at the end of a read.
-  void flush();
+  /// Hands over what publish() collected. Before any wait, and at the end of a read. `unit`: that
+  /// all of it is part of.
+  void flush(const StoredUnit& unit = {});
+  /// The shards that flush() would send to.
+  std::vector<ShardIndex> open_homes() const;
 
   void answered(const PublishAnswer& answer);
 

@@ -65,8 +65,8 @@ std::uint8_t Queue::priority_of(const Message& message) const {
 }
 
 bool Queue::waits_for_messages() {
-  const bool cold = !ready_.empty() && cold_.covers(ready_.front()) &&
-                    slots_.find(ready_.front()) == nullptr;
+  const bool cold =
+      !ready_.empty() && cold_.covers(ready_.front()) && slots_.find(ready_.front()) == nullptr;
   head_wanted_ = head_wanted_ || cold;
   return indexing_ || cold;
 }

@@ -140,6 +140,8 @@ class Queue {
   void release_all(Consumer& consumer);
   /// The message of a position that is moving to the dead letter exchange.
   const Message* moving_message(Position position) { return slots_.find(position)->message; }
+  /// The store forgets the message of a position that is moving: its copy takes its place.
+  void forget_moving(Position position);
   /// A dead letter's copy is safe (or needs none): the original goes.
   void moved(Position position);
   /// The store lost a message that had been staged: it goes, if nobody has seen it yet.
@@ -248,11 +250,11 @@ class Queue {
   Position sweep_at_ = 0;
   Cold cold_;
   Position evicted_below_ = 0;  // what is left there cannot leave
-  bool stores_ = false;  // some of it is, or was, stored
+  bool stores_ = false;         // some of it is, or was, stored
   bool loading_ = false;
-  bool head_wanted_ = false;  // by something that found it on disk
-  bool indexing_ = false;  // order by priority is not known before everything was read
-  Position lent_below_ = 0;      // the highest stored position that was ever lent, and one
+  bool head_wanted_ = false;       // by something that found it on disk
+  bool indexing_ = false;          // order by priority is not known before everything was read
+  Position lent_below_ = 0;        // the highest stored position that was ever lent, and one
   Position lent_noted_below_ = 0;  // what the store was told of that
   WallMs last_use_ = 0;
   QueueCounters counters_;

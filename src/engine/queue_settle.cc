@@ -47,6 +47,13 @@ void Queue::drop_or_dead_letter(Position position, Slot& slot, DeathReason reaso
   host_.dead_letter(*this, position, *slot.message, reason);
 }
 
+void Queue::forget_moving(Position position) {
+  Slot* slot = slots_.find(position);
+  if (slot == nullptr || !slot->stored) return;
+  slot->stored = false;
+  host_.forget_stored(*this, position, position);
+}
+
 void Queue::moved(Position position) {
   Slot* slot = slots_.find(position);
   if (slot == nullptr) return;

@@ -322,7 +322,8 @@ TEST(ShardRandom, TheSameSeedGivesTheSameHistoryAndShardsDiffer) {
     options.index = index;
     options.count = 2;
     options.seed = seed;
-    Shard shard(options, outbox, store);
+    storage::MemoryMetadata metadata;
+    Shard shard(options, outbox, store, metadata);
     std::vector<std::uint64_t> drawn;
     for (int i = 0; i < 8; ++i) drawn.push_back(shard.random());
     return drawn;

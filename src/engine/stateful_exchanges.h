@@ -21,7 +21,8 @@
 namespace polymq::engine {
 
 /// What a home says when a batch of publishes is done.
-using BatchAnswer = std::variant<PublishAnswer, UnitDone>;
+/// Or a request that waits for the store.
+using BatchAnswer = std::variant<PublishAnswer, UnitDone, Reply>;
 /// Names a batch some of whose messages went on to other homes, which have not all answered yet.
 using RelayId = std::uint64_t;
 

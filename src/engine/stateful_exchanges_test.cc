@@ -9,6 +9,7 @@
 
 #include "engine/shard.h"
 #include "engine/testing/fake_properties.h"
+#include "storage/memory_metadata.h"
 #include "storage/memory_store.h"
 
 namespace polymq::engine {
@@ -55,7 +56,7 @@ class StatefulExchangesOn : public testing::TestWithParam<ShardIndex> {
       ShardOptions options;
       options.index = i;
       options.count = GetParam();
-      shards_.push_back(std::make_unique<Shard>(options, *lines_[i], *stores_[i]));
+      shards_.push_back(std::make_unique<Shard>(options, *lines_[i], *stores_[i], metadata_));
     }
     shards_[0]->administer(AddVhost{"/", "", {}}, [](ReplyBody&) {});
     run();
@@ -211,6 +212,7 @@ class StatefulExchangesOn : public testing::TestWithParam<ShardIndex> {
   std::map<std::pair<ShardIndex, ShardIndex>, std::deque<Envelope>> mail_;
   std::vector<std::unique_ptr<Line>> lines_;
   std::vector<std::unique_ptr<storage::MemoryStore>> stores_;
+  storage::MemoryMetadata metadata_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::set<std::string> exchanges_;

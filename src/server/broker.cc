@@ -90,9 +90,8 @@ Result<void> Broker::open_stores() {
   const std::size_t count = shard_count(config_);
   make_shards(count);
   if (data_) {
-    const auto started =
-        data_->start(count, to_journal_options(config_.storage),
-                     [this](std::size_t shard) { shards_[shard]->wake(); });
+    const auto started = data_->start(count, to_journal_options(config_.storage),
+                                      [this](std::size_t shard) { shards_[shard]->wake(); });
     if (!started) return started;
     for (const std::string& damage : data_->damages()) {
       log::Line(log::Area::kStorage, log::Level::kError, "the journal is damaged")

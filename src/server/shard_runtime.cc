@@ -68,8 +68,7 @@ void ShardRuntime::connect(std::vector<ShardRuntime*> all) {
   shards_ = std::move(all);
 }
 
-engine::Shard& ShardRuntime::open(storage::MessageStore& store,
-                                  storage::MetadataStore& metadata) {
+engine::Shard& ShardRuntime::open(storage::MessageStore& store, storage::MetadataStore& metadata) {
   shard_ = std::make_unique<engine::Shard>(options_, *this, store, metadata);
   return *shard_;
 }

@@ -105,9 +105,9 @@ Result<void> DataFolder::start(std::size_t shards, const journal::JournalOptions
   auto found = journal::recover(*files, lanes, {draw(), draw()});
   if (!found) return fail(found.error().text);
   damages_ = std::move(found->damages);
-  journal_ = std::make_unique<journal::Journal>(std::move(files), options, found->id,
-                                                found->next_commit, found->next_segment,
-                                                std::move(found->segments));
+  journal_ =
+      std::make_unique<journal::Journal>(std::move(files), options, found->id, found->next_commit,
+                                         found->next_segment, std::move(found->segments));
   for (std::size_t shard = 0; shard < shards; ++shard) {
     journal_->connect(shard, [wake, shard] { wake(shard); });
     stores_.push_back(std::make_unique<journal::JournalStore>(*journal_, shard));

@@ -23,8 +23,8 @@ class DataFolder {
   static Result<std::unique_ptr<DataFolder>> open(const std::string& path);
   ~DataFolder();
 
-  /// Reads the journal and starts it, with a store for each shard. `wake` is called on other threads
-  /// when a shard's store has something to tell. Error: it cannot be read or written.
+  /// Reads the journal and starts it, with a store for each shard. `wake` is called on other
+  /// threads when a shard's store has something to tell. Error: it cannot be read or written.
   Result<void> start(std::size_t shards, const journal::JournalOptions& options,
                      const std::function<void(std::size_t shard)>& wake);
 

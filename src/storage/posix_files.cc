@@ -33,7 +33,7 @@ class PosixFile final : public File {
   PosixFile& operator=(const PosixFile&) = delete;
 
   FileResult<std::uint64_t> size() const override {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(fd_, &status) != 0) return failed("cannot look at", path_, errno);
     return static_cast<std::uint64_t>(status.st_size);
   }
@@ -127,7 +127,7 @@ class Folder final : public Files {
   }
 
   FileResult<std::uint64_t> free_space() const override {
-    struct statvfs status {};
+    struct statvfs status{};
     if (::statvfs(path_.c_str(), &status) != 0) return failed("cannot look at", path_, errno);
     return std::uint64_t{status.f_bavail} * status.f_frsize;
   }

@@ -46,8 +46,8 @@ class SimulatedFile final : public File {
     const std::lock_guard lock(disk_->mutex);
     for (const std::string_view part : parts) {
       const std::uint64_t grows =
-          offset + part.size() - std::min<std::uint64_t>(offset + part.size(),
-                                                         node_->content.size());
+          offset + part.size() -
+          std::min<std::uint64_t>(offset + part.size(), node_->content.size());
       if (disk_->used() + grows > disk_->capacity) return failed("the disk is full", true);
       apply(node_->content, offset, part);
       node_->unsynced.push_back({offset, std::string(part)});

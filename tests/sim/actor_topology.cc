@@ -84,6 +84,8 @@ void ChannelActor::purge() {
     end(operation);
     purging_ = 0;
     if (!result) {
+      // Not stored: they are gone from memory all the same.
+      if (result.error().kind == engine::ErrorKind::kFailed) world_.model().purged(queue);
       refused(result.error());
       return;
     }

@@ -42,8 +42,8 @@ World::World(std::uint64_t seed, const Workload& workload, const RunOptions& run
     options.count = count;
     options.seed = seed;
     options.memory_limit = workload_.memory_limit;
-    shards_.push_back(
-        std::make_unique<engine::Shard>(options, network_->outbox(index), *stores_.back()));
+    shards_.push_back(std::make_unique<engine::Shard>(options, network_->outbox(index),
+                                                      *stores_.back(), metadata_));
   }
   log_.add("%u shards, mailboxes of %zd, held back %u%%, acting %u%%", count,
            static_cast<std::ptrdiff_t>(capacity), hold_percent_, act_percent_);

@@ -13,6 +13,7 @@
 #include "network.h"
 #include "random.h"
 #include "simulation.h"
+#include "storage/memory_metadata.h"
 #include "store.h"
 #include "workload.h"
 
@@ -119,6 +120,7 @@ class World {
   Now now_{1000, 1'700'000'000'000};
   std::unique_ptr<Network> network_;
   std::vector<std::unique_ptr<Store>> stores_;
+  storage::MemoryMetadata metadata_;
   std::vector<std::unique_ptr<engine::Shard>> shards_;
   std::vector<bool> more_work_;
   std::vector<std::unique_ptr<ClientActor>> clients_;

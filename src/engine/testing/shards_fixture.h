@@ -15,6 +15,7 @@
 
 #include "engine/shard.h"
 #include "engine/testing/fake_properties.h"
+#include "storage/memory_metadata.h"
 #include "storage/message_store.h"
 
 namespace polymq::engine {
@@ -85,7 +86,7 @@ class Cluster {
       one.count = count;
       one.limits = options.limits;
       one.memory_limit = options.memory_limit;
-      shards_.push_back(std::make_unique<Shard>(one, *lines_[i], *stores_[i]));
+      shards_.push_back(std::make_unique<Shard>(one, *lines_[i], *stores_[i], metadata_));
     }
     administer(AddVhost{"/", "", {}});
   }
@@ -177,6 +178,7 @@ class Cluster {
   std::set<std::pair<ShardIndex, ShardIndex>> held_;
   std::vector<std::unique_ptr<Line>> lines_;
   std::vector<std::unique_ptr<ScriptedStore>> stores_;
+  storage::MemoryMetadata metadata_;
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 

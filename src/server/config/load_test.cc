@@ -243,13 +243,6 @@ TEST(Configuration, PoliciesAreCheckedAsFarAsPossible) {
               HasSubstr("is not a key of operator policies"));
 }
 
-TEST(Configuration, ADataFolderIsSaidToBeUnusedUnlessThatIsWanted) {
-  const Sources with_folder{.overrides = {{"server.data_dir", "/var/lib/polymq", "--data-dir"}}};
-  EXPECT_THAT(good("", with_folder).config.unavailable,
-              ElementsAre(HasSubstr("/var/lib/polymq is not used")));
-  EXPECT_THAT(good("[server]\nin_memory = true\n", with_folder).config.unavailable, IsEmpty());
-}
-
 TEST(Configuration, PartsThatDoNotExistYetSayWhoAskedForThem) {
   const Sources sources{.overrides = {{"sqs.port", "0", "--sqs-port"}}};
   EXPECT_THAT(good("[metrics]\nport = 15692\n", sources).config.unavailable,

@@ -24,7 +24,7 @@ struct SealedPart {
 };
 
 struct SealedBatch {
-  CommitNumber number = 0;          // of the writer, counting up by one
+  CommitNumber number = 0;               // of the writer, counting up by one
   Buffer bytes = {};                     // its chunks, one behind the other
   std::vector<SealedChunk> chunks = {};  // of these bytes, in order
   std::vector<SealedPart> parts = {};

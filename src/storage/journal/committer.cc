@@ -64,10 +64,9 @@ std::vector<Journal::Handed> Journal::take_group() {
     for (std::size_t w = 0; w < writers_.size(); ++w) {
       for (std::size_t i = 0; i < take[w]; ++i) {
         const auto& parts = writers_[w].waiting[i].parts;
-        const bool whole =
-            std::all_of(parts.begin(), parts.end(), [&](const SealedPart& part) {
-              return there[part.unit] == part.parts;
-            });
+        const bool whole = std::all_of(parts.begin(), parts.end(), [&](const SealedPart& part) {
+          return there[part.unit] == part.parts;
+        });
         if (whole) continue;
         take[w] = i;
         changed = true;
@@ -101,7 +100,8 @@ void Journal::write_group(Lock& lock, const std::vector<Handed>& group) {
   }
   if (failed_) {
     written.clear();
-    for (const Handed& handed : group) written.push_back({handed.writer, {.number = handed.batch.number}});
+    for (const Handed& handed : group)
+      written.push_back({handed.writer, {.number = handed.batch.number}});
     return end(written, CommitEnd::kFailed);
   }
   for (const Handed& handed : group) {
@@ -176,9 +176,9 @@ bool Journal::make_room(Lock& lock, std::uint64_t blocks) {
   }
   const PreparedSegment next = *std::exchange(prepared_, std::nullopt);
   open_ = {next.header.number, next.file, next.header.size, kBlock, next.header.seed()};
-  segments_.add(open_.number, {.file = next.file,
-                               .size = next.header.size,
-                               .generation = next.header.generation});
+  segments_.add(
+      open_.number,
+      {.file = next.file, .size = next.header.size, .generation = next.header.generation});
   to_keep_house_.notify_one();
   return true;
 }

@@ -27,10 +27,10 @@ void Extents::remove(std::uint64_t first, std::uint64_t last,
     cut(extent.chunk, count);
     const auto before = static_cast<std::uint32_t>(from - extent.first);
     const auto after = static_cast<std::uint32_t>(extent.end() - to);
-    const Extent rest{to, after,
-                      extent.index_offset +
-                          static_cast<std::uint32_t>((before + count) * kMessageRecord),
-                      extent.chunk};
+    const Extent rest{
+        to, after,
+        extent.index_offset + static_cast<std::uint32_t>((before + count) * kMessageRecord),
+        extent.chunk};
     if (before != 0) {
       extent.count = before;
       ++at;

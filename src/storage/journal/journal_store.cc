@@ -32,8 +32,7 @@ JournalStore::JournalStore(Journal& journal, std::size_t writer)
 }
 
 void JournalStore::adopt(Lane lane, const RecoveredLane& found) {
-  const std::uint64_t first =
-      found.chunks.empty() ? found.next_chunk : found.chunks.begin()->first;
+  const std::uint64_t first = found.chunks.empty() ? found.next_chunk : found.chunks.begin()->first;
   SlidingWindow<KeptChunk> chunks(first);
   for (const auto& [number, kept] : found.chunks) {
     while (chunks.end() < number) chunks.skip();
@@ -165,7 +164,10 @@ void JournalStore::handed_out(std::uint64_t queue, std::uint64_t below) {
 }
 
 void JournalStore::begin_unit(std::uint64_t unit, std::uint32_t parts) {
-  if (parts > 1) parts_.push_back({unit, parts});
+  if (parts < 2) return;
+  // One part for each shard, however often it is named.
+  const auto same = [&](const SealedPart& part) { return part.unit == unit; };
+  if (std::none_of(parts_.begin(), parts_.end(), same)) parts_.push_back({unit, parts});
 }
 
 // --- sealing ------------------------------------------------------------------------------------
@@ -204,8 +206,8 @@ void JournalStore::seal_now() {
   if (!dirty_.empty()) batch.newest_queue = *std::max_element(dirty_.begin(), dirty_.end());
   for (auto from = dirty_.cbegin(); from != dirty_.cend();) {
     const Lane lane = lane_of(*from);
-    const auto to = std::find_if(from, dirty_.cend(),
-                                 [&](std::uint64_t id) { return lane_of(id) != lane; });
+    const auto to =
+        std::find_if(from, dirty_.cend(), [&](std::uint64_t id) { return lane_of(id) != lane; });
     encode_lane(lane, {from, to}, batch);
     from = to;
   }

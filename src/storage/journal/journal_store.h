@@ -2,8 +2,8 @@
 // knows where every message lies.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <deque>
 #include <map>
 #include <span>
@@ -95,9 +95,9 @@ class JournalStore final : public MessageStore {
   Sealed open_;  // what will follow from the staged records
   std::uint64_t staged_bytes_ = 0;
   bool awaited_ = false;
-  bool restated_ = false;           // everything is staged again
-  SegmentNumber restating_ = 0;     // the last request that was answered
-  MonotonicMs staged_at_ = 0;  // 0: nothing is staged, or since this turn only
+  bool restated_ = false;        // everything is staged again
+  SegmentNumber restating_ = 0;  // the last request that was answered
+  MonotonicMs staged_at_ = 0;    // 0: nothing is staged, or since this turn only
   CommitNumber sealed_count_ = 0;
   std::uint64_t told_known_ = 0;  // the journal
   std::deque<Sealed> under_way_;

@@ -67,7 +67,10 @@ class Node {
 
   void append(std::uint64_t queue, std::uint64_t position, std::string body) {
     bodies_.push_back(std::make_unique<std::string>(std::move(body)));
-    store(queue).append({.queue = queue, .position = position, .enqueued = 5, .routing_key = "k",
+    store(queue).append({.queue = queue,
+                         .position = position,
+                         .enqueued = 5,
+                         .routing_key = "k",
                          .body = *bodies_.back()});
   }
 

@@ -23,10 +23,10 @@ struct KeptQueue {
   Extents extents;
   boost::unordered_flat_map<std::uint64_t, Counts> counts;
   std::uint64_t handed_out_before = 0;  // before the start; below it all may have been delivered
-  std::uint64_t mark = 0;            // the last one said, or found
-  std::uint64_t sealed_below = 0;    // all positions below were sealed, if appended at all
-  std::uint64_t readable_below = 0;  // the same, and durable
-  StoredQueue stored;  // until the queue is opened
+  std::uint64_t mark = 0;               // the last one said, or found
+  std::uint64_t sealed_below = 0;       // all positions below were sealed, if appended at all
+  std::uint64_t readable_below = 0;     // the same, and durable
+  StoredQueue stored;                   // until the queue is opened
 
   struct Staged {
     MessageRecord message;

@@ -17,8 +17,8 @@ Result<void> try_read(const File& file, std::uint64_t queue, const ReadPart& par
   if (!header) return fail(header.error().text);
   std::string index(part.count * kMessageRecord, '\0');
   if (part.index_offset + index.size() > header->index_size) return fail("its index is too short");
-  if (auto read = file.read(part.offset + kChunkHeader + part.index_offset, index.data(),
-                            index.size());
+  if (auto read =
+          file.read(part.offset + kChunkHeader + part.index_offset, index.data(), index.size());
       !read) {
     return fail(read.error().text);
   }
@@ -60,8 +60,8 @@ Result<void> try_read(const File& file, std::uint64_t queue, const ReadPart& par
 void read_part(const File& file, std::uint64_t queue, const ReadPart& part, ReadMessages& to) {
   if (const auto done = try_read(file, queue, part, to); !done) {
     to.damages.push_back({part.first, part.first + part.count - 1,
-                          segment_name(part.segment) + ", chunk at " +
-                              std::to_string(part.offset) + ": " + done.error().text});
+                          segment_name(part.segment) + ", chunk at " + std::to_string(part.offset) +
+                              ": " + done.error().text});
   }
 }
 

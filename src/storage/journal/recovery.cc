@@ -195,10 +195,10 @@ void Recovery::gather_messages(SegmentNumber segment, const FoundChunk& chunk) {
     ++kept.live;
     const auto offset = static_cast<std::uint32_t>(reader.offset() - kMessageRecord);
     std::vector<Extent>& extents = queue->extents;
-    const bool goes_on = !extents.empty() && extents.back().chunk == chunk.number &&
-                         extents.back().end() == position &&
-                         extents.back().index_offset + extents.back().count * kMessageRecord ==
-                             offset;
+    const bool goes_on =
+        !extents.empty() && extents.back().chunk == chunk.number &&
+        extents.back().end() == position &&
+        extents.back().index_offset + extents.back().count * kMessageRecord == offset;
     if (goes_on) {
       ++extents.back().count;
     } else {
@@ -244,9 +244,8 @@ void Recovery::finish_queues() {
       ranges.back().with_ttl += range.with_ttl;
       ranges.back().with_priority += range.with_priority;
     }
-    boost::unordered::erase_if(kept.counts, [&](const auto& count) {
-      return !kept.extents.contains(count.first);
-    });
+    boost::unordered::erase_if(
+        kept.counts, [&](const auto& count) { return !kept.extents.contains(count.first); });
     result_.queues[id] = std::move(kept);
   }
 }

@@ -26,8 +26,7 @@ struct Recovered {
 
 /// `lanes`: of the queues that the metadata knows; records of others are garbage. `fresh_id`: for a
 /// journal that is new. Ends what the last run left open. Error: the folder cannot be read.
-FileResult<Recovered> recover(Files& files,
-                              const std::unordered_map<std::uint64_t, Lane>& lanes,
+FileResult<Recovered> recover(Files& files, const std::unordered_map<std::uint64_t, Lane>& lanes,
                               JournalId fresh_id);
 
 }  // namespace polymq::storage::journal

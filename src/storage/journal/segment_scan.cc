@@ -124,8 +124,7 @@ FileResult<std::uint32_t> Scan::read_chunk_at(std::uint64_t offset, std::uint64_
     for (Record record; records.next(record);) {
       const auto* entry = std::get_if<MessageEntry>(&record);
       if (entry == nullptr) continue;
-      const auto message =
-          read_message(*entry, std::string_view(rest).substr(header->index_size));
+      const auto message = read_message(*entry, std::string_view(rest).substr(header->index_size));
       if (!message) wrong = message.error().text;
     }
     if (!records.error().empty()) wrong = records.error();

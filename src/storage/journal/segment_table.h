@@ -12,10 +12,9 @@
 
 namespace polymq::storage::journal {
 
-/// A segment goes when nothing in it counts any more. No chunk has a message that lives; and what it
-/// says of messages in older segments, that they are settled above all, was said again in a newer
-/// one, or there is no older one.
-/// Under the journal's lock.
+/// A segment goes when nothing in it counts any more. No chunk has a message that lives; and what
+/// it says of messages in older segments, that they are settled above all, was said again in a
+/// newer one, or there is no older one. Under the journal's lock.
 class SegmentTable {
  public:
   struct Segment {
