@@ -15,6 +15,7 @@
 #include "cli/options.h"
 #include "cli/password_command.h"
 #include "cli/perf/command.h"
+#include "cli/store_command.h"
 
 namespace polymq::cli {
 namespace {
@@ -80,6 +81,20 @@ void add_password_command(CLI::App& app) {
   hash->callback([algorithm] { finish(hash_password(*algorithm)); });
 }
 
+void add_store_commands(CLI::App& app) {
+  CLI::App* const group =
+      app.add_subcommand("store", "Look into a data folder that no broker is using");
+  group->require_subcommand(1);
+  const auto folder = std::make_shared<std::string>();
+  const auto add = [&](const char* name, const char* help, int (*command)(const std::string&)) {
+    CLI::App* const sub = group->add_subcommand(name, help);
+    sub->add_option("FOLDER", *folder, "The data folder")->type_name("")->required();
+    sub->callback([folder, command] { finish(command(*folder)); });
+  };
+  add("check", "Read everything and tell what is damaged", store_check);
+  add("dump", "Print every record of the journal", store_dump);
+}
+
 /// The innermost command that was given.
 const CLI::App& chosen(const CLI::App& app) {
   const auto commands = app.get_subcommands();
@@ -121,6 +136,7 @@ int run_app(int argc, const char* const* argv, const char* const* environment, c
   server->callback([&] { finish(serve_with(sources, serve)); });
   add_config_commands(app, sources);
   add_password_command(app);
+  add_store_commands(app);
   perf::add_perf_command(app);
   app.add_subcommand("version", "Print the version")->callback([] {
     std::puts(kVersion);

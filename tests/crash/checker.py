@@ -185,7 +185,7 @@ def _transactions(ledger, shelves):
             if is_there(copy):
                 did_not.append(f"{copy}, acked, is there")
             elif (copy.confirmed and copy.lasting and not copy.maybe_settled
-                  and copy.units == [unit]):
+                  and not copy.gone and copy.units == [unit]):
                 happened.append(f"{copy}, acked, is not there")
         if happened and did_not:
             problems.append(Problem("torn", f"half a transaction: {happened[0]}, but "

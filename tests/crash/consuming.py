@@ -42,6 +42,8 @@ class Consumer(actors.Actor):
 
     def leave(self, channel):
         """Closes a channel with all it holds, which goes back, and begins anew."""
+        # What was on its way and never written goes back unmarked, behind what others got.
+        self.ledger.left.add(self.queues[channel])
         self.session.call(channel, "channel.close", code=200, text="restless")
         self.held[channel].clear()
         self.session.call(channel, "channel.open")
@@ -68,7 +70,7 @@ class Consumer(actors.Actor):
         """What never was with anyone comes in the order it was published."""
         queue = self.queues[channel]
         known = self.ledger.queues[queue]
-        if not known.ordered or known.prioritized:
+        if not known.ordered or known.prioritized or queue in self.ledger.left:
             return
         key = channel, body.publisher_of(uid)
         if uid < self.highest.get(key, 0):

@@ -101,6 +101,7 @@ class Ledger:
         self.things = {}                # ("queue", name) ...: True, False, None = unknown
         self.volatile = []              # things that must not survive: (kind, name)
         self.deleting = set()           # queues whose delete was sent and not answered
+        self.left = set()               # queues that a consumer left in this round
         self.problems = []
         self.killed_at = 0.0
         for name in topology.QUEUES:

@@ -43,6 +43,7 @@ class History:
             self.ledger.add_queue(topology.Queue("quorum", ordered=False))
 
     def begin(self, shards):
+        self.ledger.left.clear()
         self.server.shards = shards
         self.server.start()
         with session.Session(self.server.port) as client:

@@ -1,0 +1,81 @@
+// Segments, commits, chunks and records as text.
+#include "storage/journal/dump.h"
+
+#include <algorithm>
+
+#include "storage/journal/chunk_reader.h"
+#include "storage/journal/segment.h"
+#include "storage/journal/segment_scan.h"
+
+namespace polymq::storage::journal {
+namespace {
+
+std::string text(std::uint64_t number) { return std::to_string(number); }
+
+std::string describe(const Record& record) {
+  return std::visit(
+      [](const auto& what) -> std::string {
+        using What = std::decay_t<decltype(what)>;
+        const std::string queue = "queue " + text(what.queue) + " ";
+        if constexpr (std::is_same_v<What, MessageEntry>) {
+          return queue + "message " + text(what.position) + ", body of " + text(what.body_size) +
+                 (what.delivered ? ", delivered" : "");
+        } else if constexpr (std::is_same_v<What, Settled>) {
+          return queue + "settled " + text(what.first) + " to " + text(what.last);
+        } else if constexpr (std::is_same_v<What, Removed>) {
+          return queue + "removed";
+        } else if constexpr (std::is_same_v<What, Returned>) {
+          return queue + "returned " + text(what.position) + ", handed out " +
+                 text(what.acquired) + ", failed " + text(what.failed);
+        } else if constexpr (std::is_same_v<What, HandedOut>) {
+          return queue + "handed out below " + text(what.below);
+        } else {
+          return queue + "deduplication of " + text(what.position);
+        }
+      },
+      record);
+}
+
+void dump_segment(const SegmentContents& contents,
+                  const std::function<void(const std::string&)>& line) {
+  for (const FoundCommit& commit : contents.commits) {
+    line("  commit " + text(commit.number) + " at " + text(commit.offset));
+    for (const FoundChunk& chunk : commit.chunks) {
+      line("    lane " + text(chunk.lane) + " chunk " + text(chunk.number) + " at " +
+           text(chunk.offset) + ", " + text(chunk.size) + " bytes");
+      IndexReader reader(chunk.index);
+      for (Record record; reader.next(record);) line("      " + describe(record));
+      if (!reader.error().empty()) line("      DAMAGED: " + reader.error());
+    }
+  }
+  for (const Damage& damage : contents.damages) {
+    line("  DAMAGED at " + text(damage.offset) + ": " + damage.what);
+  }
+  if (contents.dropped != 0) {
+    line("  " + text(contents.dropped) + " commits behind " + text(contents.end) +
+         " broke off and do not count");
+  }
+}
+
+}  // namespace
+
+FileResult<void> dump(Files& files, const std::function<void(const std::string&)>& line) {
+  auto names = files.list();
+  if (!names) return tl::make_unexpected(names.error());
+  std::erase_if(*names, [](const std::string& name) { return !segment_of_name(name); });
+  for (const std::string& name : *names) {
+    auto file = files.open(name);
+    if (!file) return tl::make_unexpected(file.error());
+    std::string head(kSegmentHeader, '\0');
+    if (auto read = (*file)->read(0, head.data(), head.size()); !read) return read;
+    const auto header = decode_segment_header(head);
+    line(name + (header ? "" : ": DAMAGED: " + header.error().text));
+    if (!header) continue;
+    const auto contents = scan_segment(**file, *header, name == names->back());
+    if (!contents) return tl::make_unexpected(contents.error());
+    dump_segment(*contents, line);
+  }
+  return {};
+}
+
+}  // namespace polymq::storage::journal
