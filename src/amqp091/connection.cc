@@ -366,7 +366,8 @@ void Connection::tick(MonotonicMs now) {
 void Connection::publishing_under_alarm() {
   if (blocked_) return;
   blocked_ = true;
-  if (capabilities_.connection_blocked) send(0, method::ConnectionBlocked{"low on memory"});
+  if (!capabilities_.connection_blocked) return;
+  send(0, method::ConnectionBlocked{shard().disk_alarm() ? "low on disk" : "low on memory"});
 }
 
 void Connection::on_alarm(bool on) {

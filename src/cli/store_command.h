@@ -7,8 +7,8 @@ namespace polymq::cli {
 
 /// Prints every record of the journal. Exit code.
 int store_dump(const std::string& folder);
-/// Reads everything and says what is wrong, and how much of what there is. Exit code: 1 if something
-/// is damaged.
+/// Reads everything and says what is wrong, and how much of what there is. Exit code: 1 if
+/// something is damaged.
 int store_check(const std::string& folder);
 
 }  // namespace polymq::cli

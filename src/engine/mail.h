@@ -211,6 +211,7 @@ struct Round {
 };
 struct Alarm {
   bool on;
+  bool disk = false;  // what is short: the disk, or memory
 };
 
 // --- to a session's shard -----------------------------------------------------------------------

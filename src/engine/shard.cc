@@ -105,6 +105,7 @@ bool Shard::finish_turn() {
     store_.seal(now_.monotonic);  // what waited for them
   }
   report_memory();
+  if (control_) check_store();
   const bool more = home_.sweep();
   return more || !own_mail_.empty();
 }
@@ -303,18 +304,33 @@ void Shard::report_memory() {
   settle_mail();
 }
 
+// The disk is everybody's: control's own store knows of it.
+void Shard::check_store() {
+  if (now_.monotonic - store_asked_at_ < kMemoryReportIntervalMs) return;
+  store_asked_at_ = now_.monotonic;
+  const bool refuses = store_.refuses();
+  if (refuses == store_refuses_) return;
+  store_refuses_ = refuses;
+  check_alarm();
+  settle_mail();
+}
+
 void Shard::check_alarm() {
   const std::int64_t bytes = control_->message_bytes();
-  const bool on =
+  const bool full =
       alarm_decided_ ? bytes > options_.memory_limit / 20 * 19 : bytes > options_.memory_limit;
+  const bool on = full || store_refuses_;
   if (on == alarm_decided_) return;
   alarm_decided_ = on;
-  for (ShardIndex shard = 0; shard < options_.count; ++shard) send(shard, Alarm{on});
+  for (ShardIndex shard = 0; shard < options_.count; ++shard) {
+    send(shard, Alarm{on, store_refuses_});
+  }
 }
 
 void Shard::handle(ShardIndex, Alarm& alarm) {
   if (alarm.on == alarm_) return;
   alarm_ = alarm.on;
+  disk_alarm_ = alarm.disk;
   std::vector<ClientId> told;
   for (const auto& [id, client] : clients_) told.push_back(client->id());
   for (const ClientId id : told) {

@@ -68,6 +68,8 @@ class Shard final : public Mailer, private TopologyObserver {
   Topology& topology() { return topology_; }
   MemoryMeter& meter() { return meter_; }
   bool alarm() const { return alarm_; }
+  /// Under the alarm: it is the disk that is short, not memory.
+  bool disk_alarm() const { return disk_alarm_; }
   /// Consumers are slower than publishers at a queue that lives here.
   bool consumers_behind() const { return home_.consumers_behind(); }
   const ShardOptions& options() const { return options_; }
@@ -121,6 +123,7 @@ class Shard final : public Mailer, private TopologyObserver {
   void handle(ShardIndex from, UnitPrepared& prepared);
   void handle(ShardIndex from, UnitDone& done);
   void report_memory();
+  void check_store();
   void check_alarm();
 
   // TopologyObserver
@@ -149,6 +152,9 @@ class Shard final : public Mailer, private TopologyObserver {
   std::uint64_t next_id_ = kFirstSession;
   std::uint64_t random_;
   bool alarm_ = false;
+  bool disk_alarm_ = false;
+  bool store_refuses_ = false;  // control: what the store said last
+  MonotonicMs store_asked_at_ = 0;
   bool alarm_decided_ = false;  // control: what all shards were told last
   std::int64_t reported_bytes_ = 0;
   MonotonicMs reported_at_ = 0;

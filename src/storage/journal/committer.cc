@@ -158,9 +158,11 @@ bool Journal::make_room(Lock& lock, std::uint64_t blocks) {
       fail_all(lock, {true, "it ends while there is no room on the disk"});
       return false;
     }
+    segment_files_.hurry(true);
     to_keep_house_.notify_one();
     to_commit_.wait(lock);
   }
+  segment_files_.hurry(false);
   wanted_size_ = 0;
   if (open_.file) {
     lock.unlock();

@@ -25,8 +25,8 @@ std::string describe(const Record& record) {
         } else if constexpr (std::is_same_v<What, Removed>) {
           return queue + "removed";
         } else if constexpr (std::is_same_v<What, Returned>) {
-          return queue + "returned " + text(what.position) + ", handed out " +
-                 text(what.acquired) + ", failed " + text(what.failed);
+          return queue + "returned " + text(what.position) + ", handed out " + text(what.acquired) +
+                 ", failed " + text(what.failed);
         } else if constexpr (std::is_same_v<What, HandedOut>) {
           return queue + "handed out below " + text(what.below);
         } else {

@@ -51,9 +51,11 @@ void Journal::connect(std::size_t writer, std::function<void()> wake) {
 
 FileResult<void> Journal::start() {
   if (auto found = segment_files_.find_spares(); !found) return found;
+  segment_files_.hurry(true);
   auto first =
       segment_files_.prepare(next_segment_, std::min(kFirstSegmentSize, options_.segment_size));
   if (!first) return tl::make_unexpected(first.error());
+  segment_files_.hurry(false);
   ++next_segment_;
   prepared_ = *std::move(first);
   committer_ = std::thread([this] {

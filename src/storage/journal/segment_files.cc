@@ -2,13 +2,16 @@
 #include "storage/journal/segment_files.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "storage/journal/layout.h"
 
 namespace polymq::storage::journal {
 namespace {
 
-constexpr std::size_t kFillPiece = 1024 * 1024;
+constexpr std::size_t kFillPiece = 256 * 1024;
+constexpr auto kPause = std::chrono::milliseconds(2);
 constexpr std::string_view kSpare = ".spare";
 constexpr std::string_view kNew = ".new";
 
@@ -51,6 +54,9 @@ FileResult<void> SegmentFiles::fill(File& file, std::uint64_t size) {
     const std::string_view piece =
         std::string_view(zeros).substr(0, std::min<std::uint64_t>(zeros.size(), size - at));
     if (auto written = file.write(at, {&piece, 1}); !written) return written;
+    if (hurried_.load(std::memory_order_relaxed)) continue;
+    if (auto synced = file.sync(); !synced) return synced;
+    std::this_thread::sleep_for(kPause);
   }
   return file.sync();
 }

@@ -2,6 +2,7 @@
 // finds its blocks in place and costs one write and one sync.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -32,6 +33,9 @@ class SegmentFiles {
   FileResult<void> find_spares();
   /// A segment of at least `size` bytes, its header and its name synced.
   FileResult<PreparedSegment> prepare(SegmentNumber number, std::uint64_t size);
+  /// Any thread: somebody waits for a segment. Without haste a new file is filled bit by bit, so
+  /// that commits do not have to wait for the disk.
+  void hurry(bool on) { hurried_.store(on, std::memory_order_relaxed); }
   /// Its content is worth nothing any more: after this it cannot be found by that number, after a
   /// crash either.
   FileResult<void> retire(SegmentNumber number, std::uint64_t size, std::uint64_t generation);
@@ -50,6 +54,7 @@ class SegmentFiles {
   const std::size_t most_spares_;
   const std::uint64_t keep_free_;
   std::vector<Spare> spares_;
+  std::atomic<bool> hurried_{false};
 };
 
 }  // namespace polymq::storage::journal

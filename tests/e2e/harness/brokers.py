@@ -101,6 +101,13 @@ class PolyMQ(Broker):
             raise BrokerError(f"no executable {binary}: build it, or name another in $POLYMQ")
         return os.path.abspath(binary)
 
+    def store(self):
+        """Where the broker keeps its data: STORE=memory (default) or disk."""
+        kind = os.environ.get("STORE") or "memory"
+        if kind not in ("memory", "disk"):
+            raise BrokerError(f"STORE is memory or disk, not {kind}")
+        return ["--data-dir", self.path("data")] if kind == "disk" else []
+
     def write_files(self):
         config, users = self.path("polymq.toml"), self.path("users.toml")
         with open(users, "w") as out:
@@ -115,7 +122,8 @@ class PolyMQ(Broker):
             environment.setdefault(f"{sanitizer}_OPTIONS", "print_stacktrace=1")
         with open(self.path("broker.out"), "w") as out:
             self.process = process.start(
-                [self.binary(), "server", "--config", self.path("polymq.toml"), *self.arguments],
+                [self.binary(), "server", "--config", self.path("polymq.toml"), *self.store(),
+                 *self.arguments],
                 env=environment, cwd=self.directory, stdout=out, stderr=subprocess.STDOUT)
 
     def complaints(self):

@@ -25,7 +25,8 @@ def parse(argv):
     parser = argparse.ArgumentParser(
         prog="tests/e2e/run",
         description="End-to-end tests with real clients. BROKER=polymq (default) or rabbitmq; "
-                    "POLYMQ names the binary (default build/release/polymq).",
+                    "POLYMQ names the binary (default build/release/polymq). "
+                    "STORE=memory (default) or disk: where PolyMQ keeps its data.",
         epilog="What follows -- goes to every suite's own runner.")
     parser.add_argument("suites", nargs="*", metavar="suite",
                         help=f"of {', '.join(suites.SUITES)}; all when none is named")
