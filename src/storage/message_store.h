@@ -56,6 +56,7 @@ struct ReadMessages {
     std::string what;
   };
   std::vector<Damage> damages;  // what could not be read
+  bool moving = false;          // the store's own business
 };
 
 /// A stretch of a queue's messages that are there after a restart; positions without gaps.

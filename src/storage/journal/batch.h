@@ -39,9 +39,21 @@ struct EndedBatch {
   std::vector<std::uint64_t> offsets = {};  // of its chunks, in the segment's file
 };
 
-struct DeadChunk {
+/// What the journal wants of a writer.
+struct Wanted {
+  /// Not 0: what is true of all its queues should be said again in one batch, and when that is
+  /// durable, Journal::restated() called with this number.
+  SegmentNumber restate = 0;
+  /// Messages that live in some segments should be written again, so that these can go; then
+  /// Journal::evacuated() be called.
+  bool evacuate = false;
+};
+
+/// Messages of a chunk were settled.
+struct ShrunkChunk {
   SegmentNumber segment = 0;
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;  // their share
+  bool gone = false;        // they were its last
 };
 
 }  // namespace polymq::storage::journal

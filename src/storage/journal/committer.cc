@@ -175,6 +175,7 @@ bool Journal::make_room(Lock& lock, std::uint64_t blocks) {
     sync_written(lock);
     if (failed_) return false;
     segments_.find(open_.number)->sealed = true;
+    may_be_dead_ = true;  // and there may be too much of what is dead
   }
   const PreparedSegment next = *std::exchange(prepared_, std::nullopt);
   open_ = {next.header.number, next.file, next.header.size, kBlock, next.header.seed()};

@@ -15,6 +15,19 @@ std::size_t Extents::find(std::uint64_t position) const {
   return static_cast<std::size_t>(it - extents_.begin());
 }
 
+void Extents::insert(const Extent& extent) {
+  const std::size_t at = find(extent.first);
+  if (at != 0) {
+    Extent& before = extents_[at - 1];
+    if (before.chunk == extent.chunk && before.end() == extent.first &&
+        before.index_offset + before.count * kMessageRecord == extent.index_offset) {
+      before.count += extent.count;
+      return;
+    }
+  }
+  extents_.insert(extents_.begin() + static_cast<std::ptrdiff_t>(at), extent);
+}
+
 void Extents::remove(std::uint64_t first, std::uint64_t last,
                      const std::function<void(std::uint64_t, std::uint32_t)>& cut) {
   std::size_t at = find(first);

@@ -26,6 +26,8 @@ class Extents {
   const std::deque<Extent>& all() const { return extents_; }
   /// Behind all others.
   void add(const Extent& extent) { extents_.push_back(extent); }
+  /// Among them.
+  void insert(const Extent& extent);
   /// Takes the positions `first`..`last` out. `cut` hears of each piece: its chunk, and how many
   /// messages there were.
   void remove(std::uint64_t first, std::uint64_t last,

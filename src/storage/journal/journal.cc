@@ -13,6 +13,7 @@ namespace polymq::storage::journal {
 namespace {
 
 constexpr std::uint64_t kMostWaiting = 4;  // segments that wait for a restatement
+constexpr std::uint64_t kMostDead = 6;     // segments' worth of what is dead, beside what lives
 // Enough for the first moments: the broker starts before a whole segment could be filled.
 constexpr std::uint64_t kFirstSegmentSize = 4 * 1024 * 1024;
 
@@ -79,16 +80,12 @@ void Journal::submit(std::size_t writer, SealedBatch batch) {
   to_commit_.notify_one();
 }
 
-void Journal::take_ended(std::size_t writer, std::vector<EndedBatch>& ended) {
+Wanted Journal::take_ended(std::size_t writer, std::vector<EndedBatch>& ended) {
   const std::lock_guard lock(mutex_);
-  std::vector<EndedBatch>& from = writers_[writer].ended;
-  std::move(from.begin(), from.end(), std::back_inserter(ended));
-  from.clear();
-}
-
-SegmentNumber Journal::restate_wanted(std::size_t writer) const {
-  const std::lock_guard lock(mutex_);
-  return writers_[writer].restate_wanted;
+  Writer& one = writers_[writer];
+  std::move(one.ended.begin(), one.ended.end(), std::back_inserter(ended));
+  one.ended.clear();
+  return {one.restate_wanted, !one.evacuate_wanted.empty()};
 }
 
 void Journal::restated(std::size_t writer, SegmentNumber number) {
@@ -101,11 +98,21 @@ void Journal::restated(std::size_t writer, SegmentNumber number) {
   house_needed();
 }
 
-void Journal::chunks_dead(const std::vector<DeadChunk>& chunks) {
+void Journal::chunks_shrunk(const std::vector<ShrunkChunk>& chunks) {
   const std::lock_guard lock(mutex_);
-  for (const DeadChunk& chunk : chunks) {
-    if (segments_.chunk_dead(chunk.segment, chunk.bytes)) house_needed();
+  for (const ShrunkChunk& chunk : chunks) {
+    if (segments_.chunk_shrunk(chunk)) house_needed();
   }
+}
+
+std::vector<SegmentNumber> Journal::evacuate_wanted(std::size_t writer) const {
+  const std::lock_guard lock(mutex_);
+  return writers_[writer].evacuate_wanted;
+}
+
+void Journal::evacuated(std::size_t writer) {
+  const std::lock_guard lock(mutex_);
+  writers_[writer].evacuate_wanted.clear();
 }
 
 void Journal::queues_known(std::uint64_t newest) {
@@ -162,13 +169,15 @@ ReadMessages Journal::read_now(Lock& lock, const ReadRequest& request) {
     files.push_back(segments_.find(part.segment)->file);
   }
   lock.unlock();
-  ReadMessages done{request.queue, request.first, request.next, {}, {}, {}};
+  ReadMessages done{request.queue, request.first, request.next, {}, {}, {}, request.moving};
   for (std::size_t i = 0; i < files.size(); ++i) {
     read_part(*files[i], request.queue, request.parts[i], done);
   }
   lock.lock();
   for (const ReadPart& part : request.parts) {
     SegmentTable::Segment& segment = *segments_.find(part.segment);
+    // It cannot be emptied: no use in trying again.
+    if (request.moving && !done.damages.empty()) segment.damaged = true;
     if (--segment.readers == 0 && segment.live_chunks == 0) house_needed();
   }
   return done;
@@ -211,6 +220,7 @@ void Journal::remove_dead(Lock& lock) {
     segments_.remove(*dead);
   }
   want_restatement();
+  want_evacuation();
 }
 
 // Segments that have nothing but what they say of older ones: cheap to say again, once there are
@@ -221,6 +231,22 @@ void Journal::want_restatement() {
   if (under_way || segments_.waiting_bytes() < kMostWaiting * options_.segment_size) return;
   for (Writer& writer : writers_) {
     writer.restate_wanted = open_.number;
+    writer.wake();
+  }
+}
+
+// More is dead than alive, and it lies in segments that something living keeps.
+void Journal::want_evacuation() {
+  const bool under_way = std::any_of(writers_.begin(), writers_.end(), [](const Writer& one) {
+    return !one.evacuate_wanted.empty();
+  });
+  const std::uint64_t live = segments_.live_bytes();
+  const std::uint64_t allowed = 2 * live + kMostDead * options_.segment_size;
+  if (under_way || segments_.bytes() <= allowed) return;
+  const std::vector<SegmentNumber> sparse = segments_.sparse(options_.segment_size);
+  if (sparse.empty()) return;
+  for (Writer& writer : writers_) {
+    writer.evacuate_wanted = sparse;
     writer.wake();
   }
 }

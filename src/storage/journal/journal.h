@@ -62,13 +62,13 @@ class Journal {
   /// Batches of one writer are committed in the order they come in.
   void submit(std::size_t writer, SealedBatch batch);
   /// Appends what became of its batches since the last call, in their order.
-  void take_ended(std::size_t writer, std::vector<EndedBatch>& ended);
-  /// Not 0: what is true of all its queues should be said again in one batch, and when that is
-  /// durable, restated() called with this number.
-  SegmentNumber restate_wanted(std::size_t writer) const;
+  Wanted take_ended(std::size_t writer, std::vector<EndedBatch>& ended);
   void restated(std::size_t writer, SegmentNumber number);
-  /// Chunks that have no message any more.
-  void chunks_dead(const std::vector<DeadChunk>& chunks);
+  /// Messages were settled, and that is durable.
+  void chunks_shrunk(const std::vector<ShrunkChunk>& chunks);
+  /// What Wanted::evacuate is about.
+  std::vector<SegmentNumber> evacuate_wanted(std::size_t writer) const;
+  void evacuated(std::size_t writer);
   /// Queues up to this incarnation are known to the metadata for good; batches that speak of later
   /// ones wait.
   void queues_known(std::uint64_t newest);
@@ -91,6 +91,7 @@ class Journal {
     std::vector<EndedBatch> ended;
     std::vector<ReadMessages> read;
     SegmentNumber restate_wanted = 0;
+    std::vector<SegmentNumber> evacuate_wanted;
   };
   struct Written {
     std::size_t writer;
@@ -128,6 +129,7 @@ class Journal {
   void housekeeping_loop();
   void remove_dead(Lock& lock);
   void want_restatement();
+  void want_evacuation();
   void prepare_next(Lock& lock);
 
   // The reader.

@@ -63,6 +63,7 @@ void JournalStore::close_queue(std::uint64_t queue) {
     if (!staged.settled) staged_bytes_ -= staged_size(staged.message);
   }
   kept->appended.clear();
+  kept->moved.clear();
   kept->closed = true;
 }
 
@@ -135,8 +136,11 @@ void JournalStore::settle(std::uint64_t queue, std::uint64_t first, std::uint64_
 void JournalStore::cut(const ChunkName& name, std::uint32_t count) {
   KeptChunk& of = *chunk(name);
   of.live -= count;
-  if (of.live != 0) return;
-  open_.dead.push_back(name);
+  if (!open_.cuts.empty() && open_.cuts.back().chunk == name) {
+    open_.cuts.back().count += count;
+  } else {
+    open_.cuts.push_back({name, count});
+  }
 }
 
 void JournalStore::returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
@@ -212,6 +216,8 @@ void JournalStore::seal_now() {
     from = to;
   }
   dirty_.clear();
+  if (!moved_bytes_.empty()) moving_ = false;
+  moved_bytes_.clear();
   staged_bytes_ = 0;
   staged_at_ = 0;
   ++sealed_count_;
@@ -267,7 +273,7 @@ std::uint32_t JournalStore::encode_queue(std::uint64_t id, ChunkWriter& writer,
   for (const Settled& range : queue.settled) writer.settled(range);
   for (const Returned& message : queue.returned) writer.returned(message);
   if (queue.handed_out != 0) writer.handed_out({id, queue.handed_out});
-  std::uint32_t messages = 0;
+  std::uint32_t messages = encode_moved(queue, writer, chunk_number);
   Extent extent;
   for (const KeptQueue::Staged& staged : queue.appended) {
     if (staged.settled) continue;
@@ -282,7 +288,7 @@ std::uint32_t JournalStore::encode_queue(std::uint64_t id, ChunkWriter& writer,
     ++messages;
   }
   if (extent.count != 0) queue.extents.add(extent);
-  if (messages != 0) {
+  if (!queue.appended.empty()) {
     queue.sealed_below = queue.appended.back().message.position + 1;
     open_.readable.push_back({id, queue.sealed_below});
   }
@@ -298,11 +304,9 @@ void JournalStore::take_ended(std::vector<CommitEnd>& ended) {
   std::move(ended_.begin(), ended_.end(), std::back_inserter(ended));
   ended_.clear();
   std::vector<EndedBatch> batches;
-  journal_.take_ended(writer_, batches);
-  if (const SegmentNumber wanted = journal_.restate_wanted(writer_);
-      wanted != 0 && wanted != restating_) {
-    restate(wanted);
-  }
+  const Wanted wanted = journal_.take_ended(writer_, batches);
+  if (wanted.restate != 0 && wanted.restate != restating_) restate(wanted.restate);
+  if (!moving_ && (wanted.evacuate || !leaving_.empty())) evacuate();
   for (const EndedBatch& batch : batches) {
     Sealed sealed = std::move(under_way_.front());
     under_way_.pop_front();
@@ -347,13 +351,15 @@ void JournalStore::batch_durable(const EndedBatch& ended, Sealed& sealed) {
   for (const Sealed::Readable& readable : sealed.readable) {
     if (KeptQueue* queue = find(readable.queue)) queue->readable_below = readable.below;
   }
-  std::vector<DeadChunk> dead;
-  for (const ChunkName& name : sealed.dead) {
-    const KeptChunk& kept = *chunk(name);
-    dead.push_back({kept.segment, kept.size});
-    lanes_[name.lane].erase(name.number);
+  std::vector<ShrunkChunk> shrunk;
+  for (const auto& [name, count] : sealed.cuts) {
+    KeptChunk& kept = *chunk(name);
+    kept.settled += count;
+    const bool gone = kept.settled == kept.messages;
+    shrunk.push_back({kept.segment, kept.share(count), gone});
+    if (gone) lanes_[name.lane].erase(name.number);
   }
-  if (!dead.empty()) journal_.chunks_dead(dead);
+  if (!shrunk.empty()) journal_.chunks_shrunk(shrunk);
   if (sealed.restates != 0) journal_.restated(writer_, sealed.restates);
 }
 
@@ -370,11 +376,12 @@ void JournalStore::read(std::uint64_t queue, std::uint64_t first, std::uint64_t 
   std::uint64_t budget = bytes;
   for (std::size_t i = kept.extents.find(first); i < all.size(); ++i) {
     const std::uint64_t from = std::max(first, all[i].first);
-    if (from >= kept.readable_below || (budget == 0 && !request.parts.empty())) {
+    const KeptChunk& of = *chunk({kept.lane, all[i].chunk});
+    const bool moves = of.segment == 0;  // its new place is not known yet
+    if (from >= kept.readable_below || moves || (budget == 0 && !request.parts.empty())) {
       request.next = from;
       break;
     }
-    const KeptChunk& of = *chunk({kept.lane, all[i].chunk});
     const std::uint64_t each = of.size / of.messages + 1;
     const auto wanted = static_cast<std::uint32_t>(
         std::clamp<std::uint64_t>(budget / each, 1, all[i].end() - from));
@@ -395,26 +402,33 @@ void JournalStore::read(std::uint64_t queue, std::uint64_t first, std::uint64_t 
   }
 }
 
+void JournalStore::mark_delivered(const KeptQueue& queue, MessageRecord& message) const {
+  message.delivered = message.delivered || message.position < queue.handed_out_before;
+  if (queue.counts.empty()) return;
+  if (const auto counts = queue.counts.find(message.position); counts != queue.counts.end()) {
+    message.acquired = counts->second.acquired;
+    message.failed = counts->second.failed;
+    message.delivered = true;
+  }
+}
+
 void JournalStore::take_read(std::vector<ReadMessages>& read) {
   std::move(read_.begin(), read_.end(), std::back_inserter(read));
   read_.clear();
-  const std::size_t before = read.size();
-  journal_.take_read(writer_, read);
-  for (auto done = read.begin() + static_cast<std::ptrdiff_t>(before); done != read.end(); ++done) {
-    const KeptQueue* kept = find(done->queue);
-    if (kept == nullptr) continue;
-    std::erase_if(done->messages, [&](const MessageRecord& message) {
-      return !kept->extents.contains(message.position);  // settled while it was read
-    });
-    for (MessageRecord& message : done->messages) {
-      message.delivered = message.delivered || message.position < kept->handed_out_before;
-      if (kept->counts.empty()) continue;
-      if (const auto counts = kept->counts.find(message.position); counts != kept->counts.end()) {
-        message.acquired = counts->second.acquired;
-        message.failed = counts->second.failed;
-        message.delivered = true;
-      }
+  std::vector<ReadMessages> done;
+  journal_.take_read(writer_, done);
+  for (ReadMessages& one : done) {
+    if (one.moving) {
+      move(std::move(one));
+      continue;
     }
+    if (const KeptQueue* kept = find(one.queue)) {
+      std::erase_if(one.messages, [&](const MessageRecord& message) {
+        return !kept->extents.contains(message.position);  // settled while it was read
+      });
+      for (MessageRecord& message : one.messages) mark_delivered(*kept, message);
+    }
+    read.push_back(std::move(one));
   }
 }
 

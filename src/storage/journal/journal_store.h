@@ -60,6 +60,7 @@ class JournalStore final : public MessageStore {
   struct ChunkName {
     Lane lane;
     std::uint64_t number;
+    bool operator==(const ChunkName&) const = default;
   };
   /// A batch under way, and what becomes true when it has ended.
   struct Sealed {
@@ -70,7 +71,11 @@ class JournalStore final : public MessageStore {
       std::uint64_t below;
     };
     std::vector<Readable> readable;
-    std::vector<ChunkName> dead;
+    struct Cut {
+      ChunkName chunk;
+      std::uint32_t count;
+    };
+    std::vector<Cut> cuts;
     SegmentNumber restates = 0;  // not 0: everything was said again
   };
 
@@ -83,6 +88,11 @@ class JournalStore final : public MessageStore {
   void encode_lane(Lane lane, std::span<const std::uint64_t> queues, SealedBatch& batch);
   std::uint32_t encode_queue(std::uint64_t id, ChunkWriter& writer, std::uint64_t chunk_number);
   void restate(SegmentNumber number);
+  void evacuate();
+  bool evacuate_from(std::uint64_t id, const KeptQueue& queue);
+  void move(ReadMessages read);
+  std::uint32_t encode_moved(KeptQueue& queue, ChunkWriter& writer, std::uint64_t chunk_number);
+  void mark_delivered(const KeptQueue& queue, MessageRecord& message) const;
   void batch_durable(const EndedBatch& ended, Sealed& sealed);
 
   Journal& journal_;
@@ -104,6 +114,12 @@ class JournalStore final : public MessageStore {
   std::vector<CommitEnd> ended_;  // of batches with nothing left in them
   std::uint64_t under_way_bytes_ = 0;
   std::vector<ReadMessages> read_;  // answered without the journal
+
+  // Moving messages out of segments of which little lives.
+  std::vector<SegmentNumber> leaving_;           // sorted
+  std::vector<std::uint64_t> to_evacuate_;       // queues to look through
+  bool moving_ = false;                          // some are being read
+  std::vector<std::unique_ptr<std::string>> moved_bytes_;  // until they are sealed
 };
 
 }  // namespace polymq::storage::journal

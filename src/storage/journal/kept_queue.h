@@ -33,6 +33,7 @@ struct KeptQueue {
     bool settled = false;  // meanwhile: it is not written
   };
   std::vector<Staged> appended;
+  std::vector<MessageRecord> moved;  // read back, to be written again
   std::vector<Settled> settled;
   std::vector<Returned> returned;
   std::uint64_t handed_out = 0;  // 0: nothing to say
@@ -48,6 +49,11 @@ struct KeptChunk {
   std::uint32_t size = 0;
   std::uint32_t messages = 0;  // when it was written
   std::uint32_t live = 0;
+  std::uint32_t settled = 0;  // and that is durable; the rest of those that don't live will be
+
+  std::uint64_t share(std::uint32_t count) const {
+    return messages == 0 ? 0 : std::uint64_t{size} * count / messages;
+  }
 };
 
 }  // namespace polymq::storage::journal

@@ -24,6 +24,7 @@ struct ReadRequest {
   std::uint64_t first = 0;
   std::uint64_t next = 0;  // what comes after the last part
   std::vector<ReadPart> parts;
+  bool moving = false;  // not for the engine: they are to be written again
 };
 
 /// Appends the messages of `part` to `to`; what cannot be read is said there.

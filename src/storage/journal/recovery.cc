@@ -174,7 +174,7 @@ void Recovery::gather_others(SegmentNumber segment, const FoundChunk& chunk) {
 }
 
 void Recovery::gather_messages(SegmentNumber segment, const FoundChunk& chunk) {
-  KeptChunk kept{segment, chunk.offset, chunk.size, 0, 0};
+  KeptChunk kept{segment, chunk.offset, chunk.size, 0, 0, 0};
   Gathering* queue = nullptr;
   std::uint64_t queue_id = 0;
   IndexReader reader(chunk.index);
@@ -212,8 +212,9 @@ void Recovery::gather_messages(SegmentNumber segment, const FoundChunk& chunk) {
     if (entry->priority) ++range.with_priority;
   }
   if (kept.live == 0) return;
+  kept.settled = kept.messages - kept.live;
   result_.lanes[chunk.lane].chunks[chunk.number] = kept;
-  result_.segments.chunk_placed(segment, kept.size);
+  result_.segments.chunk_placed(segment, kept.share(kept.live));
 }
 
 void Recovery::finish_queues() {

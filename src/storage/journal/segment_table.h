@@ -6,8 +6,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "storage/files.h"
+#include "storage/journal/batch.h"
 #include "storage/journal/segment.h"
 
 namespace polymq::storage::journal {
@@ -21,8 +23,8 @@ class SegmentTable {
     std::shared_ptr<File> file;
     std::uint64_t size = 0;
     std::uint64_t generation = 0;
-    std::uint64_t live_bytes = 0;  // of chunks with messages that live
-    std::uint32_t live_chunks = 0;
+    std::uint64_t live_bytes = 0;   // of messages that live, roughly
+    std::uint32_t live_chunks = 0;  // with messages that live
     std::uint32_t readers = 0;
     bool sealed = false;
     bool damaged = false;  // kept for people to look at
@@ -38,13 +40,16 @@ class SegmentTable {
   }
   /// A chunk with messages was placed in it.
   void chunk_placed(SegmentNumber number, std::uint64_t bytes);
-  /// The last message of a chunk is settled. True when it was the segment's last chunk.
-  bool chunk_dead(SegmentNumber number, std::uint64_t bytes);
+  /// Messages of a chunk were settled. True when nothing in its segment lives any more.
+  bool chunk_shrunk(const ShrunkChunk& chunk);
 
   /// What segments below `number` say of queues was said again.
   void restated(SegmentNumber number) { restated_below_ = number; }
   /// The oldest that can go now.
   std::optional<SegmentNumber> removable() const;
+  /// Sealed segments of which little lives: those with the least first, until `bytes` live in
+  /// them.
+  std::vector<SegmentNumber> sparse(std::uint64_t bytes) const;
   /// Bytes of those that could go if what they say was said again.
   std::uint64_t waiting_bytes() const;
   /// After its file was removed, and that will be so after a crash.

@@ -1,0 +1,94 @@
+// Moving messages: what lives in segments that are mostly dead is read, and written again queue by
+// queue, so that these segments can go.
+#include <algorithm>
+
+#include "storage/journal/chunk_writer.h"
+#include "storage/journal/journal_store.h"
+#include "storage/journal/layout.h"
+
+namespace polymq::storage::journal {
+namespace {
+
+// Read, and written again, at a time: a bounded share of what the disk does.
+constexpr std::uint64_t kMoveBytes = 1024 * 1024;
+
+}  // namespace
+
+// Asks for the next messages that should move. When there is none, the journal is told.
+void JournalStore::evacuate() {
+  if (leaving_.empty()) {
+    leaving_ = journal_.evacuate_wanted(writer_);
+    if (leaving_.empty()) return;
+    std::sort(leaving_.begin(), leaving_.end());
+    for (const auto& [id, kept] : queues_) {
+      if (!kept.closed && !kept.extents.empty()) to_evacuate_.push_back(id);
+    }
+  }
+  if (behind()) return;  // there is enough to write
+  while (!to_evacuate_.empty()) {
+    const KeptQueue* kept = find(to_evacuate_.back());
+    if (kept != nullptr && evacuate_from(to_evacuate_.back(), *kept)) return;
+    to_evacuate_.pop_back();
+  }
+  leaving_.clear();
+  journal_.evacuated(writer_);
+}
+
+bool JournalStore::evacuate_from(std::uint64_t id, const KeptQueue& queue) {
+  ReadRequest request{id, 0, 0, {}, true};
+  std::uint64_t bytes = 0;
+  for (const Extent& extent : queue.extents.all()) {
+    const KeptChunk& of = *chunk({queue.lane, extent.chunk});
+    if (!std::binary_search(leaving_.begin(), leaving_.end(), of.segment)) continue;
+    const std::uint64_t each = of.size / of.messages + 1;
+    const auto count = static_cast<std::uint32_t>(
+        std::clamp<std::uint64_t>((kMoveBytes - bytes) / each, 1, extent.count));
+    request.parts.push_back({of.segment, of.offset, extent.index_offset, count, extent.first});
+    bytes += count * each;
+    if (bytes >= kMoveBytes) break;
+  }
+  if (request.parts.empty()) return false;
+  moving_ = true;
+  journal_.read(writer_, std::move(request));
+  return true;
+}
+
+// What cannot be read stays where it is, and so does its segment: there is nothing to gain.
+void JournalStore::move(ReadMessages read) {
+  moving_ = false;
+  KeptQueue* kept = find(read.queue);
+  if (kept == nullptr) return;
+  if (!read.damages.empty() || read.messages.empty()) {
+    std::erase(to_evacuate_, read.queue);
+    return;
+  }
+  for (MessageRecord& message : read.messages) {
+    if (!kept->extents.contains(message.position)) continue;
+    mark_delivered(*kept, message);
+    message.delivered = message.delivered || message.position < kept->mark;
+    staged_bytes_ += message.body.size();
+    stage(read.queue, *kept).moved.push_back(std::move(message));
+  }
+  if (kept->moved.empty()) return;
+  for (auto& bytes : read.bytes) moved_bytes_.push_back(std::move(bytes));
+  moving_ = true;  // until they are sealed, and their places known
+}
+
+std::uint32_t JournalStore::encode_moved(KeptQueue& queue, ChunkWriter& writer,
+                                         std::uint64_t chunk_number) {
+  std::uint32_t messages = 0;
+  for (const MessageRecord& message : queue.moved) {
+    if (!queue.extents.contains(message.position)) continue;  // settled meanwhile
+    queue.extents.remove(message.position, message.position,
+                         [&](std::uint64_t number, std::uint32_t count) {
+                           cut({queue.lane, number}, count);
+                         });
+    const std::uint32_t at = writer.message(message);
+    queue.extents.insert({message.position, 1, at, chunk_number});
+    ++messages;
+  }
+  queue.moved.clear();
+  return messages;
+}
+
+}  // namespace polymq::storage::journal
