@@ -154,7 +154,7 @@ bool Journal::make_room(Lock& lock, std::uint64_t blocks) {
   wanted_size_ = blocks + 2 * kBlock;
   while (!prepared_ || prepared_->header.size < wanted_size_) {
     if (failed_) return false;
-    if (stopping_) {
+    if (stopping_ && short_of_space_) {
       fail_all(lock, {true, "it ends while there is no room on the disk"});
       return false;
     }

@@ -37,12 +37,17 @@ Journal::~Journal() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     to_commit_.notify_all();
+  }
+  // It may need another segment for the last batches.
+  if (committer_.joinable()) committer_.join();
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
     to_keep_house_.notify_all();
     to_read_.notify_all();
   }
-  for (std::thread* thread : {&committer_, &housekeeper_, &reader_}) {
-    if (thread->joinable()) thread->join();
-  }
+  if (housekeeper_.joinable()) housekeeper_.join();
+  if (reader_.joinable()) reader_.join();
 }
 
 void Journal::connect(std::size_t writer, std::function<void()> wake) {
@@ -150,8 +155,8 @@ Journal::Usage Journal::usage() const {
 void Journal::read_loop() {
   Lock lock(mutex_);
   while (true) {
-    to_read_.wait(lock, [&] { return stopping_ || !reads_.empty(); });
-    if (stopping_) return;
+    to_read_.wait(lock, [&] { return closing_ || !reads_.empty(); });
+    if (closing_) return;
     const auto [writer, request] = std::move(reads_.front());
     reads_.pop_front();
     ReadMessages done = read_now(lock, request);
@@ -193,11 +198,11 @@ void Journal::housekeeping_loop() {
   using namespace std::chrono_literals;
   constexpr auto kRetry = 500ms;
   Lock lock(mutex_);
-  while (!stopping_) {
+  while (!closing_) {
     if (std::exchange(may_be_dead_, false)) remove_dead(lock);
     prepare_next(lock);
     const auto needed = [&] {
-      return stopping_ || may_be_dead_ ||
+      return closing_ || may_be_dead_ ||
              (!failed_ && !short_of_space_ &&
               (!prepared_ || prepared_->header.size < wanted_size_));
     };
@@ -252,7 +257,7 @@ void Journal::want_evacuation() {
 }
 
 void Journal::prepare_next(Lock& lock) {
-  if (failed_ || stopping_) return;
+  if (failed_ || closing_) return;
   const bool too_small = prepared_ && prepared_->header.size < wanted_size_;
   if (prepared_ && !too_small) return;
   const SegmentNumber number = next_segment_;
@@ -268,14 +273,21 @@ void Journal::prepare_next(Lock& lock) {
           .with("reason", next.error().text);
     }
     short_of_space_ = true;
+    to_commit_.notify_one();
   } else {
     if (short_of_space_) {
       log::Line(log::Area::kStorage, log::Level::kInfo, "there is room on the disk again");
     }
     short_of_space_ = false;
     ++next_segment_;
-    prepared_ = *std::move(next);
+    const auto small = std::exchange(prepared_, *std::move(next));
     to_commit_.notify_one();
+    if (!small) return;
+    lock.unlock();
+    const SegmentHeader& header = small->header;
+    const auto gone = segment_files_.retire(header.number, header.size, header.generation);
+    lock.lock();
+    if (!gone) fail_all(lock, gone.error());
   }
 }
 

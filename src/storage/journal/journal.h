@@ -145,7 +145,8 @@ class Journal {
   std::condition_variable to_keep_house_;
   std::condition_variable to_read_;
   std::deque<Writer> writers_;
-  bool stopping_ = false;
+  bool stopping_ = false;  // the committer ends when all is written
+  bool closing_ = false;   // and after it the others
   bool failed_ = false;
   bool short_of_space_ = false;
   std::uint64_t newest_known_queue_ = 0;
