@@ -47,7 +47,7 @@ FileResult<std::optional<CommitHeader>> Scan::header_at(std::uint64_t offset) co
     return tl::make_unexpected(read.error());
   }
   auto header = decode_commit_header(bytes, seed_);
-  if (header && header->size > size_ - offset) header.reset();
+  if (header && header->size > size_ - offset - kCommitHeader) header.reset();
   return header;
 }
 
@@ -61,7 +61,8 @@ FileResult<std::optional<Header>> Scan::search(std::uint64_t from, std::uint64_t
     }
     for (std::size_t at = 0; at < window.size(); at += kBlock) {
       const auto header = decode_commit_header(std::string_view(window).substr(at), seed_);
-      if (header && header->number > above && header->size <= size_ - from - at) {
+      const std::uint64_t room = size_ - from - at - kCommitHeader;
+      if (header && header->number > above && header->size <= room) {
         return Header{*header, from + at};
       }
     }

@@ -1,0 +1,88 @@
+// Promises of the check of a data folder: it counts what is there and names what cannot be read.
+#include "storage/folder_check.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "storage/testing/folder_user.h"
+#include "storage/testing/temporary_folder.h"
+
+namespace polymq::storage {
+namespace {
+
+using testing::FolderUser;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class FolderCheckTest : public ::testing::Test {
+ protected:
+  FolderCheckTest() {
+    FolderUser user(path_);
+    user.declare(10, 5, "orders");
+    user.declare(11, 6, "empty");
+    for (std::uint64_t position = 1; position <= 5; ++position) {
+      user.keep(10, position, "order number " + std::to_string(position));
+    }
+    user.settle(10, 2);
+  }
+  std::string refusal(const std::string& path) {
+    const auto checked = check_folder(path);
+    return checked ? "" : checked.error().text;
+  }
+  /// Overwrites the first byte of `text`, wherever in the journal it is.
+  void corrupt(const std::string& text) {
+    for (const auto& entry : std::filesystem::directory_iterator(path_ + "/journal")) {
+      std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+      const std::string content{std::istreambuf_iterator<char>(file), {}};
+      const std::size_t at = content.find(text);
+      if (at == std::string::npos) continue;
+      file.clear();
+      file.seekp(static_cast<std::streamoff>(at));
+      file.put('#');
+      return;
+    }
+    ADD_FAILURE() << "there is no " << text;
+  }
+
+  testing::TemporaryFolder temporary_;
+  const std::string path_ = temporary_.path() / "data";
+};
+
+TEST_F(FolderCheckTest, CountsTheMessagesOfEachQueue) {
+  for (int time = 0; time < 2; ++time) {  // it changes nothing
+    const auto checked = check_folder(path_);
+    ASSERT_TRUE(checked) << checked.error().text;
+    EXPECT_THAT(checked->damages, IsEmpty());
+    EXPECT_EQ(checked->messages, 4u);
+    EXPECT_GE(checked->segments, 1u);
+    ASSERT_THAT(checked->queues, SizeIs(2));
+    EXPECT_EQ(checked->queues[0].name, "orders");
+    EXPECT_EQ(checked->queues[0].id, 10u);
+    EXPECT_EQ(checked->queues[0].messages, 4u);
+    EXPECT_EQ(checked->queues[0].body_bytes, 4 * std::string("order number 1").size());
+    EXPECT_EQ(checked->queues[1].messages, 0u);
+  }
+}
+
+TEST_F(FolderCheckTest, NamesTheQueueAndThePlaceOfADamagedMessage) {
+  corrupt("order number 3");
+  const auto checked = check_folder(path_);
+  ASSERT_TRUE(checked) << checked.error().text;
+  EXPECT_EQ(checked->messages, 3u);
+  ASSERT_THAT(checked->damages, SizeIs(1));
+  EXPECT_THAT(checked->damages[0], HasSubstr("queue 'orders', position 3: "));
+}
+
+TEST_F(FolderCheckTest, RefusesAFolderInUseAndWhatIsNone) {
+  EXPECT_THAT(refusal(temporary_.path()), HasSubstr("is no data folder"));
+  EXPECT_THAT(refusal(path_ + "/nothing"), HasSubstr("is no data folder"));
+  EXPECT_FALSE(std::filesystem::exists(path_ + "/nothing")) << "a check makes no folder";
+  const FolderUser user(path_);
+  EXPECT_THAT(refusal(path_), HasSubstr("in use"));
+}
+
+}  // namespace
+}  // namespace polymq::storage
