@@ -23,9 +23,9 @@ TEST(SegmentTable, TheOldestMayGoWhenNothingInItCounts) {
   table.add(2, sealed());
   table.chunk_placed(1, 100);
   table.chunk_placed(1, 50);
-  EXPECT_FALSE(table.chunk_dead(1, 100));
+  EXPECT_FALSE(table.chunk_shrunk({1, 100, true}));
   EXPECT_EQ(table.removable(), std::nullopt);
-  EXPECT_TRUE(table.chunk_dead(1, 50));
+  EXPECT_TRUE(table.chunk_shrunk({1, 50, true}));
   EXPECT_EQ(table.removable(), 1u);
   table.remove(1);
   EXPECT_EQ(table.find(1), nullptr);
@@ -70,7 +70,7 @@ TEST(SegmentTable, CountsBytes) {
   EXPECT_EQ(table.size(), 2u);
   EXPECT_EQ(table.bytes(), 4000u);
   EXPECT_EQ(table.live_bytes(), 300u);
-  table.chunk_dead(2, 200);
+  table.chunk_shrunk({2, 200, true});
   EXPECT_EQ(table.live_bytes(), 100u);
   EXPECT_EQ(table.find(2)->live_chunks, 0u);
 }
