@@ -198,8 +198,9 @@ ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
                                               std::to_string(limit) + ") is reached"};
   }
   const QueueId id = next_incarnation_++;
-  const ShardIndex home = place(from);
   const bool stored = what.durable && !what.owner;
+  // Only the first shards serve lanes, if there are more shards than lanes.
+  const ShardIndex home = stored ? place(from) % storage::kLanes : place(from);
   ++homes_per_shard_[home];
   // Many queues are declared alike: they share what they were declared with.
   if (!last_arguments_ || *last_arguments_ != what.arguments) {

@@ -24,6 +24,7 @@ bool DeadLetters::run() {
   const std::vector<Letter> letters = std::exchange(waiting_, {});
   for (const Letter& letter : letters) move(letter);
   hand_over(letters);
+  late_.clear();
   // Those that reached no queue are settled already.
   for (const Publisher::Settled& settled : std::exchange(publisher_.settled(), {})) {
     const Letter letter = *moving_.find(settled.sequence);
@@ -36,13 +37,18 @@ bool DeadLetters::run() {
 // The copies and the end of the originals are one unit of the store. An at-least-once queue keeps
 // its originals until it knows: its letters may double over a crash, but never get lost.
 void DeadLetters::hand_over(const std::vector<Letter>& letters) {
+  const auto goes_along = [&](const Letter& letter) {
+    return !at_least_once(*letter.queue) && letter.queue->moving_is_stored(letter.position) &&
+           std::find(late_.begin(), late_.end(), letter.position) == late_.end();
+  };
+  if (std::none_of(letters.begin(), letters.end(), goes_along)) return publisher_.flush();
   std::vector<ShardIndex> shards = publisher_.open_homes();
   if (std::find(shards.begin(), shards.end(), self_) == shards.end()) shards.push_back(self_);
   constexpr std::uint64_t kOurs = std::uint64_t{1} << 63;  // apart from those of transactions
   const StoredUnit unit{kOurs | ++units_ << 16 | self_, static_cast<std::uint32_t>(shards.size())};
   store_.begin_unit(unit.id, unit.parts);
   for (const Letter& letter : letters) {
-    if (!at_least_once(*letter.queue)) letter.queue->forget_moving(letter.position);
+    if (goes_along(letter)) letter.queue->forget_moving(letter.position);
   }
   store_.end_unit();
   publisher_.flush(unit);
@@ -81,9 +87,11 @@ void DeadLetters::move(const Letter& letter) {
   const std::string properties =
       codec_of(original.dialect())
           .amend(original.properties(), death_changes(deaths, override_key));
-  const std::string key =
+  std::string key =
       override_key ? *settings.dead_letter_routing_key : std::string(original.routing_key());
-  Message* copy = original.rewritten(*settings.dead_letter_exchange, key, properties, meter_);
+  key.resize(std::min<std::size_t>(key.size(), 255));  // names are no longer in AMQP
+  const std::string exchange_name = settings.dead_letter_exchange->substr(0, 255);
+  Message* copy = original.rewritten(exchange_name, key, properties, meter_);
 
   std::vector<Target*> targets;
   Vhost& vhost = *letter.queue->entry().vhost;
@@ -106,6 +114,10 @@ void DeadLetters::move(const Letter& letter) {
 // At-least-once with several targets: each gets a copy of its own, so that another try reaches only
 // those that refused.
 void DeadLetters::publish(Letter letter, Message* copy, std::vector<Target*> targets) {
+  // An exchange with state passes it on in its own time: the original stays until it has answered.
+  const bool late = std::any_of(targets.begin(), targets.end(),
+                                [](const Target* target) { return target->exchange != nullptr; });
+  if (late) late_.push_back(letter.position);
   if (!letter.progress && targets.size() > 1 && at_least_once(*letter.queue)) {
     letter.progress = std::make_shared<Progress>();
   }

@@ -68,6 +68,7 @@ class DeadLetters {
   const Now& now_;
   Publisher publisher_;
   std::uint64_t units_ = 0;
+  std::vector<Position> late_;  // of this run: their copies are not stored with it
   std::vector<Letter> waiting_;
   SlidingWindow<Letter> moving_{1};  // numbered as the publisher's sequences
   std::vector<Retry> retries_;

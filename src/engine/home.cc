@@ -41,6 +41,7 @@ void Home::queue_added(QueueEntry& entry) {
   entry.local = std::make_unique<Queue>(entry, *this);
   if (!durable(entry)) return;
   entry.local->restore(store_.open_queue(entry.id, entry.lane));
+  note_paging(*entry.local);
   mark_dirty(*entry.local);
 }
 
@@ -53,7 +54,7 @@ void Home::queue_removed(QueueEntry& entry) {
   Queue& queue = *entry.local;
   hand_over();  // nothing may reach a consumer after the word that it is gone
   if (durable(entry)) store_.close_queue(entry.id);  // before the messages, which it looks at
-  if (queue.paged_out() != 0) --paging_queues_;
+  if (queue.paging) --paging_queues_;
   for (Consumer* member : std::vector<Consumer*>(queue.consumers().members())) {
     queue.consumers().remove(*member);
     member->cancelled = true;
@@ -290,6 +291,7 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
   for (const PublishItem& item : part.publishes) push(item, true, stored, true);
   for (const SettleItem& item : part.settles) settle(item);
   store_.end_unit();
+  dead_letters_.run();  // what was rejected is part of what is waited for
   // Also if nothing was published: what was acknowledged must not come back after a crash.
   await({store_.await_staged(), from, UnitDone{decision.unit, true}, {}, std::move(stored)}, {});
 }
@@ -352,6 +354,7 @@ void Home::run_timers() {
       continue;
     }
     queue->on_timer();
+    note_paging(*queue);
     mark_dirty(*queue);
   }
   dead_letters_.retry();
@@ -404,15 +407,15 @@ std::uint64_t Home::paging_window() const {
 }
 
 void Home::page(Queue& queue) {
-  const bool before = queue.paged_out() != 0;
   queue.page();
-  note_paging(queue, before);
+  note_paging(queue);
 }
 
-void Home::note_paging(const Queue& queue, bool before) {
+void Home::note_paging(Queue& queue) {
   const bool now = queue.paged_out() != 0;
-  if (now && !before) ++paging_queues_;
-  if (!now && before) --paging_queues_;
+  if (now && !queue.paging) ++paging_queues_;
+  if (!now && queue.paging) --paging_queues_;
+  queue.paging = now;
 }
 
 bool Home::take_read() {
@@ -421,9 +424,8 @@ bool Home::take_read() {
   for (const storage::ReadMessages& done : read) {
     Queue* queue = find_queue(done.queue);
     if (queue == nullptr || queue->deleting) continue;
-    const bool before = queue->paged_out() != 0;
     queue->loaded(done);
-    note_paging(*queue, before);
+    note_paging(*queue);
     mark_dirty(*queue);
     resume_gets(done.queue);
   }

@@ -133,7 +133,7 @@ class Home final : public QueueHost {
   void end_consumer(Consumer& consumer);
   void settle(const SettleItem& item);
   void page(Queue& queue);
-  void note_paging(const Queue& queue, bool before);
+  void note_paging(Queue& queue);
 
   /// True when the queue refused it. `awaited`: somebody wants to know what became of it;
   /// `admitted`: it agreed to a unit and takes it, full or not.

@@ -23,12 +23,14 @@ void Home::handle(ShardIndex from, QueueRequest& request) {
       body = consume(request, *queue, *consume_what);
     } else if (const auto* get_what = std::get_if<Get>(&request.what)) {
       queue->dispatch();
-      if (queue->waits_for_messages()) {
+      const bool cold = queue->waits_for_messages();
+      if (!cold) body = get(request, *queue, *get_what);
+      // All it found may have expired, and the next one may be on disk.
+      if (cold || (!std::get<Got>(body).item && queue->waits_for_messages())) {
         mark_dirty(*queue);
         parked_gets_[request.queue].push_back({from, std::move(request)});
-        return;
+        return hand_over();
       }
-      body = get(request, *queue, *get_what);
     } else if (std::holds_alternative<PurgeQueue>(request.what)) {
       std::optional<ReplyBody> answer = purge(from, request, *queue);
       if (!answer) return hand_over();
@@ -51,10 +53,10 @@ ReplyBody Home::inspect(Queue& queue) {
 // What was purged must not come back after a crash: the answer waits for that.
 std::optional<ReplyBody> Home::purge(ShardIndex from, const QueueRequest& request, Queue& queue) {
   queue.dispatch();
-  const bool before = queue.paged_out() != 0;
   const std::uint64_t dropped = queue.purge();
   sweeping_.push_back(&queue);
-  note_paging(queue, before);
+  note_paging(queue);
+  resume_gets(queue.id());
   mark_dirty(queue);
   const storage::CommitNumber commit = durable(queue.entry()) ? store_.await_staged() : 0;
   if (commit == 0) return Removed{dropped};
@@ -215,8 +217,11 @@ ReplyBody Home::get(const QueueRequest& request, Queue& queue, const Get& what) 
 void Home::handle(ShardIndex from, const CloseSession& close) {
   hand_over();
   for (auto& [queue, parked] : parked_gets_) {
-    std::erase_if(parked,
-                  [&](const ParkedGet& get) { return get.request.session == close.session; });
+    std::erase_if(parked, [&](const ParkedGet& get) {
+      if (get.request.session != close.session) return false;
+      mailer_.send(get.from, Reply{get.request.request, Got{}});
+      return true;
+    });
   }
   if (const auto it = sessions_.find(close.session.value); it != sessions_.end()) {
     for (const ConsumerId id : std::vector<ConsumerId>(it->second.consumers)) {

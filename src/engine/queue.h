@@ -113,8 +113,11 @@ class Queue {
   bool holds(Position position) const { return slots_.find(position) != nullptr; }
   /// The store was given the message of that position.
   void mark_stored(Position position) {
-    slots_.find(position)->stored = true;
+    Slot& slot = *slots_.find(position);
+    slot.stored = true;
     stores_ = true;
+    // It was lent while it was pushed.
+    if (slot.acquired != 0 && position >= lent_below_) lent_below_ = position + 1;
   }
 
   // --- messages out ---
@@ -140,6 +143,10 @@ class Queue {
   void release_all(Consumer& consumer);
   /// The message of a position that is moving to the dead letter exchange.
   const Message* moving_message(Position position) { return slots_.find(position)->message; }
+  bool moving_is_stored(Position position) const {
+    const Slot* slot = slots_.find(position);
+    return slot != nullptr && slot->stored;
+  }
   /// The store forgets the message of a position that is moving: its copy takes its place.
   void forget_moving(Position position);
   /// A dead letter's copy is safe (or needs none): the original goes.
@@ -175,6 +182,7 @@ class Queue {
   std::vector<Consumer*> attached;
   bool deleting = false;  // decided by the home: not found any more
   bool dirty = false;     // in the home's list of queues to dispatch
+  bool paging = false;    // the home counts it among those that have messages on disk only
   WallMs timer_at = kNever;
 
  private:
@@ -210,6 +218,7 @@ class Queue {
   std::uint64_t cost_ahead() const;
   void evict(std::uint64_t window);
   void all_loaded();
+  void forget_unread();
   void note_handed_out();
   WallMs deadline(const Slot& slot) const;
   std::uint8_t priority_of(const Message& message) const;

@@ -56,13 +56,14 @@ void Queue::page() {
   const std::uint64_t window = host_.paging_window();
   // A queue that nobody looks at is left alone.
   const bool looked_at = head_wanted_ || !consumers_.empty();
-  const bool wants_more = indexing_ || (looked_at && cost_ahead() < window / 2);
+  const bool room = hot_cost() < window * 2 || waits_for_messages();
+  const bool wants_more = indexing_ || (looked_at && room && cost_ahead() < window / 2);
   if (!cold_.empty() && !loading_ && wants_more) {
     loading_ = true;
     head_wanted_ = false;
     host_.read_back(*this, cold_.first, kPageBytes);
   }
-  if (hot_cost() > window * 2) evict(window);
+  if (!indexing_ && hot_cost() > window * 2) evict(window);
 }
 
 // Keeps about `window` at the head; behind that everything goes that can be read back.

@@ -107,7 +107,7 @@ bool Shard::finish_turn() {
   report_memory();
   if (control_) check_store();
   const bool more = home_.sweep();
-  return more || !own_mail_.empty();
+  return more || !own_mail_.empty() || store_.has_news();
 }
 
 // --- mail ---------------------------------------------------------------------------------------

@@ -263,6 +263,9 @@ void Broker::stop() {
   while (connection_count() != 0 && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(5ms);
   }
+  // What shards have sent each other arrives, and what follows from it: units need all their parts.
+  constexpr int kHops = 4;
+  for (int hop = 0; hop < kHops; ++hop) connection_count();
   for (const auto& shard : shards_) shard->stop();
   for (const auto& shard : shards_) shard->join();
   if (data_) data_->close();

@@ -70,6 +70,9 @@ void ShardRuntime::connect(std::vector<ShardRuntime*> all) {
 
 engine::Shard& ShardRuntime::open(storage::MessageStore& store, storage::MetadataStore& metadata) {
   shard_ = std::make_unique<engine::Shard>(options_, *this, store, metadata);
+  // What is restored has its times from now on.
+  const MonotonicMs now = monotonic_ms();
+  shard_->begin_turn({now, now + wall_offset_});
   return *shard_;
 }
 

@@ -89,6 +89,11 @@ Result<void> DataFolder::check_format() {
     return fail(read.error().text);
   }
   if (text == kFormat) return {};
+  // The start that made it broke off there.
+  if (text.empty() && !std::filesystem::exists(path_ + "/metadata.sqlite")) {
+    if (auto gone = files->remove("format"); !gone) return fail(gone.error().text);
+    return check_format();
+  }
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return fail("the data folder " + path_ + " is of another version: '" + text +
               "'; this program knows 'polymq-data 1'");

@@ -138,6 +138,8 @@ class MessageStore {
   virtual void read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) = 0;
   /// Appends what was read since the last call.
   virtual void take_read(std::vector<ReadMessages>& read) = 0;
+  /// There is something to take already, of which nobody will be woken.
+  virtual bool has_news() const { return false; }
 };
 
 }  // namespace polymq::storage

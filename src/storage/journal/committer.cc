@@ -27,7 +27,7 @@ void Journal::commit_loop() {
       write_group(lock, group);
       continue;
     }
-    if (dirty_ && !failed_ && (stopping_ || Clock::now() >= sync_at_)) {
+    if (dirty_ && !failed_ && (stopping_ || sync_wanted_ || Clock::now() >= sync_at_)) {
       sync_written(lock);
       continue;
     }
@@ -43,17 +43,24 @@ void Journal::commit_loop() {
 // What can be written now: in the order of each writer; nothing that speaks of queues which are
 // not known for good yet; units only when all their parts are there.
 std::vector<Journal::Handed> Journal::take_group() {
+  std::vector<Handed> group = take_group(kMostPerCommit);
+  // The limit may have cut a unit in two that goes only as a whole.
+  if (group.empty()) group = take_group(UINT64_MAX);
+  return group;
+}
+
+std::vector<Journal::Handed> Journal::take_group(std::uint64_t most) {
   std::vector<std::size_t> take(writers_.size(), 0);  // how many of each
   std::uint64_t bytes = 0;
   for (std::size_t w = 0; w < writers_.size(); ++w) {
     for (const SealedBatch& batch : writers_[w].waiting) {
-      if (batch.newest_queue > newest_known_queue_) break;
-      if (bytes != 0 && bytes + batch.bytes.size() > kMostPerCommit && batch.parts.empty()) break;
+      if (batch.newest_queue > newest_known_queue_ && !failed_) break;
+      if (bytes != 0 && bytes + batch.bytes.size() > most && batch.parts.empty()) break;
       bytes += batch.bytes.size();
       ++take[w];
     }
   }
-  for (bool changed = true; changed;) {
+  for (bool changed = !failed_; changed;) {
     changed = false;
     std::unordered_map<std::uint64_t, std::uint32_t> there;
     for (std::size_t w = 0; w < writers_.size(); ++w) {
@@ -109,6 +116,7 @@ void Journal::write_group(Lock& lock, const std::vector<Handed>& group) {
       if (chunk.has_messages) segments_.chunk_placed(open_.number, chunk.size);
     }
   }
+  written_commit_ = next_commit_ - 1;
   if (!std::exchange(dirty_, true)) {
     const bool timed = options_.sync != SyncPolicy::kNever;
     sync_at_ = timed ? Clock::now() + options_.sync_interval : Clock::time_point::max();
@@ -204,6 +212,10 @@ void Journal::sync_written(Lock& lock) {
   lock.lock();
   if (!done) return fail_all(lock, done.error());
   synced_commit_ = last;
+  if (std::exchange(sync_wanted_, false)) {
+    may_be_dead_ = true;
+    to_keep_house_.notify_one();
+  }
   dirty_ = false;
   end(unsynced_, CommitEnd::kDurable);
 }

@@ -62,6 +62,7 @@ FileResult<void> Journal::start() {
       segment_files_.prepare(next_segment_, std::min(kFirstSegmentSize, options_.segment_size));
   if (!first) return tl::make_unexpected(first.error());
   segment_files_.hurry(false);
+  may_be_dead_ = true;
   ++next_segment_;
   prepared_ = *std::move(first);
   committer_ = std::thread([this] {
@@ -191,6 +192,7 @@ ReadMessages Journal::read_now(Lock& lock, const ReadRequest& request) {
 // --- keeping house ------------------------------------------------------------------------------
 void Journal::house_needed() {
   may_be_dead_ = true;
+  freed_commit_ = written_commit_;
   to_keep_house_.notify_one();
 }
 
@@ -215,6 +217,12 @@ void Journal::housekeeping_loop() {
 }
 
 void Journal::remove_dead(Lock& lock) {
+  // What frees a segment must be on the disk, though others were told before.
+  if (synced_commit_ < freed_commit_ && !failed_) {
+    sync_wanted_ = true;
+    to_commit_.notify_one();
+    return;
+  }
   for (auto dead = segments_.removable(); dead && !failed_; dead = segments_.removable()) {
     const std::uint64_t size = segments_.find(*dead)->size;
     const std::uint64_t generation = segments_.find(*dead)->generation;

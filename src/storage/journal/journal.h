@@ -116,6 +116,7 @@ class Journal {
   void commit_loop();
   bool complete(const SealedBatch& batch) const;
   std::vector<Handed> take_group();
+  std::vector<Handed> take_group(std::uint64_t most);
   void write_group(Lock& lock, const std::vector<Handed>& group);
   FileResult<void> write_commit(const std::vector<Handed>& group, std::vector<Written>& written);
   bool make_room(Lock& lock, std::uint64_t blocks);
@@ -156,6 +157,9 @@ class Journal {
   std::optional<PreparedSegment> prepared_;  // to be written to next
   std::uint64_t wanted_size_ = 0;            // of the next one, if it must be larger
   bool may_be_dead_ = false;                 // a segment has lost what kept it
+  std::uint64_t freed_commit_ = 0;           // what had been written then
+  std::uint64_t written_commit_ = 0;
+  bool sync_wanted_ = false;  // before a segment may go
   std::deque<std::pair<std::size_t, ReadRequest>> reads_;
 
   // The committer's own.

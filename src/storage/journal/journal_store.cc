@@ -184,7 +184,8 @@ CommitNumber JournalStore::await_staged() {
 bool JournalStore::behind() const { return staged_bytes_ + under_way_bytes_ > kBehindBytes; }
 
 MonotonicMs JournalStore::seal_due() const {
-  return staged_at_ == 0 ? kNever : staged_at_ + kLazyMs;
+  // While a batch is under way, its end is what is waited for.
+  return staged_at_ == 0 || !under_way_.empty() ? kNever : staged_at_ + kLazyMs;
 }
 
 // One batch at a time is under way: what comes meanwhile collects, and what is settled meanwhile is
@@ -192,8 +193,13 @@ MonotonicMs JournalStore::seal_due() const {
 void JournalStore::seal(MonotonicMs now) {
   if (dirty_.empty() && parts_.empty() && !restated_) return;
   if (staged_at_ == 0) staged_at_ = std::max<MonotonicMs>(now, 1);
-  const bool due = awaited_ || restated_ || staged_bytes_ > kLazyBytes || now >= seal_due();
-  if (parts_.empty() && (!under_way_.empty() || !due)) return;
+  const bool due =
+      awaited_ || restated_ || staged_bytes_ > kLazyBytes || now >= staged_at_ + kLazyMs;
+  // Behind one that nobody waits for, and that is synced when it likes, none has to wait.
+  const bool wait = std::any_of(under_way_.begin(), under_way_.end(), [this](const Sealed& sealed) {
+    return sealed.awaited || !awaited_;
+  });
+  if (parts_.empty() && (wait || !due)) return;
   seal_now();
 }
 
@@ -230,6 +236,7 @@ void JournalStore::seal_now() {
   Sealed sealed = std::exchange(open_, {});
   for (const SealedChunk& one : batch.chunks) sealed.chunks.push_back({one.lane, one.number});
   sealed.bytes = batch.bytes.size();
+  sealed.awaited = batch.awaited;
   under_way_bytes_ += sealed.bytes;
   under_way_.push_back(std::move(sealed));
   batch.number = sealed_count_;
@@ -332,6 +339,7 @@ void JournalStore::restate(SegmentNumber number) {
     if (settled.empty() && kept.counts.empty() && kept.mark == 0) continue;
     KeptQueue& staged = stage(id, kept);
     staged.settled = std::move(settled);
+    staged.returned.clear();
     for (const auto& [position, counts] : kept.counts) {
       staged.returned.push_back({id, position, counts.acquired, counts.failed});
     }

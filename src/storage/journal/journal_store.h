@@ -55,6 +55,7 @@ class JournalStore final : public MessageStore {
   std::uint64_t readable_below(std::uint64_t queue) const override;
   void read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) override;
   void take_read(std::vector<ReadMessages>& read) override;
+  bool has_news() const override { return !ended_.empty() || !read_.empty(); }
 
  private:
   struct ChunkName {
@@ -66,6 +67,7 @@ class JournalStore final : public MessageStore {
   struct Sealed {
     std::vector<ChunkName> chunks;  // all, as in the batch
     std::uint64_t bytes = 0;
+    bool awaited = false;
     struct Readable {
       std::uint64_t queue;
       std::uint64_t below;
@@ -116,9 +118,9 @@ class JournalStore final : public MessageStore {
   std::vector<ReadMessages> read_;  // answered without the journal
 
   // Moving messages out of segments of which little lives.
-  std::vector<SegmentNumber> leaving_;           // sorted
-  std::vector<std::uint64_t> to_evacuate_;       // queues to look through
-  bool moving_ = false;                          // some are being read
+  std::vector<SegmentNumber> leaving_;                     // sorted
+  std::vector<std::uint64_t> to_evacuate_;                 // queues to look through
+  bool moving_ = false;                                    // some are being read
   std::vector<std::unique_ptr<std::string>> moved_bytes_;  // until they are sealed
 };
 

@@ -150,6 +150,7 @@ void Recovery::gather(SegmentNumber segment, const SegmentContents& contents) {
 }
 
 void Recovery::gather_others(SegmentNumber segment, const FoundChunk& chunk) {
+  std::vector<Returned> returned;
   IndexReader reader(chunk.index);
   for (Record record; reader.next(record);) {
     std::visit(
@@ -162,13 +163,18 @@ void Recovery::gather_others(SegmentNumber segment, const FoundChunk& chunk) {
             queue.covered.add(what.first, what.last);
             queue.next_position = std::max(queue.next_position, what.last + 1);
           } else if constexpr (std::is_same_v<What, Returned>) {
-            queue.counts.try_emplace(what.position, Counts{what.acquired, what.failed});
+            returned.push_back(what);
           } else if constexpr (std::is_same_v<What, HandedOut>) {
             queue.next_position = std::max(queue.next_position, what.below);
             queue.handed_out = std::max(queue.handed_out, what.below);
           }
         },
         record);
+  }
+  // Newer chunks came first, but within one the last word counts.
+  for (auto last = returned.rbegin(); last != returned.rend(); ++last) {
+    queues_.find(last->queue)
+        ->second.counts.try_emplace(last->position, Counts{last->acquired, last->failed});
   }
   if (!reader.error().empty()) damaged(segment, chunk.offset, reader.error());
 }
