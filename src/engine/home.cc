@@ -41,6 +41,7 @@ void Home::queue_added(QueueEntry& entry) {
   entry.local = std::make_unique<Queue>(entry, *this);
   if (!durable(entry)) return;
   entry.local->restore(store_.open_queue(entry.id, entry.lane));
+  note_paging(*entry.local, false);
   mark_dirty(*entry.local);
 }
 
@@ -351,7 +352,9 @@ void Home::run_timers() {
       send_removals(nullptr, mailer_.self());
       continue;
     }
+    const bool before = queue->paged_out() != 0;
     queue->on_timer();
+    note_paging(*queue, before);
     mark_dirty(*queue);
   }
   dead_letters_.retry();
