@@ -62,7 +62,8 @@ void Queue::page() {
     head_wanted_ = false;
     host_.read_back(*this, cold_.first, kPageBytes);
   }
-  if (hot_cost() > window * 2) evict(window);
+  // What came since is put in order when all is read: until then it must not leave.
+  if (!indexing_ && hot_cost() > window * 2) evict(window);
 }
 
 // Keeps about `window` at the head; behind that everything goes that can be read back.
