@@ -215,8 +215,11 @@ ReplyBody Home::get(const QueueRequest& request, Queue& queue, const Get& what) 
 void Home::handle(ShardIndex from, const CloseSession& close) {
   hand_over();
   for (auto& [queue, parked] : parked_gets_) {
-    std::erase_if(parked,
-                  [&](const ParkedGet& get) { return get.request.session == close.session; });
+    std::erase_if(parked, [&](const ParkedGet& get) {
+      if (get.request.session != close.session) return false;
+      mailer_.send(from, Reply{get.request.request, Missing{}});  // nobody listens any more
+      return true;
+    });
   }
   if (const auto it = sessions_.find(close.session.value); it != sessions_.end()) {
     for (const ConsumerId id : std::vector<ConsumerId>(it->second.consumers)) {
