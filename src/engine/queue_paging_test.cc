@@ -1,5 +1,5 @@
-// Promises of queues whose messages are on disk: what a restart brings back, and what leaves memory
-// and returns.
+// Promises of big queues: messages leave memory when they are on disk, and are back in time, in
+// order.
 #include <gmock/gmock.h>
 
 #include "engine/testing/restarts.h"
@@ -13,7 +13,6 @@ using testing::ElementsAre;
 using testing::Gt;
 using testing::IsEmpty;
 using testing::Lt;
-using testing::SizeIs;
 
 constexpr std::size_t kLarge = 64 * 1024;
 constexpr std::int64_t kMega = 1024 * 1024;
@@ -48,197 +47,6 @@ class QueuePagingTest : public RestartsTest {
   std::uint64_t paged_out() { return queue_at_home().paged_out(); }
 };
 INSTANTIATE_TEST_SUITE_P(On, QueuePagingTest, kShardCounts);
-
-// --- after a restart ----------------------------------------------------------------------------
-
-TEST_P(QueuePagingTest, ARecoveredQueueTellsItsCountsBeforeAnythingIsRead) {
-  queue("q");
-  publish({"1", "22", "333"});
-  restart_and_hold();
-  EXPECT_EQ(ready(), 3u);
-  EXPECT_EQ(queue_at_home().ready_bytes(), 6u);
-  EXPECT_EQ(cluster().message_bytes(), 0);
-  EXPECT_EQ(life_->reads(), 0) << "nobody looked at its messages";
-}
-
-TEST_P(QueuePagingTest, ARecoveredQueueIsDeliveredInOrder) {
-  queue("q");
-  std::vector<std::string> bodies;
-  for (int i = 0; i < 200; ++i) bodies.push_back(std::to_string(i));
-  publish(bodies);
-  restart();
-  EXPECT_EQ(peer(2).consume("q", {.no_ack = true}), "");
-  EXPECT_EQ(peer(2).take(), bodies) << "and none counts as redelivered";
-  EXPECT_EQ(kept_.messages(), 0u);
-}
-
-TEST_P(QueuePagingTest, WhatWasAcknowledgedOrTransientDoesNotComeBack) {
-  queue("q");
-  publish({"1", "2", "3"});
-  EXPECT_EQ(peer(0).publish({.body = "transient"}), "ack");
-  EXPECT_EQ(peer(2).get("q"), "1");
-  restart();
-  EXPECT_THAT(drain(), ElementsAre("2", "3"));
-  restart();
-  EXPECT_THAT(drain(), IsEmpty());
-}
-
-TEST_P(QueuePagingTest, WhatWasOutWhenItDiedComesAgainAndIsMarked) {
-  queue("q");
-  publish({"1", "2", "3"});
-  EXPECT_EQ(peer(2).consume("q", {.prefetch = 2}), "");
-  ASSERT_THAT(peer(2).deliveries, SizeIs(2));
-  restart();
-  EXPECT_EQ(peer(2).consume("q"), "");
-  EXPECT_THAT(peer(2).take(), ElementsAre("1 again", "2 again", "3"));
-}
-
-TEST_P(QueuePagingTest, WhatWasNotConfirmedIsNotPromised) {
-  queue("q");
-  publish({"1"});
-  life_->hold_commits(true);
-  EXPECT_EQ(peer(0).publish({.body = "2", .persistent = true}), "");
-  restart();
-  EXPECT_THAT(drain(), ElementsAre("1"));
-}
-
-TEST_P(QueuePagingTest, PositionsGoOnBehindThoseThatWereUsed) {
-  queue("q");
-  publish({"1", "2"});
-  restart_and_hold();
-  publish({"3"});
-  EXPECT_EQ(ready(), 3u);
-  restart();
-  EXPECT_THAT(drain(), ElementsAre("1", "2", "3"));
-}
-
-TEST_P(QueuePagingTest, NewMessagesBehindAColdHeadStayBehind) {
-  queue("q");
-  publish({"1", "2"});
-  restart_and_hold();
-  EXPECT_EQ(peer(2).consume("q"), "");
-  publish({"3"});
-  EXPECT_EQ(peer(0).publish({.body = "4"}), "ack") << "transient, and still in its place";
-  EXPECT_THAT(peer(2).take(), IsEmpty());
-  release();
-  EXPECT_THAT(peer(2).take(), ElementsAre("1", "2", "3", "4"));
-}
-
-TEST_P(QueuePagingTest, WhatCannotBeReadBackIsNotCountedForEver) {
-  queue("q");
-  publish({"1", "2", "3"});
-  kept_.queues.begin()->second.messages.at(2).damaged = true;
-  restart();
-  EXPECT_EQ(ready(), 3u) << "nobody knows yet";
-  EXPECT_EQ(peer(2).get("q"), "1");
-  EXPECT_EQ(ready(), 1u);
-  EXPECT_EQ(queue_at_home().ready_bytes(), 1u);
-  EXPECT_THAT(drain(), ElementsAre("3"));
-  EXPECT_EQ(ready(), 0u);
-}
-
-// --- gets ---------------------------------------------------------------------------------------
-
-TEST_P(QueuePagingTest, AGetWaitsForTheRead) {
-  queue("q");
-  publish({"1", "2"});
-  restart_and_hold();
-  EXPECT_EQ(peer(0).get("q"), "no answer");
-  EXPECT_EQ(peer(2).get("q"), "no answer");
-  EXPECT_EQ(ready(), 2u);
-  release();
-  ASSERT_TRUE(peer(0).got && peer(2).got);
-  EXPECT_EQ(ready(), 0u);
-  EXPECT_EQ(peer(2).get("q"), "empty");
-}
-
-TEST_P(QueuePagingTest, GetsOfAClosedSessionAreForgotten) {
-  queue("q");
-  publish({"1", "2"});
-  restart_and_hold();
-  EXPECT_EQ(peer(2).get("q", false), "no answer");
-  life_->disconnect(2);
-  release();
-  EXPECT_EQ(ready(), 2u);
-  EXPECT_THAT(drain(), ElementsAre("1", "2"));
-}
-
-TEST_P(QueuePagingTest, AGetOfAQueueThatGoesMeanwhileIsTold) {
-  queue("q");
-  publish({"1"});
-  restart_and_hold();
-  std::string answer = "no answer";
-  peer(2).session.get("q", true, [&](EngineResult<std::optional<GotMessage>> result) {
-    answer = result ? "got" : result.error().text;
-  });
-  cluster().run();
-  EXPECT_EQ(peer(1).remove("q"), "");
-  EXPECT_EQ(peer(1).count, 1u);
-  EXPECT_EQ(answer, "no queue 'q' in vhost '/'");
-  release();
-  EXPECT_EQ(kept_.messages(), 0u);
-  restart();
-  EXPECT_FALSE(peer(0).look("q").has_value());
-}
-
-// --- purging and settling while a read is under way ---------------------------------------------
-
-TEST_P(QueuePagingTest, APurgeDropsWhatIsOnDisk) {
-  queue("q");
-  publish({"1", "2", "3"});
-  restart_and_hold();
-  EXPECT_EQ(peer(1).purge("q"), "");
-  EXPECT_EQ(peer(1).count, 3u);
-  EXPECT_EQ(ready(), 0u);
-  EXPECT_EQ(life_->reads(), 0) << "it need not be read for that";
-  publish({"4"});
-  EXPECT_EQ(peer(0).get("q"), "4");
-  restart();
-  EXPECT_THAT(drain(), IsEmpty());
-}
-
-TEST_P(QueuePagingTest, WhatIsPurgedWhileItIsReadDoesNotComeBack) {
-  queue("q");
-  publish({"1", "2", "3"});
-  restart_and_hold();
-  EXPECT_EQ(peer(2).consume("q"), "");
-  EXPECT_EQ(life_->reads(), 1);
-  EXPECT_EQ(peer(1).purge("q"), "");
-  publish({"4"});
-  release();
-  EXPECT_THAT(peer(2).take(), ElementsAre("4"));
-  EXPECT_EQ(ready(), 0u);
-}
-
-TEST_P(QueuePagingTest, AGetThatWaitsHearsOfAPurge) {
-  queue("q");
-  publish({"1", "2"});
-  restart_and_hold();
-  std::string answer = "no answer";
-  peer(2).session.get("q", true, [&](EngineResult<std::optional<GotMessage>> result) {
-    answer = result && !*result ? "empty" : "wrong";
-  });
-  cluster().run();
-  EXPECT_EQ(peer(1).purge("q"), "");
-  release();
-  EXPECT_EQ(answer, "empty");
-}
-
-TEST_P(QueuePagingTest, APurgedQueueWithPrioritiesForgetsWhatWasNotReadYet) {
-  queue("q", {{"x-max-priority", number(5)}});
-  EXPECT_EQ(peer(0).publish({.body = "1", .persistent = true, .priority = 1}), "ack");
-  EXPECT_EQ(peer(0).publish({.body = "2", .persistent = true, .priority = 2}), "ack");
-  restart_and_hold();
-  EXPECT_EQ(peer(0).publish({.body = "3", .persistent = true, .priority = 3}), "ack");
-  EXPECT_EQ(peer(1).purge("q"), "");
-  EXPECT_EQ(peer(1).count, 3u);
-  release();
-  EXPECT_EQ(ready(), 0u);
-  EXPECT_EQ(kept_.messages(), 0u);
-  EXPECT_EQ(peer(0).publish({.body = "4", .persistent = true, .priority = 1}), "ack");
-  EXPECT_EQ(peer(0).publish({.body = "5", .persistent = true, .priority = 4}), "ack");
-  EXPECT_THAT(drain(), ElementsAre("5", "4"));
-}
 
 /// Among what has left memory, messages 67 to 69 are out: peer 2 holds them. A read of messages
 /// around them is under way, and nobody else has taken any.
@@ -380,37 +188,6 @@ TEST_P(QueuePagingTest, ManyRecoveredQueuesShareTheMemory) {
 
 // --- priorities ---------------------------------------------------------------------------------
 
-TEST_P(QueuePagingTest, AfterARestartTheHighestPriorityComesFirst) {
-  queue("q", {{"x-max-priority", number(5)}});
-  const auto send = [&](const char* body, std::optional<std::uint8_t> priority) {
-    EXPECT_EQ(peer(0).publish({.body = body, .persistent = true, .priority = priority}), "ack");
-  };
-  send("low", 1);
-  send("none", std::nullopt);
-  send("high", 5);
-  send("low too", 1);
-  restart_and_hold();
-  EXPECT_EQ(ready(), 4u);
-  send("new and middle", 3);
-  send("new and high", 5);
-  EXPECT_EQ(peer(2).consume("q"), "");
-  EXPECT_THAT(peer(2).take(), IsEmpty()) << "what is not read yet may come before";
-  release();
-  EXPECT_THAT(peer(2).take(),
-              ElementsAre("high", "new and high", "new and middle", "low", "low too", "none"));
-}
-
-TEST_P(QueuePagingTest, InAQuorumQueueWithoutAPriorityIsInTheMiddleAfterARestartToo) {
-  queue("q", {{"x-queue-type", text("quorum")}});
-  publish({"none", "none too"});
-  restart_and_hold();
-  EXPECT_EQ(peer(0).publish({.body = "three", .persistent = true, .priority = 3}), "ack");
-  EXPECT_EQ(peer(0).publish({.body = "five", .persistent = true, .priority = 5}), "ack");
-  publish({"none again"});
-  release();
-  EXPECT_THAT(drain(), ElementsAre("five", "none", "none too", "none again", "three"));
-}
-
 TEST_P(QueuePagingTest, NothingIsLostThatComesWhilePrioritiesAreReadBack) {
   queue("q", {{"x-max-priority", number(5)}});
   EXPECT_EQ(peer(0).publish({.body = large(1), .persistent = true, .priority = 1}), "ack");
@@ -446,62 +223,6 @@ TEST_P(QueuePagingTest, ABigQueueWithPrioritiesKeepsTheirOrder) {
   EXPECT_EQ(numbers(drain()), expected);
 }
 
-// --- limits and times to live -------------------------------------------------------------------
-
-TEST_P(QueuePagingTest, ARecoveredQueueKeepsToItsLength) {
-  queue("q", {{"x-max-length", number(3)}});
-  publish({"1", "2", "3"});
-  restart_and_hold();
-  publish({"4", "5"});
-  release();
-  EXPECT_EQ(ready(), 3u);
-  EXPECT_THAT(drain(), ElementsAre("3", "4", "5"));
-}
-
-TEST_P(QueuePagingTest, ARecoveredQueueThatIsFullRefuses) {
-  queue("q", {{"x-max-length", number(2)}, {"x-overflow", text("reject-publish")}});
-  publish({"1", "2"});
-  restart_and_hold();
-  EXPECT_EQ(peer(0).publish({.body = "3", .persistent = true}), "nack");
-  release();
-  EXPECT_THAT(drain(), ElementsAre("1", "2"));
-  publish({"4"});
-}
-
-TEST_P(QueuePagingTest, ALengthInBytesCountsWhatIsOnDisk) {
-  queue("q", {{"x-max-length-bytes", number(10)}});
-  publish({"12345", "67890"});
-  restart();
-  publish({"x"});
-  EXPECT_THAT(drain(), ElementsAre("67890", "x"));
-}
-
-TEST_P(QueuePagingTest, AQueuesTimeToLiveGoesOnAfterARestart) {
-  queue("q", {{"x-message-ttl", number(1000)}});
-  publish({"1", "2"});
-  restart();
-  cluster().pass(999);
-  EXPECT_EQ(ready(), 2u);
-  cluster().pass(2);
-  EXPECT_EQ(ready(), 0u);
-  EXPECT_EQ(kept_.messages(), 0u) << "nobody had to look at it";
-}
-
-TEST_P(QueuePagingTest, AMessagesOwnTimeToLiveGoesOnAfterARestart) {
-  queue("q");
-  EXPECT_EQ(peer(0).publish({.body = "1", .ttl_ms = 1000, .persistent = true}), "ack");
-  publish({"2"});
-  EXPECT_EQ(peer(0).publish({.body = "3", .ttl_ms = 5000, .persistent = true}), "ack");
-  restart();
-  EXPECT_EQ(ready(), 3u);
-  cluster().pass(1001);
-  EXPECT_EQ(ready(), 2u);
-  EXPECT_EQ(peer(0).get("q"), "2");
-  cluster().pass(4000);
-  EXPECT_EQ(peer(0).get("q"), "empty");
-  EXPECT_EQ(kept_.messages(), 0u);
-}
-
 TEST_P(QueuePagingTest, ABigQueueExpiresAsAWhole) {
   queue("q", {{"x-message-ttl", number(1000)}});
   publish_large(1, 250);
@@ -509,21 +230,6 @@ TEST_P(QueuePagingTest, ABigQueueExpiresAsAWhole) {
   cluster().pass(1001);
   EXPECT_EQ(ready(), 0u);
   EXPECT_EQ(kept_.messages(), 0u);
-}
-
-TEST_P(QueuePagingTest, ARecoveredMessageIsDeadLetteredWithItsBody) {
-  queue("dead");
-  queue("q", {{"x-message-ttl", number(1000)},
-              {"x-dead-letter-exchange", text("")},
-              {"x-dead-letter-routing-key", text("dead")}});
-  publish({"1", "2"});
-  restart();
-  cluster().pass(1001);
-  EXPECT_THAT(drain("dead"), ElementsAre("1", "2"));
-  EXPECT_EQ(ready(), 0u);
-  restart();
-  EXPECT_EQ(ready(), 0u);
-  EXPECT_EQ(ready("dead"), 0u);
 }
 
 }  // namespace
