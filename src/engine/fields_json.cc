@@ -8,6 +8,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 namespace polymq::engine {
 namespace {
@@ -48,10 +49,13 @@ Json text_to_json(const std::string& text) {
 std::string text_from_json(const Json& json) {
   if (json.is_string()) return json.get<std::string>();
   const auto hex = json.at("hex").get<std::string>();
+  if (hex.size() % 2 != 0) throw std::invalid_argument("half a byte");
   std::string text;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    unsigned byte = 0;
-    std::from_chars(hex.data() + i, hex.data() + i + 2, byte, kHexadecimal);
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    std::uint8_t byte = 0;
+    const char* end = hex.data() + i + 2;
+    const auto parsed = std::from_chars(hex.data() + i, end, byte, kHexadecimal);
+    if (parsed.ec != std::errc{} || parsed.ptr != end) throw std::invalid_argument("no byte");
     text += static_cast<char>(byte);
   }
   return text;
@@ -90,6 +94,35 @@ Json value_to_json(const Value& value) {
       value.payload());
 }
 
+/// An integer that a T can hold.
+template <class T>
+T integer_from_json(const Json& json) {
+  const bool fits = json.is_number_unsigned()
+                        ? std::in_range<T>(json.get<std::uint64_t>())
+                        : json.is_number_integer() && std::in_range<T>(json.get<std::int64_t>());
+  if (!fits) throw std::invalid_argument("a number that its type cannot have");
+  return json.get<T>();
+}
+
+std::int64_t integer_from_json(FieldType type, const Json& json) {
+  switch (type) {
+    case FieldType::kInt8:
+      return integer_from_json<std::int8_t>(json);
+    case FieldType::kUint8:
+      return integer_from_json<std::uint8_t>(json);
+    case FieldType::kInt16:
+      return integer_from_json<std::int16_t>(json);
+    case FieldType::kUint16:
+      return integer_from_json<std::uint16_t>(json);
+    case FieldType::kInt32:
+      return integer_from_json<std::int32_t>(json);
+    case FieldType::kUint32:
+      return integer_from_json<std::uint32_t>(json);
+    default:
+      return integer_from_json<std::int64_t>(json);
+  }
+}
+
 Value value_from_json(const std::string& type_name, const Json& json) {
   const auto at = std::find(kNames.begin(), kNames.end(), type_name);
   if (at == kNames.end()) throw std::invalid_argument("an unknown type");
@@ -106,7 +139,8 @@ Value value_from_json(const std::string& type_name, const Json& json) {
                              : json.get<double>(),
                          type);
     case FieldType::kDecimal:
-      return Value::decimal({json.at(0).get<std::uint8_t>(), json.at(1).get<std::uint32_t>()});
+      return Value::decimal({integer_from_json<std::uint8_t>(json.at(0)),
+                             integer_from_json<std::uint32_t>(json.at(1))});
     case FieldType::kString:
       return Value::string(text_from_json(json));
     case FieldType::kBinary:
@@ -121,7 +155,7 @@ Value value_from_json(const std::string& type_name, const Json& json) {
     case FieldType::kTable:
       return Value::table(json_to_fields(json));
     default:
-      return Value::integer(json.get<std::int64_t>(), type);
+      return Value::integer(integer_from_json(type, json), type);
   }
 }
 

@@ -22,6 +22,17 @@ storage::BindingRow to_row(ExchangeId source, const BindingKey& binding) {
           to_json(binding.arguments)};
 }
 
+/// With the type that the queue got from its vhost, whose default may be another one later.
+std::string arguments_of(const QueueAdded& queue) {
+  constexpr std::string_view kType = "x-queue-type";
+  if (queue.settings->type != QueueType::kQuorum || find(*queue.arguments, kType) != nullptr) {
+    return to_json(*queue.arguments);
+  }
+  Fields arguments = *queue.arguments;
+  arguments.push_back({std::string(kType), Value::string("quorum")});
+  return to_json(arguments);
+}
+
 /// Which row of which delta.
 class Changes {
  public:
@@ -53,9 +64,8 @@ class Changes {
   }
   Change operator()(const QueueAdded& delta) const {
     if (!delta.durable || delta.owner) return std::nullopt;
-    return storage::QueueRow{
-        delta.id,  delta.vhost, delta.name, delta.auto_delete, to_json(*delta.arguments),
-        delta.lane};
+    return storage::QueueRow{delta.id,          delta.vhost,         delta.name,
+                             delta.auto_delete, arguments_of(delta), delta.lane};
   }
   Change operator()(const QueueRemoved& delta) const {
     if (!durable(*topology_.queue(delta.id))) return std::nullopt;

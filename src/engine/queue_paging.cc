@@ -63,6 +63,7 @@ void Queue::page() {
     head_wanted_ = false;
     host_.read_back(*this, cold_.first, kPageBytes);
   }
+  // What came since a start is put in order when all was read: until then it must not leave.
   if (!indexing_ && hot_cost() > window * 2) evict(window);
 }
 

@@ -15,6 +15,7 @@
 
 #include "engine/shard.h"
 #include "engine/testing/fake_properties.h"
+#include "engine/testing/keeping_store.h"
 #include "storage/memory_metadata.h"
 #include "storage/message_store.h"
 
@@ -71,12 +72,18 @@ class ScriptedStore final : public storage::MessageStore {
 struct ClusterOptions {
   ControlLimits limits = {};
   std::int64_t memory_limit = INT64_MAX;
+  /// One for each shard, instead of scripted ones; they outlive the cluster.
+  std::vector<KeepingStore*> stores = {};
+  /// Set: what it has is there from the start.
+  KeepingMetadata* metadata = nullptr;
+  std::uint64_t first_incarnation = 1;
 };
 
 /// Shards with a vhost "/" and mail between them. Time stands still unless told.
 class Cluster {
  public:
-  explicit Cluster(ShardIndex count, const ClusterOptions& options = {}) {
+  explicit Cluster(ShardIndex count, const ClusterOptions& options = {})
+      : keeping_(options.stores) {
     register_fake_codec();
     for (ShardIndex i = 0; i < count; ++i) {
       lines_.push_back(std::make_unique<Line>(*this, i));
@@ -86,9 +93,16 @@ class Cluster {
       one.count = count;
       one.limits = options.limits;
       one.memory_limit = options.memory_limit;
-      shards_.push_back(std::make_unique<Shard>(one, *lines_[i], *stores_[i], metadata_));
+      one.first_incarnation = options.first_incarnation;
+      storage::MessageStore& store =
+          keeping_.empty() ? static_cast<storage::MessageStore&>(*stores_[i]) : *keeping_.at(i);
+      storage::MetadataStore& metadata = options.metadata == nullptr
+                                             ? static_cast<storage::MetadataStore&>(metadata_)
+                                             : *options.metadata;
+      shards_.push_back(std::make_unique<Shard>(one, *lines_[i], store, metadata));
     }
-    administer(AddVhost{"/", "", {}});
+    if (options.metadata != nullptr) restore(options.metadata->image());
+    if (shard(0).topology().vhost("/") == nullptr) administer(AddVhost{"/", "", {}});
   }
 
   ShardIndex size() const { return static_cast<ShardIndex>(shards_.size()); }
@@ -116,6 +130,7 @@ class Cluster {
       for (auto& [line, waiting] : mail_)
         more = more || (!waiting.empty() && !held_.contains(line));
       for (auto& shard : shards_) more = more || shard->next_timer() <= now_.wall;
+      for (const KeepingStore* store : keeping_) more = more || store->has_news();
     }
   }
   void pass(std::int64_t ms) {
@@ -173,11 +188,17 @@ class Cluster {
     ShardIndex from;
   };
 
+  void restore(const storage::MetadataImage& image) {
+    auto deltas = shards_[0]->restore(image).value();
+    for (std::size_t i = 1; i < shards_.size(); ++i) shards_[i]->restore(deltas);
+  }
+
   Now now_{.monotonic = 1'000'000, .wall = 1'000'000};
   std::map<std::pair<ShardIndex, ShardIndex>, std::deque<Envelope>> mail_;
   std::set<std::pair<ShardIndex, ShardIndex>> held_;
   std::vector<std::unique_ptr<Line>> lines_;
   std::vector<std::unique_ptr<ScriptedStore>> stores_;
+  std::vector<KeepingStore*> keeping_;
   storage::MemoryMetadata metadata_;
   std::vector<std::unique_ptr<Shard>> shards_;
 };

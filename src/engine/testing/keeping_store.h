@@ -1,0 +1,298 @@
+// For tests: stores in memory that really keep what they are given, over the end of a cluster too.
+// They end commits and answer reads when they are told.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/message_store.h"
+#include "storage/metadata_store.h"
+
+namespace polymq::engine {
+
+/// What is on the "disk": all stores of a cluster share it, and those of the next cluster find it.
+struct KeptMessages {
+  struct Message {
+    storage::MessageRecord record;  // without its texts
+    std::string exchange, routing_key, properties, body;
+    bool damaged = false;  // it cannot be read back
+  };
+  struct Queue {
+    std::map<std::uint64_t, Message> messages;
+    std::uint64_t next_position = 1;
+    std::uint64_t handed_out = 0;
+  };
+  std::map<std::uint64_t, Queue> queues;
+
+  std::size_t messages() const {
+    std::size_t sum = 0;
+    for (const auto& [id, queue] : queues) sum += queue.messages.size();
+    return sum;
+  }
+};
+
+/// One shard's.
+class KeepingStore final : public storage::MessageStore {
+ public:
+  explicit KeepingStore(KeptMessages& kept) : kept_(kept) {}
+
+  storage::StoredQueue open_queue(std::uint64_t queue, storage::Lane) override {
+    const KeptMessages::Queue& found = kept_.queues[queue];
+    Open& open = open_[queue];
+    open.readable_below = found.next_position;
+    open.delivered_below = found.handed_out;
+    storage::StoredQueue stored;
+    stored.next_position = found.next_position;
+    for (const auto& [position, message] : found.messages) {
+      open.live.insert(position);
+      add_to(stored.ranges, position, message);
+    }
+    return stored;
+  }
+  void close_queue(std::uint64_t queue) override {
+    open_.erase(queue);
+    std::erase_if(staged_, [&](const Change& change) { return change.queue == queue; });
+  }
+  void remove_queue(std::uint64_t queue) override { kept_.queues.erase(queue); }
+  void queues_known(std::uint64_t) override {}
+
+  void append(const storage::MessageRecord& message) override {
+    KeptMessages::Message copy{message, std::string(message.exchange),
+                               std::string(message.routing_key), std::string(message.properties),
+                               std::string(message.body)};
+    const std::uint64_t position = message.position;
+    open_.at(message.queue).live.insert(position);
+    stage(message.queue, position, [position, copy = std::move(copy)](KeptMessages::Queue& queue) {
+      queue.messages[position] = copy;
+      queue.next_position = std::max(queue.next_position, position + 1);
+    });
+  }
+  void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override {
+    erase(open_.at(queue).live, first, last);
+    stage(queue, 0, [first, last](KeptMessages::Queue& of) { erase(of.messages, first, last); });
+  }
+  void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
+                std::uint16_t failed) override {
+    stage(queue, 0, [position, acquired, failed](KeptMessages::Queue& of) {
+      const auto it = of.messages.find(position);
+      if (it == of.messages.end()) return;
+      it->second.record.acquired = acquired;
+      it->second.record.failed = failed;
+      it->second.record.delivered = true;
+    });
+  }
+  void handed_out(std::uint64_t queue, std::uint64_t below) override {
+    stage(queue, 0, [below](KeptMessages::Queue& of) {
+      of.handed_out = std::max(of.handed_out, below);
+      of.next_position = std::max(of.next_position, below);
+    });
+  }
+  void begin_unit(std::uint64_t, std::uint32_t) override {}
+  void end_unit() override {}
+
+  storage::CommitNumber await_staged() override { return touched_ ? sealed_ + 1 : 0; }
+  void seal(MonotonicMs) override {
+    if (!std::exchange(touched_, false)) return;
+    ++sealed_;
+    under_way_.push_back(std::exchange(staged_, {}));
+  }
+  void flush() override { seal(0); }
+  MonotonicMs seal_due() const override { return kNever; }
+  void take_ended(std::vector<storage::CommitEnd>& ended) override {
+    if (commits_held) return;
+    for (const std::vector<Change>& commit : std::exchange(under_way_, {})) {
+      for (const Change& change : commit) apply(change);
+      ended.push_back(storage::CommitEnd::kDurable);
+    }
+  }
+  bool behind() const override { return false; }
+  bool refuses() const override { return false; }
+
+  std::uint64_t readable_below(std::uint64_t queue) const override {
+    const auto it = open_.find(queue);
+    return it == open_.end() ? 0 : it->second.readable_below;
+  }
+  void read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) override {
+    ++reads;
+    const Open& open = open_.at(queue);
+    Read read{queue, first, storage::kLastPosition, {}};
+    std::uint64_t found = 0;
+    for (auto it = open.live.lower_bound(first); it != open.live.end(); ++it) {
+      if (*it >= open.readable_below || found >= bytes) {
+        read.next = *it;
+        break;
+      }
+      read.positions.push_back(*it);
+      found += kept_.queues[queue].messages.at(*it).body.size();
+    }
+    reads_.push_back(std::move(read));
+  }
+  void take_read(std::vector<storage::ReadMessages>& read) override {
+    if (reads_held) return;
+    for (const Read& one : std::exchange(reads_, {})) {
+      if (open_.contains(one.queue)) read.push_back(answer(one));
+    }
+  }
+
+  /// Has it something to tell? In a broker it would wake its shard.
+  bool has_news() const {
+    return (!commits_held && !under_way_.empty()) || (!reads_held && !reads_.empty());
+  }
+  /// Nothing is kept any more: the process has died.
+  void die() { dead_ = true; }
+
+  bool commits_held = false;
+  bool reads_held = false;
+  int reads = 0;  // asked for
+
+ private:
+  struct Open {
+    std::set<std::uint64_t> live;  // appended, and not settled
+    std::uint64_t readable_below = 0;
+    std::uint64_t delivered_below = 0;
+  };
+  struct Change {
+    std::uint64_t queue;
+    std::uint64_t appended;  // position; 0: it is something else
+    std::function<void(KeptMessages::Queue&)> make;
+  };
+  struct Read {
+    std::uint64_t queue;
+    std::uint64_t first;
+    std::uint64_t next;
+    std::vector<std::uint64_t> positions;
+  };
+
+  static void erase(auto& from, std::uint64_t first, std::uint64_t last) {
+    from.erase(from.lower_bound(first), from.upper_bound(last));
+  }
+  static void add_to(std::vector<storage::StoredRange>& ranges, std::uint64_t position,
+                     const KeptMessages::Message& message) {
+    const bool has_priority = message.record.priority.has_value();
+    if (ranges.empty() || ranges.back().last + 1 != position ||
+        (ranges.back().with_priority != 0) != has_priority) {
+      ranges.push_back({.first = position});
+    }
+    storage::StoredRange& range = ranges.back();
+    range.last = position;
+    range.body_bytes += message.body.size();
+    range.with_ttl += message.record.ttl_ms >= 0 ? 1 : 0;
+    range.with_priority += has_priority ? 1 : 0;
+  }
+  void stage(std::uint64_t queue, std::uint64_t appended,
+             std::function<void(KeptMessages::Queue&)> make) {
+    touched_ = true;
+    staged_.push_back({queue, appended, std::move(make)});
+  }
+  void apply(const Change& change) {
+    if (dead_) return;
+    const auto kept = kept_.queues.find(change.queue);
+    const auto open = open_.find(change.queue);
+    if (kept == kept_.queues.end() || open == open_.end()) return;
+    change.make(kept->second);
+    open->second.readable_below = std::max(open->second.readable_below, change.appended + 1);
+  }
+  storage::ReadMessages answer(const Read& read) {
+    storage::ReadMessages done;
+    done.queue = read.queue;
+    done.first = read.first;
+    done.next = read.next;
+    const Open& open = open_.at(read.queue);
+    for (const std::uint64_t position : read.positions) {
+      if (!open.live.contains(position)) continue;  // settled while it was read
+      const KeptMessages::Message& message = kept_.queues[read.queue].messages.at(position);
+      if (message.damaged) {
+        done.damages.push_back({position, position, "a wrong checksum"});
+        continue;
+      }
+      storage::MessageRecord record = message.record;
+      record.exchange = own(done, message.exchange);
+      record.routing_key = own(done, message.routing_key);
+      record.properties = own(done, message.properties);
+      record.body = own(done, message.body);
+      record.delivered = record.delivered || position < open.delivered_below;
+      done.messages.push_back(std::move(record));
+    }
+    return done;
+  }
+  static std::string_view own(storage::ReadMessages& done, const std::string& text) {
+    done.bytes.push_back(std::make_unique<std::string>(text));
+    return *done.bytes.back();
+  }
+
+  KeptMessages& kept_;
+  std::map<std::uint64_t, Open> open_;
+  bool touched_ = false;
+  bool dead_ = false;
+  storage::CommitNumber sealed_ = 0;
+  std::vector<Change> staged_;
+  std::vector<std::vector<Change>> under_way_;
+  std::vector<Read> reads_;
+};
+
+/// What was declared, for the next cluster to begin with.
+class KeepingMetadata final : public storage::MetadataStore {
+ public:
+  void append(std::uint64_t version, std::vector<storage::MetadataChange> changes) override {
+    image_.version = version;
+    for (const auto& change : changes) {
+      std::visit([this](const auto& what) { apply(what); }, change);
+    }
+    ++untold_;
+  }
+  void take_ended(std::vector<storage::MetadataEnd>& ended) override {
+    ended.insert(ended.end(), untold_, storage::MetadataEnd::kDurable);
+    untold_ = 0;
+  }
+  const storage::MetadataImage& image() const { return image_; }
+
+ private:
+  template <class Row>
+  static void put(std::vector<Row>& rows, const Row& row) {
+    std::erase_if(rows, [&](const Row& old) { return old.id == row.id; });
+    rows.push_back(row);
+  }
+  void apply(const storage::VhostRow& row) { put(image_.vhosts, row); }
+  void apply(const storage::ExchangeRow& row) { put(image_.exchanges, row); }
+  void apply(const storage::QueueRow& row) { put(image_.queues, row); }
+  void apply(const storage::BindingRow& row) { image_.bindings.push_back(row); }
+  void apply(const storage::BindingGone& gone) { std::erase(image_.bindings, gone.binding); }
+  void apply(const storage::QueueGone& gone) {
+    std::erase_if(image_.queues, [&](const auto& row) { return row.id == gone.id; });
+    unbind(gone.id);
+  }
+  void apply(const storage::ExchangeGone& gone) {
+    std::erase_if(image_.exchanges, [&](const auto& row) { return row.id == gone.id; });
+    unbind(gone.id);
+  }
+  void apply(const storage::VhostGone& gone) {
+    std::erase_if(image_.vhosts, [&](const auto& row) { return row.id == gone.id; });
+    std::vector<std::uint64_t> went;
+    for (const auto& row : image_.queues) {
+      if (row.vhost == gone.id) went.push_back(row.id);
+    }
+    for (const std::uint64_t id : std::exchange(went, {})) apply(storage::QueueGone{id});
+    for (const auto& row : image_.exchanges) {
+      if (row.vhost == gone.id) went.push_back(row.id);
+    }
+    for (const std::uint64_t id : went) apply(storage::ExchangeGone{id});
+  }
+  void unbind(std::uint64_t id) {
+    std::erase_if(image_.bindings, [&](const storage::BindingRow& row) {
+      return row.source == id || row.destination == id;
+    });
+  }
+
+  storage::MetadataImage image_;
+  std::size_t untold_ = 0;
+};
+
+}  // namespace polymq::engine

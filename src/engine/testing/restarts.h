@@ -1,0 +1,148 @@
+// For tests: clusters one after the other that find what the one before has stored.
+#pragma once
+
+#include <gmock/gmock.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/testing/shards_fixture.h"
+
+namespace polymq::engine {
+
+/// A cluster with three peers as in ShardsTest: peer 0 publishes, peer 1 declares, peer 2 consumes.
+class Life {
+ public:
+  Life(ShardIndex shards, KeptMessages& kept, KeepingMetadata& metadata, std::uint64_t number) {
+    ClusterOptions options;
+    for (ShardIndex i = 0; i < shards; ++i) {
+      stores_.push_back(std::make_unique<KeepingStore>(kept));
+      options.stores.push_back(stores_.back().get());
+    }
+    options.metadata = &metadata;
+    options.first_incarnation = number * 1'000'000;
+    cluster = std::make_unique<Cluster>(shards, options);
+    for (std::size_t i = 0; i < peers_.size(); ++i) connect(i);
+  }
+  ~Life() {
+    hold_reads(false);
+    for (auto& store : stores_) store->die();
+    for (std::size_t i = 0; i < peers_.size(); ++i) disconnect(i);
+  }
+  Life(const Life&) = delete;
+  Life& operator=(const Life&) = delete;
+
+  void connect(std::size_t i) { peers_[i] = std::make_unique<Peer>(*cluster, i); }
+  void disconnect(std::size_t i) {
+    if (peers_[i]) EXPECT_TRUE(peers_[i]->close()) << "peer " << i << " waits for ever";
+    peers_[i].reset();
+  }
+  Channeled& peer(std::size_t i) { return peers_[i]->channel; }
+
+  void hold_reads(bool held) {
+    for (auto& store : stores_) store->reads_held = held;
+    if (!held) cluster->run();
+  }
+  void hold_commits(bool held) {
+    for (auto& store : stores_) store->commits_held = held;
+    if (!held) cluster->run();
+  }
+  int reads() const {
+    int sum = 0;
+    for (const auto& store : stores_) sum += store->reads;
+    return sum;
+  }
+
+ private:
+  std::vector<std::unique_ptr<KeepingStore>> stores_;
+
+ public:
+  std::unique_ptr<Cluster> cluster;
+
+ private:
+  std::array<std::unique_ptr<Peer>, 3> peers_;
+};
+
+/// On any number of shards. At the end all queues are deleted, and nothing of them may be left in
+/// memory or in the store.
+class RestartsTest : public testing::TestWithParam<ShardIndex> {
+ protected:
+  RestartsTest() { start(); }
+  ~RestartsTest() override {
+    life_->hold_commits(false);
+    life_->hold_reads(false);
+    for (std::size_t i = 0; i < 3; ++i) life_->disconnect(i);
+    delete_queues();
+    EXPECT_EQ(cluster().leftovers(), 0u) << "something outlived all who used it";
+    EXPECT_EQ(cluster().message_bytes(), 0) << "messages that nobody freed";
+    EXPECT_EQ(kept_.messages(), 0u) << "messages that nobody settled";
+  }
+
+  /// The process dies and comes again: only what was stored is there. Nothing can be read back
+  /// before release().
+  void restart_and_hold() {
+    life_.reset();
+    start();
+    life_->hold_reads(true);
+  }
+  void restart() {
+    life_.reset();
+    start();
+  }
+  void release() { life_->hold_reads(false); }
+
+  Cluster& cluster() { return *life_->cluster; }
+  Channeled& peer(std::size_t i) { return life_->peer(i); }
+
+  void queue(const std::string& name, Fields arguments = {}) {
+    EXPECT_EQ(peer(1).declare({.name = name, .durable = true, .arguments = std::move(arguments)}),
+              "");
+  }
+  void publish(const std::vector<std::string>& bodies, const std::string& to = "q") {
+    for (const std::string& body : bodies) {
+      EXPECT_EQ(peer(0).publish({.body = body, .key = to, .persistent = true}), "ack") << body;
+    }
+  }
+  std::vector<std::string> drain(const std::string& queue = "q") {
+    std::vector<std::string> bodies;
+    for (std::string body = peer(0).get(queue); body != "empty"; body = peer(0).get(queue)) {
+      bodies.push_back(body);
+      if (body.starts_with("refused") || body == "no answer") break;
+    }
+    return bodies;
+  }
+  std::uint64_t ready(const std::string& queue = "q") {
+    const auto state = peer(0).look(queue);
+    EXPECT_TRUE(state.has_value()) << "no queue " << queue;
+    return state ? state->messages : UINT64_MAX;
+  }
+  /// The queue itself, at its home.
+  Queue& queue_at_home(const std::string& name = "q") {
+    Topology& topology = cluster().shard(0).topology();
+    const ShardIndex home = topology.queue(*topology.vhost("/"), name)->home;
+    Topology& there = cluster().shard(home).topology();
+    return *there.queue(*there.vhost("/"), name)->local;
+  }
+
+  KeptMessages kept_;
+  KeepingMetadata metadata_;
+  std::unique_ptr<Life> life_;
+
+ private:
+  void start() { life_ = std::make_unique<Life>(GetParam(), kept_, metadata_, ++lives_); }
+  void delete_queues() {
+    Peer cleaner(cluster(), 0);
+    std::vector<std::string> names;
+    for (const auto& [name, entry] : cleaner.connection.client.vhost()->queues) {
+      names.push_back(name);
+    }
+    for (const std::string& name : names) EXPECT_EQ(cleaner->remove(name), "") << name;
+    EXPECT_TRUE(cleaner.close());
+  }
+
+  std::uint64_t lives_ = 0;
+};
+
+}  // namespace polymq::engine
