@@ -143,7 +143,7 @@ class KeepingStore final : public storage::MessageStore {
   }
 
   /// Has it something to tell? In a broker it would wake its shard.
-  bool has_news() const {
+  bool has_news() const override {
     return (!commits_held && !under_way_.empty()) || (!reads_held && !reads_.empty());
   }
   /// Nothing is kept any more: the process has died.
