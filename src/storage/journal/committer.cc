@@ -16,6 +16,8 @@ namespace {
 constexpr std::uint64_t kMostPerCommit = 16 * 1024 * 1024;
 // What nobody waits for is synced when it has become that much.
 constexpr std::uint64_t kMostUnsynced = 64;  // batches
+// That part of a segment is for settlements while no other segment is there.
+constexpr std::uint64_t kReservedPart = 4;
 
 }  // namespace
 
@@ -93,13 +95,15 @@ std::vector<Journal::Handed> Journal::take_group(std::uint64_t most) {
 void Journal::write_group(Lock& lock, const std::vector<Handed>& group) {
   std::uint64_t size = kCommitHeader;
   bool awaited = false;
+  bool messages = false;
   for (const Handed& handed : group) {
     size += handed.batch.bytes.size();
     awaited = awaited || handed.batch.awaited;
+    for (const SealedChunk& chunk : handed.batch.chunks) messages = messages || chunk.has_messages;
   }
   std::vector<Written> written;
   FileResult<void> done;
-  if (!failed_ && make_room(lock, whole_blocks(size))) {
+  if (!failed_ && make_room(lock, whole_blocks(size), messages)) {
     lock.unlock();
     done = write_commit(group, written);
     lock.lock();
@@ -156,9 +160,22 @@ FileResult<void> Journal::write_commit(const std::vector<Handed>& group,
   return {};
 }
 
+// New messages do not go into the last part of a segment before it is known whether there will be
+// another one: if not, publishers hear of it while there is room for what consumers settle.
+bool Journal::must_wait_for_next(std::uint64_t blocks, bool messages) const {
+  return messages && !prepared_ && !short_of_space_ && !failed_ &&
+         open_.used + blocks > open_.size - open_.size / kReservedPart;
+}
+
 // A block stays free for the mark that ends the segment. False when the journal has failed or ends.
-bool Journal::make_room(Lock& lock, std::uint64_t blocks) {
-  if (open_.file && open_.used + blocks + kBlock <= open_.size) return true;
+bool Journal::make_room(Lock& lock, std::uint64_t blocks, bool messages) {
+  while (open_.file && must_wait_for_next(blocks, messages)) {
+    segment_files_.hurry(true);
+    to_keep_house_.notify_one();
+    to_commit_.wait(lock);
+  }
+  segment_files_.hurry(false);
+  if (open_.file && open_.used + blocks + kBlock <= open_.size) return !failed_;
   wanted_size_ = blocks + 2 * kBlock;
   while (!prepared_ || prepared_->header.size < wanted_size_) {
     if (failed_) return false;

@@ -2,10 +2,12 @@
 // chunk's index. What is settled is cut out, so that what is left lives.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <vector>
+
+#include "storage/journal/layout.h"
 
 namespace polymq::storage::journal {
 
@@ -30,8 +32,8 @@ class Extents {
   void insert(const Extent& extent);
   /// Takes the positions `first`..`last` out. `cut` hears of each piece: its chunk, and how many
   /// messages there were.
-  void remove(std::uint64_t first, std::uint64_t last,
-              const std::function<void(std::uint64_t chunk, std::uint32_t count)>& cut);
+  template <class Cut>
+  void remove(std::uint64_t first, std::uint64_t last, Cut cut);
   /// The first extent that ends behind `position`, as an index into all().
   std::size_t find(std::uint64_t position) const;
   bool contains(std::uint64_t position) const {
@@ -42,5 +44,40 @@ class Extents {
  private:
   std::deque<Extent> extents_;
 };
+
+template <class Cut>
+void Extents::remove(std::uint64_t first, std::uint64_t last, Cut cut) {
+  std::size_t at = find(first);
+  std::size_t gone_from = at;  // whole extents from there to `at` go
+  while (at < extents_.size() && extents_[at].first <= last) {
+    Extent& extent = extents_[at];
+    const std::uint64_t from = std::max(first, extent.first);
+    const std::uint64_t to = std::min(last + 1, extent.end());
+    const auto count = static_cast<std::uint32_t>(to - from);
+    cut(extent.chunk, count);
+    const auto before = static_cast<std::uint32_t>(from - extent.first);
+    const auto after = static_cast<std::uint32_t>(extent.end() - to);
+    const Extent rest{
+        to, after,
+        extent.index_offset + static_cast<std::uint32_t>((before + count) * kMessageRecord),
+        extent.chunk};
+    if (before != 0) {
+      extent.count = before;
+      ++at;
+      gone_from = at;  // nothing whole has gone yet: this was the first one
+      if (after != 0) {
+        extents_.insert(extents_.begin() + static_cast<std::ptrdiff_t>(at), rest);
+        return;
+      }
+    } else if (after != 0) {
+      extent = rest;
+      break;
+    } else {
+      ++at;
+    }
+  }
+  extents_.erase(extents_.begin() + static_cast<std::ptrdiff_t>(gone_from),
+                 extents_.begin() + static_cast<std::ptrdiff_t>(at));
+}
 
 }  // namespace polymq::storage::journal

@@ -58,8 +58,9 @@ void Journal::connect(std::size_t writer, std::function<void()> wake) {
 FileResult<void> Journal::start() {
   if (auto found = segment_files_.find_spares(); !found) return found;
   segment_files_.hurry(true);
-  auto first =
-      segment_files_.prepare(next_segment_, std::min(kFirstSegmentSize, options_.segment_size));
+  // On a disk that is short of space, too: consumers must be able to take what is there.
+  auto first = segment_files_.prepare(
+      next_segment_, std::min(kFirstSegmentSize, options_.segment_size), SpaceUse::kAll);
   if (!first) return tl::make_unexpected(first.error());
   segment_files_.hurry(false);
   may_be_dead_ = true;
@@ -176,14 +177,17 @@ ReadMessages Journal::read_now(Lock& lock, const ReadRequest& request) {
   }
   lock.unlock();
   ReadMessages done{request.queue, request.first, request.next, {}, {}, {}, request.moving};
+  std::vector<bool> whole(files.size());
   for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::size_t damages = done.damages.size();
     read_part(*files[i], request.queue, request.parts[i], done);
+    whole[i] = done.damages.size() == damages;
   }
   lock.lock();
-  for (const ReadPart& part : request.parts) {
-    SegmentTable::Segment& segment = *segments_.find(part.segment);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    SegmentTable::Segment& segment = *segments_.find(request.parts[i].segment);
     // It cannot be emptied: no use in trying again.
-    if (request.moving && !done.damages.empty()) segment.damaged = true;
+    if (request.moving && !whole[i]) segment.damaged = true;
     if (--segment.readers == 0 && segment.live_chunks == 0) house_needed();
   }
   return done;
@@ -271,7 +275,7 @@ void Journal::prepare_next(Lock& lock) {
   const SegmentNumber number = next_segment_;
   const std::uint64_t size = std::max(options_.segment_size, wanted_size_);
   lock.unlock();
-  auto next = segment_files_.prepare(number, size);
+  auto next = segment_files_.prepare(number, size, SpaceUse::kLeaveFree);
   lock.lock();
   if (!next) {
     if (!next.error().no_space) return fail_all(lock, next.error());

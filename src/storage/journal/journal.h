@@ -14,7 +14,6 @@
 #include <thread>
 #include <vector>
 
-#include "base/bytes.h"
 #include "storage/files.h"
 #include "storage/journal/batch.h"
 #include "storage/journal/read_back.h"
@@ -114,12 +113,12 @@ class Journal {
 
   // The committer.
   void commit_loop();
-  bool complete(const SealedBatch& batch) const;
   std::vector<Handed> take_group();
   std::vector<Handed> take_group(std::uint64_t most);
   void write_group(Lock& lock, const std::vector<Handed>& group);
   FileResult<void> write_commit(const std::vector<Handed>& group, std::vector<Written>& written);
-  bool make_room(Lock& lock, std::uint64_t blocks);
+  bool make_room(Lock& lock, std::uint64_t blocks, bool messages);
+  bool must_wait_for_next(std::uint64_t blocks, bool messages) const;
   FileResult<void> write_end();
   void sync_written(Lock& lock);
   void end(std::vector<Written>& batches, CommitEnd how);

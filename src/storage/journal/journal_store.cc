@@ -134,8 +134,6 @@ void JournalStore::settle(std::uint64_t queue, std::uint64_t first, std::uint64_
 }
 
 void JournalStore::cut(const ChunkName& name, std::uint32_t count) {
-  KeptChunk& of = *chunk(name);
-  of.live -= count;
   if (!open_.cuts.empty() && open_.cuts.back().chunk == name) {
     open_.cuts.back().count += count;
   } else {
@@ -228,8 +226,9 @@ void JournalStore::seal_now() {
   staged_at_ = 0;
   ++sealed_count_;
   restated_ = false;
-  if (batch.chunks.empty() && batch.parts.empty() && open_.restates == 0) {
-    // All of it was settled meanwhile.
+  // All of it may have been settled meanwhile. Ends come in order: behind another one it goes
+  // along.
+  if (batch.chunks.empty() && batch.parts.empty() && open_.restates == 0 && under_way_.empty()) {
     ended_.push_back(CommitEnd::kDurable);
     return;
   }
@@ -261,7 +260,7 @@ void JournalStore::encode_lane(Lane lane, std::span<const std::uint64_t> queues,
     if (messages == 0) {
       chunks.skip();
     } else {
-      chunks.push({.size = size, .messages = messages, .live = messages});
+      chunks.push({.size = size, .messages = messages});
     }
   }
 }

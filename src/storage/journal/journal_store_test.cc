@@ -10,7 +10,7 @@
 #include <set>
 
 #include "storage/journal/recovery.h"
-#include "storage/simulated_disk.h"
+#include "storage/testing/simulated_disk.h"
 
 namespace polymq::storage::journal {
 namespace {
@@ -291,8 +291,8 @@ TEST(JournalStore, AFullDiskMakesWritersWaitUntilThereIsRoom) {
   }
   EXPECT_TRUE(node.store(10).refuses());
   node.store(10).settle(10, 1, position);
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable)) << "settlements still find room";
   node.disk().set_capacity(UINT64_MAX);
-  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
   for (int i = 0; i < 2000 && node.store(10).refuses(); ++i) node.wait();
   EXPECT_FALSE(node.store(10).refuses());
   node.append(10, ++position, "more");

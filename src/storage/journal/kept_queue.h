@@ -48,8 +48,7 @@ struct KeptChunk {
   std::uint64_t offset = 0;
   std::uint32_t size = 0;
   std::uint32_t messages = 0;  // when it was written
-  std::uint32_t live = 0;
-  std::uint32_t settled = 0;  // and that is durable; the rest of those that don't live will be
+  std::uint32_t settled = 0;   // of these, and that is durable
 
   std::uint64_t share(std::uint32_t count) const {
     return messages == 0 ? 0 : std::uint64_t{size} * count / messages;

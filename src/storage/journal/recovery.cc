@@ -180,7 +180,8 @@ void Recovery::gather_others(SegmentNumber segment, const FoundChunk& chunk) {
 }
 
 void Recovery::gather_messages(SegmentNumber segment, const FoundChunk& chunk) {
-  KeptChunk kept{segment, chunk.offset, chunk.size, 0, 0, 0};
+  KeptChunk kept{segment, chunk.offset, chunk.size, 0, 0};
+  std::uint32_t live = 0;
   Gathering* queue = nullptr;
   std::uint64_t queue_id = 0;
   IndexReader reader(chunk.index);
@@ -198,7 +199,7 @@ void Recovery::gather_messages(SegmentNumber segment, const FoundChunk& chunk) {
     queue->next_position = std::max(queue->next_position, position + 1);
     if (queue->covered.contains(position)) continue;
     queue->covered.add(position, position);
-    ++kept.live;
+    ++live;
     const auto offset = static_cast<std::uint32_t>(reader.offset() - kMessageRecord);
     std::vector<Extent>& extents = queue->extents;
     const bool goes_on =
@@ -217,10 +218,10 @@ void Recovery::gather_messages(SegmentNumber segment, const FoundChunk& chunk) {
     if (entry->has_ttl) ++range.with_ttl;
     if (entry->priority) ++range.with_priority;
   }
-  if (kept.live == 0) return;
-  kept.settled = kept.messages - kept.live;
+  if (live == 0) return;
+  kept.settled = kept.messages - live;
   result_.lanes[chunk.lane].chunks[chunk.number] = kept;
-  result_.segments.chunk_placed(segment, kept.share(kept.live));
+  result_.segments.chunk_placed(segment, kept.share(live));
 }
 
 void Recovery::finish_queues() {

@@ -43,11 +43,12 @@ FileResult<void> SegmentFiles::find_spares() {
   return {};
 }
 
-FileResult<void> SegmentFiles::fill(File& file, std::uint64_t size) {
-  if (auto free = files_.free_space(); free && *free < size + keep_free_) {
-    return tl::make_unexpected(FileError{
-        true, "no room for another segment: " + std::to_string(*free) + " bytes are free, and " +
-                  std::to_string(keep_free_) + " are to stay so"});
+FileResult<void> SegmentFiles::fill(File& file, std::uint64_t size, SpaceUse use) {
+  const std::uint64_t keep = use == SpaceUse::kAll ? 0 : keep_free_;
+  if (auto free = files_.free_space(); free && *free < size + keep) {
+    return tl::make_unexpected(
+        FileError{true, "no room for another segment: " + std::to_string(*free) +
+                            " bytes are free, and " + std::to_string(keep) + " are to stay so"});
   }
   const std::string zeros(std::min<std::uint64_t>(size, kFillPiece), '\0');
   for (std::uint64_t at = 0; at < size; at += zeros.size()) {
@@ -61,7 +62,8 @@ FileResult<void> SegmentFiles::fill(File& file, std::uint64_t size) {
   return file.sync();
 }
 
-FileResult<PreparedSegment> SegmentFiles::prepare(SegmentNumber number, std::uint64_t size) {
+FileResult<PreparedSegment> SegmentFiles::prepare(SegmentNumber number, std::uint64_t size,
+                                                  SpaceUse use) {
   PreparedSegment segment{{number, 0, whole_blocks(size), id_}, nullptr};
   std::string name = segment_name(number) + std::string(kNew);
   if (!spares_.empty() && size <= segment_size_) {
@@ -76,7 +78,7 @@ FileResult<PreparedSegment> SegmentFiles::prepare(SegmentNumber number, std::uin
     auto file = files_.create(name);
     if (!file) return tl::make_unexpected(file.error());
     segment.file = *std::move(file);
-    if (auto filled = fill(*segment.file, segment.header.size); !filled) {
+    if (auto filled = fill(*segment.file, segment.header.size, use); !filled) {
       (void)files_.remove(name);
       return tl::make_unexpected(filled.error());
     }

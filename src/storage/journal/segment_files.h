@@ -13,6 +13,9 @@
 
 namespace polymq::storage::journal {
 
+/// May a new file use the space that is to stay free?
+enum class SpaceUse : std::uint8_t { kLeaveFree, kAll };
+
 struct PreparedSegment {
   SegmentHeader header;
   std::shared_ptr<File> file;
@@ -32,7 +35,7 @@ class SegmentFiles {
   /// Spare files from earlier, and half-made ones, which go.
   FileResult<void> find_spares();
   /// A segment of at least `size` bytes, its header and its name synced.
-  FileResult<PreparedSegment> prepare(SegmentNumber number, std::uint64_t size);
+  FileResult<PreparedSegment> prepare(SegmentNumber number, std::uint64_t size, SpaceUse use);
   /// Any thread: somebody waits for a segment. Without haste a new file is filled bit by bit, so
   /// that commits do not have to wait for the disk.
   void hurry(bool on) { hurried_.store(on, std::memory_order_relaxed); }
@@ -46,7 +49,7 @@ class SegmentFiles {
     std::uint64_t size;
     std::uint64_t generation;
   };
-  FileResult<void> fill(File& file, std::uint64_t size);
+  FileResult<void> fill(File& file, std::uint64_t size, SpaceUse use);
 
   Files& files_;
   const JournalId id_;

@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "storage/journal/layout.h"
-#include "storage/simulated_disk.h"
+#include "storage/testing/simulated_disk.h"
 
 namespace polymq::storage::journal {
 namespace {
@@ -23,7 +23,7 @@ class SegmentFilesTest : public testing::Test {
 
   std::vector<std::string> names() { return *files_->list(); }
   PreparedSegment prepared(SegmentNumber number, std::uint64_t size = kSize) {
-    auto made = segments_.prepare(number, size);
+    auto made = segments_.prepare(number, size, SpaceUse::kLeaveFree);
     EXPECT_TRUE(made) << made.error().text;
     return *std::move(made);
   }
@@ -112,7 +112,7 @@ TEST_F(SegmentFilesTest, SparesThatDoNotFitGo) {
 
 TEST_F(SegmentFilesTest, OnAFullDiskNothingHalfMadeIsLeft) {
   disk_.set_capacity(kSize / 2);
-  const auto made = segments_.prepare(1, kSize);
+  const auto made = segments_.prepare(1, kSize, SpaceUse::kLeaveFree);
   ASSERT_FALSE(made);
   EXPECT_TRUE(made.error().no_space);
   EXPECT_THAT(names(), IsEmpty());
@@ -124,18 +124,18 @@ TEST_F(SegmentFilesTest, WhatIsToStayFreeStaysFree) {
   SegmentFiles careful(*files_, kJournal, kSize, 1, 10'000);
   careful.hurry(true);
   disk_.set_capacity(kSize + 9'999);
-  const auto made = careful.prepare(1, kSize);
+  const auto made = careful.prepare(1, kSize, SpaceUse::kLeaveFree);
   ASSERT_FALSE(made);
   EXPECT_TRUE(made.error().no_space);
   EXPECT_THAT(made.error().text, HasSubstr("10000"));
   EXPECT_THAT(names(), IsEmpty());
   disk_.set_capacity(kSize + 10'000);
-  EXPECT_TRUE(careful.prepare(1, kSize));
+  EXPECT_TRUE(careful.prepare(1, kSize, SpaceUse::kLeaveFree));
 }
 
 TEST_F(SegmentFilesTest, AFailedSyncMakesNoSegment) {
   disk_.fail_sync_after(0);
-  const auto made = segments_.prepare(1, kSize);
+  const auto made = segments_.prepare(1, kSize, SpaceUse::kLeaveFree);
   ASSERT_FALSE(made);
   EXPECT_FALSE(made.error().no_space);
   EXPECT_THAT(names(), IsEmpty());

@@ -7,7 +7,7 @@
 #include "storage/journal/checksum.h"
 #include "storage/journal/chunk_writer.h"
 #include "storage/journal/layout.h"
-#include "storage/simulated_disk.h"
+#include "storage/testing/simulated_disk.h"
 
 namespace polymq::storage::journal {
 namespace {

@@ -1,5 +1,5 @@
 // Files in memory, and what crashes make of them.
-#include "storage/simulated_disk.h"
+#include "storage/testing/simulated_disk.h"
 
 #include <algorithm>
 #include <cstring>
