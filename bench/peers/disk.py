@@ -82,6 +82,17 @@ def io_of(pid):
         return {name: int(value) for name, value in (line.split(": ") for line in lines)}
 
 
+def read_ahead_bytes(folder):
+    """How much the system reads ahead at most, from the disk that holds the folder; 0: unknown."""
+    device = os.stat(folder).st_dev
+    try:
+        with open(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb",
+                  encoding="ascii") as kilobytes:
+            return int(kilobytes.read()) * KIB
+    except FileNotFoundError:
+        return 0
+
+
 def usage(folder):
     """Bytes of disk that the files below a folder take; files may go while it is counted."""
     total = 0
