@@ -26,9 +26,12 @@ def needed_bytes(options):
 
 
 def step(name, phase, most_disk, disk_after):
-    return [name, f"{phase.seconds:.1f} s", f"{common.counted(phase.rate)}/s",
-            f"{phase.cpu_by_million:.3g} s/M", common.sized(phase.memory_peak),
-            common.sized(most_disk), common.sized(disk_after)]
+    """A row of the table; said at once, too, because what follows takes long."""
+    row = [name, f"{phase.seconds:.1f} s", f"{common.counted(phase.rate)}/s",
+           f"{phase.cpu_by_million:.3g} s/M", common.sized(phase.memory_peak),
+           common.sized(most_disk), common.sized(disk_after)]
+    common.say("  ".join(row))
+    return row
 
 
 def restart(server, options):

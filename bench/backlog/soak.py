@@ -75,9 +75,10 @@ class Watched:
 
 
 @contextlib.contextmanager
-def running(server, *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-    child = process.start(common.perf_command(server, arguments), stdout=stdout, stderr=stderr,
-                          text=True)
+def running(server, *arguments, stdout=subprocess.DEVNULL):
+    """The load, its lines on stderr for the caller to read."""
+    child = process.start(common.perf_command(server, arguments), stdout=stdout,
+                          stderr=subprocess.PIPE, text=True)
     try:
         yield child
     finally:
@@ -95,7 +96,8 @@ def loads(server, options):
             f"x-max-length={round(kept_rate * KEPT_SECONDS)}", "--rate", kept_rate,
             "--size", options.size, "--confirm", 1000]
     quiet_reader = ["--producers", 0, "--queue", "soak-quiet", "--autoack"]
-    return [through, kept, quiet_reader]
+    no_progress = ["--interval", 3600]  # nobody would read it
+    return [arguments + no_progress for arguments in (through, kept, quiet_reader)]
 
 
 def watch(server, options):
@@ -103,7 +105,7 @@ def watch(server, options):
     arguments = ["--consumers", 0, "--queue", "soak-quiet", "--rate", options.quiet_rate,
                  "--size", 128, "--confirm", 1_000_000, "--interval", 1,
                  "--time", options.seconds]
-    with running(server, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+    with running(server, *arguments, stdout=subprocess.PIPE) as child:
         watched = Watched(child)
         reader = threading.Thread(target=watched.read, daemon=True)
         reader.start()
@@ -118,7 +120,7 @@ def check_running(children):
     for child in children:
         if child.poll() is not None:
             raise common.BacklogError(f"a load ended with {child.returncode}: "
-                                      f"{' '.join(child.args)}")
+                                      f"{' '.join(child.args)}\n{child.stderr.read()}")
 
 
 def measured(options):

@@ -71,10 +71,10 @@ def load_rows(found):
 
 def loads_section(found):
     rows = list(load_rows(found))
-    columns = ["persistent", *LABELS, "rate, to classic", "to quorum", "asked", "CPU, to classic",
+    columns = ["workload", *LABELS, "rate, to classic", "to quorum", "asked", "CPU, to classic",
                "asked"]
     count = {one.kind: short(found.scaled(one.fill)) for one in persistent.CONTESTANTS}
-    return ["### Persistent: throughput", "", table(columns, rows), "",
+    return ["#### Throughput", "", table(columns, rows), "",
             f"Filled with {count['classic']} messages on RabbitMQ and {count['PolyMQ']} on PolyMQ. "
             "Ratios are those of one shard / two shards to the better of RabbitMQ's classic queues "
             "and to its quorum queue. s/M and †: as above. 100 connections: confirms a second; "
@@ -98,7 +98,7 @@ def latency_section(found):
             cells.append(f"{ratio:.2f} (asked: {asked}) {mark(ratio <= asked)}")
         rows.append([*cells, verdict(cpu / max(medians[label].server_us, 1e-9), row.cpu,
                                      fraction)])
-    return ["### Persistent: confirm latency", "",
+    return ["#### Confirm latency", "",
             table([row.title, "p50, µs", "p99, µs", "CPU, µs a message"], rows), "",
             f"After {persistent.WARM_SECONDS} s at full speed, so that the journal's files are "
             "made. Compared with the same percentile of the disk's own sync of 4 KiB, one after "
@@ -128,7 +128,7 @@ def figure_rows(found):
 
 def figures_section(found):
     rows = list(figure_rows(found))
-    return ["### Persistent: other figures", "", table(["figure", *LABELS, "asked"], rows), "",
+    return ["#### Other figures", "", table(["figure", *LABELS, "asked"], rows), "",
             "Waiting: RabbitMQ / PolyMQ.", ""] if rows else []
 
 
@@ -139,7 +139,7 @@ def disk_section(found):
     rows = [[titles[name], f"{found.probe(name, 'p50_us'):.0f}",
              f"{found.probe(name, 'p99_us'):.0f}",
              short(found.probe(name, "bytes_per_second"), "B/s")] for name in persistent.PROBES]
-    return ["### Persistent: the disk alone", "",
+    return ["#### The disk alone", "",
             table(["write and fdatasync, blocks exist", "p50, µs", "p99, µs", "bytes"], rows), ""]
 
 
