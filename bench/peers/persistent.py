@@ -21,6 +21,7 @@ QUEUE = "backlog"  # where the messages of a fill lie
 SINGLE_CONNECTIONS = 100
 LATENCY_RATE = 2000
 WARM_SECONDS = 4
+PROBE_SECONDS = 2
 NEEDED_DISK_BYTES = 10 * disk.GIB
 
 
@@ -131,9 +132,9 @@ class Comparison:
     def run(self):
         disk.require(self.folder, NEEDED_DISK_BYTES * min(1, self.options.scale))
         for _ in range(self.options.repeats):
-            self._probe()
             for load in LOADS:
                 if self._wanted(*(row.name for row in load.rows)):
+                    self._probe()  # close to what it is compared with
                     for contestant in CONTESTANTS:
                         self._load(load, contestant)
             for contestant in CONTESTANTS:
@@ -147,7 +148,7 @@ class Comparison:
         return any(name in self.options.names for name in names)
 
     def _probe(self):
-        seconds = min(5, self.options.seconds)
+        seconds = min(PROBE_SECONDS, self.options.seconds)
         for name, size, rate in (("sync", 4096, 0), ("paced", 4096, LATENCY_RATE),
                                  ("sequential", disk.MIB, 0)):
             times = disk.sync_times(self.folder, size, seconds, rate)

@@ -133,6 +133,8 @@ def figures_section(found):
 
 
 def disk_section(found):
+    if not found.probes:
+        return []
     titles = {"sync": "4 KiB, one after another",
               "paced": f"4 KiB, {persistent.LATENCY_RATE} a second",
               "sequential": "1 MiB, one after another"}
