@@ -170,6 +170,21 @@ TEST_P(ExchangeRestartTest, ADeadLetterPassesAnExchangeWithStateWhole) {
   EXPECT_THAT(drain("dead"), ElementsAre("1", "2"));
 }
 
+TEST_P(ExchangeRestartTest, WhatMovesIsHandedOutWhenItHasArrivedForGood) {
+  queue("q", {{"x-dead-letter-exchange", Value::string("")},
+              {"x-dead-letter-routing-key", Value::string("dead")}});
+  queue("dead");
+  publish({"1"});
+  EXPECT_EQ(peer(2).consume("dead"), "");
+  EXPECT_EQ(peer(2).consume("q"), "");
+  ASSERT_THAT(peer(2).deliveries, testing::SizeIs(1));
+  life_->hold_commits(true);
+  peer(2).settle_all(Settle::kDiscard);
+  EXPECT_THAT(peer(2).take(), IsEmpty()) << "a crash would bring it back to where it was";
+  life_->hold_commits(false);
+  EXPECT_THAT(peer(2).take(), ElementsAre("1"));
+}
+
 TEST_P(ExchangeRestartTest, WhatAnExchangeHandsOnDoesNotReachAQueueTwice) {
   queue("q");
   queue("dead");

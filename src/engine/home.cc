@@ -77,17 +77,17 @@ void Home::queue_removed(QueueEntry& entry) {
 }
 
 // --- publishes ----------------------------------------------------------------------------------
-bool Home::push(const PublishItem& item, bool awaited, bool in_unit, bool admitted, Waits& waits) {
+bool Home::push(const PublishItem& item, bool awaited, Queue::Arrival arrival, Waits& waits) {
   Queue* queue = find_queue(item.target);
   if (queue == nullptr || queue->deleting) {
-    push_elsewhere(item, awaited, in_unit, waits);
+    push_elsewhere(item, awaited, arrival != Queue::Arrival::kAlone, waits);
     return false;
   }
   const bool store = item.message->persistent() && queue->entry().stored();
   // The queue may let go of a message that it drops at once; the store reads it first.
   if (store) item.message->add_reference();
   const Position before = queue->last_position();
-  const Queue::Pushed pushed = queue->push(item.message, admitted);
+  const Queue::Pushed pushed = queue->push(item.message, arrival);
   if (store) {
     const Message& message = *item.message;
     const bool taken = pushed == Queue::Pushed::kTaken;
@@ -96,6 +96,9 @@ bool Home::push(const PublishItem& item, bool awaited, bool in_unit, bool admitt
       store_.append(to_record(message, item.target, position, now_.wall));
       queue->mark_stored(position);
       waits.stored.push_back({item.target, position});
+      if (arrival == Queue::Arrival::kMoving) {
+        marking_.push_back({store_.await_staged(), item.target, position});
+      }
     }
     waits.everything = waits.everything || pushed == Queue::Pushed::kDuplicate;
     item.message->release(meter_);
@@ -125,11 +128,12 @@ storage::CommitNumber Home::commit_of(const Waits& waits) {
 void Home::handle(PublishBatch& batch) {
   PublishAnswer answer{batch.from, batch.number, {}};
   Waits waits;
-  const bool in_unit = batch.unit.id != 0;
-  if (in_unit) store_.join_unit(batch.unit.id, batch.unit.parts);
+  const bool moving = batch.unit.id != 0;
+  const auto arrival = moving ? Queue::Arrival::kMoving : Queue::Arrival::kAlone;
+  if (moving) store_.join_unit(batch.unit.id, batch.unit.parts);
   for (const PublishItem& item : batch.items) {
     const bool awaited = item.sequence != 0;
-    const bool refused = push(item, awaited, in_unit, false, waits);
+    const bool refused = push(item, awaited, arrival, waits);
     // Nobody asked about those without a sequence, though they share a batch with others.
     if (refused && awaited) answer.rejected.push_back(item.sequence);
   }
@@ -172,6 +176,7 @@ void Home::commits_ended(const std::vector<storage::CommitEnd>& ended) {
       answer(awaiting);
     }
   }
+  go_on_marked();
 }
 
 // Their queues may let go of them.
@@ -320,7 +325,9 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
   Waits waits;
   store_.join_unit(decision.unit, decision.parts);
   // Others may have filled a queue since it agreed: it takes the unit all the same, whole.
-  for (const PublishItem& item : part.publishes) push(item, true, true, true, waits);
+  for (const PublishItem& item : part.publishes) {
+    push(item, true, Queue::Arrival::kInTransaction, waits);
+  }
   for (const SettleItem& item : part.settles) settle(item);
   dead_letters_.run();  // what was rejected is part of what is waited for
   // Also if nothing was published: what was acknowledged must not come back after a crash.
@@ -331,6 +338,7 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
 
 // --- the turn -----------------------------------------------------------------------------------
 bool Home::work() {
+  go_on_marked();
   bool worked = dead_letters_.run();
   if (!dirty_.empty()) consumers_behind_ = false;
   for (Queue* queue : std::exchange(dirty_, {})) {
@@ -424,6 +432,27 @@ void Home::returned_stored(Queue& queue, Position position, std::uint16_t acquir
   store_.returned(queue.id(), position, acquired, failed);
 }
 void Home::handed_out_stored(Queue& queue, Position below) { store_.handed_out(queue.id(), below); }
+
+storage::Unmarked Home::unmarked(const Queue& queue) const { return store_.unmarked(queue.id()); }
+
+void Home::wait_for_marks(Queue& queue) {
+  const storage::CommitNumber commit = store_.await_everything();
+  if (commit == 0) return mark_dirty(queue);
+  marking_.push_back({commit, queue.id()});
+}
+
+// A store that takes nothing any more ends nothing, and no queue has to wait for it.
+void Home::go_on_marked() {
+  while (!marking_.empty() && (marking_.front().commit <= ended_ || store_.refuses())) {
+    const Marking marking = marking_.front();
+    marking_.pop_front();
+    if (Queue* queue = find_queue(marking.queue)) {
+      if (marking.arrived != 0) queue->arrived(marking.arrived);
+      mark_dirty(*queue);
+    }
+    resume_gets(marking.queue);
+  }
+}
 
 void Home::keep_ids(Queue& queue, SeenIds& ids) {
   if (!queue.entry().stored()) return;

@@ -84,6 +84,8 @@ class Home final : public QueueHost {
   void returned_stored(Queue& queue, Position position, std::uint16_t acquired,
                        std::uint16_t failed) override;
   void handed_out_stored(Queue& queue, Position below) override;
+  storage::Unmarked unmarked(const Queue& queue) const override;
+  void wait_for_marks(Queue& queue) override;
   void keep_ids(Queue& queue, SeenIds& ids) override;
   Position readable_below(const Queue& queue) const override;
   void read_back(Queue& queue, Position first, std::uint64_t bytes) override;
@@ -138,6 +140,7 @@ class Home final : public QueueHost {
   void end_consumer(Consumer& consumer);
   void settle(const SettleItem& item);
   void note_durable(const std::vector<Stored>& stored);
+  void go_on_marked();
   /// Of a commit that has failed.
   void fail(Awaiting& awaiting);
   void page(Queue& queue);
@@ -149,10 +152,8 @@ class Home final : public QueueHost {
     bool everything = false;  // a duplicate is as safe as its original
   };
   storage::CommitNumber commit_of(const Waits& waits);
-  /// True when the queue refused it. `awaited`: somebody wants to know what became of it;
-  /// `in_unit`: it is a part of one; `admitted`: the queue agreed to that and takes it, full or
-  /// not.
-  bool push(const PublishItem& item, bool awaited, bool in_unit, bool admitted, Waits& waits);
+  /// True when the queue refused it. `awaited`: somebody wants to know what became of it.
+  bool push(const PublishItem& item, bool awaited, Queue::Arrival arrival, Waits& waits);
   void push_elsewhere(const PublishItem& item, bool awaited, bool in_unit, Waits& waits);
   ReplyBody inspect(Queue& queue);
   /// Nothing is answered yet when that waits for the store.
@@ -195,6 +196,13 @@ class Home final : public QueueHost {
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::deque<Awaiting> awaiting_;
   storage::CommitNumber ended_ = 0;
+  /// A queue that waits to go on.
+  struct Marking {
+    storage::CommitNumber commit;
+    QueueId queue;
+    Position arrived = 0;  // that is safe here then; 0: nothing
+  };
+  std::deque<Marking> marking_;
   boost::unordered_flat_map<QueueId, std::vector<ParkedGet>> parked_gets_;
   std::size_t paging_queues_ = 0;  // that have messages on disk only
 };

@@ -23,10 +23,10 @@ void Home::handle(ShardIndex from, QueueRequest& request) {
       body = consume(request, *queue, *consume_what);
     } else if (const auto* get_what = std::get_if<Get>(&request.what)) {
       queue->dispatch();
-      const bool cold = queue->waits_for_messages();
+      const bool cold = queue->head_waits();
       if (!cold) body = get(request, *queue, *get_what);
       // All it found may have expired, and the next one may be on disk.
-      if (cold || (!std::get<Got>(body).item && queue->waits_for_messages())) {
+      if (cold || (!std::get<Got>(body).item && queue->head_waits())) {
         mark_dirty(*queue);
         parked_gets_[request.queue].push_back({from, std::move(request)});
         return hand_over();

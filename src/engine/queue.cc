@@ -71,11 +71,17 @@ std::uint8_t Queue::priority_of(const Message& message) const {
   return message.priority().value_or(default_priority());
 }
 
-bool Queue::waits_for_messages() {
+bool Queue::head_is_cold() {
   const bool cold =
       !ready_.empty() && cold_.covers(ready_.front()) && slots_.find(ready_.front()) == nullptr;
   head_wanted_ = head_wanted_ || cold;
   return indexing_ || cold;
+}
+
+bool Queue::head_waits() {
+  if (head_is_cold()) return true;
+  const Slot* slot = ready_.empty() ? nullptr : slots_.find(ready_.front());
+  return slot != nullptr && must_be_marked(ready_.front(), *slot);
 }
 
 WallMs Queue::deadline(const Slot& slot) const {
@@ -99,11 +105,11 @@ bool Queue::would_reject(std::size_t messages, std::size_t bytes) {
   return over_length(ready_count_ + messages, ready_bytes_ + bytes);
 }
 
-Queue::Pushed Queue::push(Message* message, bool admitted) {
+Queue::Pushed Queue::push(Message* message, Arrival arrival) {
   ++counters_.publish;
   const std::size_t size = message->body().size();
   const bool limited = settings().max_length || settings().max_length_bytes;
-  const bool full = limited && !admitted && would_reject(1, size);
+  const bool full = limited && arrival != Arrival::kInTransaction && would_reject(1, size);
   if (full && settings().effective_overflow() == Overflow::kRejectPublish) {
     message->release(meter_);
     return Pushed::kRejected;
@@ -114,7 +120,10 @@ Queue::Pushed Queue::push(Message* message, bool admitted) {
     return Pushed::kDuplicate;  // dropped, and its publisher told that all is well
   }
   meter_.bytes += kSlotBytes;
-  const Position position = slots_.push(Slot{.message = message, .enqueued = host_.now().wall});
+  const bool stored = message->persistent() && entry_.stored();
+  const Position position = slots_.push(Slot{.message = message,
+                                             .enqueued = host_.now().wall,
+                                             .arriving = stored && arrival == Arrival::kMoving});
   ++ready_count_;
   ready_bytes_ += size;
   const TimeToLive own = message->ttl();
@@ -191,12 +200,13 @@ Queue::Slot* Queue::head(Position& position, bool strictly) {
 
 void Queue::dispatch() {
   if (deleting) return;
+  if (stores_) unmarked_ = host_.unmarked(*this);
   while (!ready_.empty()) {
     Consumer* consumer = consumers_.next();
     if (consumer == nullptr) break;
     Position position;
     Slot* slot = head(position, true);
-    if (slot == nullptr) break;
+    if (slot == nullptr || must_be_marked(position, *slot)) break;
     ready_.pop();
     hand_out(position, *slot, *consumer);
     consumers_.served(*consumer);
@@ -207,10 +217,42 @@ void Queue::dispatch() {
   for (Consumer* starved : consumers_.take_starved()) host_.want_token(*starved);
 }
 
+// What is being staged will tell of it in its own record. What was stored before needs a mark,
+// which runs ahead of what is handed out: further, the longer that goes on.
 void Queue::note_handed_out() {
-  if (lent_below_ == lent_noted_below_) return;
-  lent_noted_below_ = lent_below_;
-  host_.handed_out_stored(*this, lent_below_);
+  if (lent_below_ > marked_below_) {
+    marked_below_ = lent_below_;
+    host_.handed_out_stored(*this, lent_below_);
+    return;
+  }
+  const bool runs_ahead = marked_below_ > lent_below_;
+  const bool runs_short = lent_below_ + ahead_of(marked_below_) / 2 > marked_below_;
+  if (runs_ahead && runs_short && unmarked_.covers(marked_below_)) mark_ahead(marked_below_);
+}
+
+Position Queue::ahead_of(Position position) const {
+  constexpr Position kLeast = 32;
+  constexpr Position kMost = 64 * 1024;
+  return std::clamp((position - mark_run_from_) / 2, kLeast, kMost);
+}
+
+bool Queue::must_be_marked(Position position, const Slot& slot) {
+  if (slot.arriving) return true;
+  if (!slot.stored || slot.acquired != 0 || slot.delivered) return false;
+  if (!unmarked_.covers(position)) return false;
+  if (position >= marked_below_) {
+    mark_run_from_ = position;
+    mark_ahead(position);
+  } else if (position < lent_below_) {
+    host_.wait_for_marks(*this);  // for its own record; after mark_ahead() that was done
+  }
+  return true;
+}
+
+void Queue::mark_ahead(Position position) {
+  marked_below_ = std::min(position + ahead_of(position), slots_.end());
+  host_.handed_out_stored(*this, marked_below_);
+  host_.wait_for_marks(*this);
 }
 
 DeliveryItem Queue::lend(Position position, Slot& slot, Consumer& consumer) {
@@ -252,7 +294,8 @@ std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
   Position position;
   Slot* slot = head(position, false);
   // A slice of expired ones may have gone; behind them may be one that lives.
-  while (slot == nullptr && !ready_.empty() && !waits_for_messages()) slot = head(position, false);
+  while (slot == nullptr && !ready_.empty() && !head_waits()) slot = head(position, false);
+  if (slot != nullptr && must_be_marked(position, *slot)) return std::nullopt;
   if (slot == nullptr) {
     ++counters_.get_empty;
     return std::nullopt;

@@ -59,8 +59,12 @@ class QueueHost {
   /// A stored message came back with new counts.
   virtual void returned_stored(Queue& queue, Position position, std::uint16_t acquired,
                                std::uint16_t failed) = 0;
-  /// Stored messages below this position may have been delivered.
+  /// Stored messages below this position have been, or may be, handed out.
   virtual void handed_out_stored(Queue& queue, Position below) = 0;
+  /// Stored messages that must not be handed out before that was said of them and is durable.
+  virtual storage::Unmarked unmarked(const Queue& queue) const = 0;
+  /// The queue should be at work again when all that was said so far is durable.
+  virtual void wait_for_marks(Queue& queue) = 0;
   /// The queue looks at ids from now on: if it is durable, they are kept in the store, too.
   virtual void keep_ids(Queue& queue, SeenIds& ids) = 0;
   /// Stored messages below it can be read back.
@@ -87,6 +91,14 @@ class QueueHost {
 class Queue {
  public:
   enum class Pushed : std::uint8_t { kTaken, kDuplicate, kRejected };
+  enum class Arrival : std::uint8_t {
+    kAlone,
+    /// would_reject() was asked before, and the answer stands.
+    kInTransaction,
+    /// Until it is stored here it is somewhere else, and would come again after a crash: it is not
+    /// handed out before arrived().
+    kMoving,
+  };
   static constexpr std::size_t kMostPerSlice = 2000;
 
   Queue(QueueEntry& entry, QueueHost& host);
@@ -104,8 +116,10 @@ class Queue {
   // --- messages in ---
   /// Takes over one reference of `message`. Behaves as if consumers with credit came first, then
   /// time to live 0, then the length limit.
-  /// `admitted`: would_reject() was asked before, and the answer stands.
-  Pushed push(Message* message, bool admitted = false);
+  Pushed push(Message* message, Arrival arrival = Arrival::kAlone);
+  void arrived(Position position) {
+    if (Slot* slot = slots_.find(position)) slot->arriving = false;
+  }
   /// Would push() refuse? (Before a transaction's publishes are applied.)
   bool would_reject(std::size_t messages, std::size_t bytes);
   /// The position given by the last push().
@@ -133,8 +147,8 @@ class Queue {
   void page();
   /// What read_back() asked for.
   void loaded(const storage::ReadMessages& read);
-  /// There is something at its head that must be read back first.
-  bool waits_for_messages();
+  /// There is something at its head that must be read back first, or marked in the store.
+  bool head_waits();
   /// Messages that are ready, and not in memory.
   std::uint64_t paged_out() const { return cold_.count; }
 
@@ -195,9 +209,10 @@ class Queue {
     std::uint16_t acquired = 0;
     std::uint16_t failed = 0;
     State state = State::kReady;
-    bool after_purge = false;  // became ready again behind a purge that covers its position
-    bool delivered = false;    // perhaps, before a restart
-    bool stored = false;
+    bool after_purge : 1 = false;  // became ready again behind a purge that covers its position
+    bool delivered : 1 = false;    // perhaps, before a restart
+    bool stored : 1 = false;
+    bool arriving : 1 = false;  // it is not handed out yet
   };
   /// Ready messages that are on disk only, but for those of these positions that have a slot.
   struct Cold {
@@ -217,12 +232,16 @@ class Queue {
 
   std::optional<DeduplicationKey> deduplication_key(const Message& message) const;
   std::uint8_t default_priority() const;
+  bool head_is_cold();
   std::uint64_t hot_cost() const;
   std::uint64_t cost_ahead() const;
   void evict(std::uint64_t window);
   void all_loaded();
   void forget_unread();
   void note_handed_out();
+  bool must_be_marked(Position position, const Slot& slot);
+  void mark_ahead(Position position);
+  Position ahead_of(Position position) const;
   WallMs deadline(const Slot& slot) const;
   std::uint8_t priority_of(const Message& message) const;
   bool purged(Position position, const Slot& slot) const {
@@ -264,10 +283,14 @@ class Queue {
   Position evicted_below_ = 0;  // what is left there cannot leave
   bool stores_ = false;         // some of it is, or was, stored
   bool loading_ = false;
-  bool head_wanted_ = false;       // by something that found it on disk
-  bool indexing_ = false;          // order by priority is not known before everything was read
-  Position lent_below_ = 0;        // the highest stored position that was ever lent, and one
-  Position lent_noted_below_ = 0;  // what the store was told of that
+  bool head_wanted_ = false;  // by something that found it on disk
+  bool indexing_ = false;     // order by priority is not known before everything was read
+  // What was handed out and is stored must be known as delivered after a crash.
+  Position lent_below_ = 0;      // the highest stored position that was ever lent, and one
+  Position marked_below_ = 0;    // what the store was told of that, and of what will be lent next
+  Position mark_run_from_ = 0;   // since when it was told ahead of time
+  Position restored_below_ = 0;  // positions that are from before a restart
+  storage::Unmarked unmarked_;   // as of the last look
   WallMs last_use_ = 0;
   QueueCounters counters_;
 };

@@ -18,6 +18,7 @@ constexpr std::uint64_t kPageBytes = 1024 * 1024;
 
 void Queue::restore(const storage::StoredQueue& stored) {
   slots_ = SlidingWindow<Slot>(stored.next_position);
+  restored_below_ = stored.next_position;
   evicted_below_ = stored.next_position;
   if (stored.ranges.empty()) return;
   stores_ = true;
@@ -56,7 +57,7 @@ void Queue::page() {
   const std::uint64_t window = host_.paging_window();
   // A queue that nobody looks at is left alone.
   const bool looked_at = head_wanted_ || !consumers_.empty();
-  const bool room = hot_cost() < window * 2 || waits_for_messages();
+  const bool room = hot_cost() < window * 2 || head_is_cold();
   const bool wants_more = indexing_ || (looked_at && room && cost_ahead() < window / 2);
   if (!cold_.empty() && !loading_ && wants_more) {
     loading_ = true;
@@ -110,12 +111,14 @@ void Queue::loaded(const storage::ReadMessages& read) {
       host_.damaged(*this, record.position, message.error().text);
       continue;
     }
-    slots_.put(record.position, Slot{.message = *message,
-                                     .enqueued = record.enqueued,
-                                     .acquired = record.acquired,
-                                     .failed = record.failed,
-                                     .delivered = record.delivered,
-                                     .stored = true});
+    slots_.put(record.position,
+               Slot{.message = *message,
+                    .enqueued = record.enqueued,
+                    .acquired = record.acquired,
+                    .failed = record.failed,
+                    // What left in this life had not been handed out.
+                    .delivered = record.delivered && record.position < restored_below_,
+                    .stored = true});
     meter_.bytes += kSlotBytes;
     --cold_.count;
     cold_.bytes -= record.body.size();

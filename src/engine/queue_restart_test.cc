@@ -51,12 +51,59 @@ TEST_P(QueueRestartTest, WhatWasAcknowledgedOrTransientDoesNotComeBack) {
 
 TEST_P(QueueRestartTest, WhatWasOutWhenItDiedComesAgainAndIsMarked) {
   queue("q");
-  publish({"1", "2", "3"});
+  publish(std::vector<std::string>(60, "x"));
   EXPECT_EQ(peer(2).consume("q", {.prefetch = 2}), "");
   ASSERT_THAT(peer(2).deliveries, SizeIs(2));
   restart();
   EXPECT_EQ(peer(2).consume("q"), "");
-  EXPECT_THAT(peer(2).take(), ElementsAre("1 again", "2 again", "3"));
+  const std::vector<std::string> came = peer(2).take();
+  ASSERT_THAT(came, SizeIs(60));
+  EXPECT_EQ(came[0], "x again");
+  EXPECT_EQ(came[1], "x again");
+  EXPECT_EQ(came[59], "x") << "some that were next may be marked, but not all";
+}
+
+TEST_P(QueueRestartTest, WhatWasStoredBeforeIsHandedOutOnceItIsMarked) {
+  queue("q");
+  publish({"1", "2", "3"});
+  life_->hold_commits(true);
+  EXPECT_EQ(peer(2).consume("q"), "");
+  EXPECT_THAT(peer(2).take(), IsEmpty()) << "after a crash they would come unmarked";
+  EXPECT_EQ(peer(0).get("q"), "no answer");
+  life_->hold_commits(false);
+  EXPECT_THAT(peer(2).take(), ElementsAre("1", "2", "3"));
+  restart();
+  EXPECT_EQ(peer(2).consume("q"), "");
+  EXPECT_THAT(peer(2).take(), ElementsAre("1 again", "2 again", "3 again"));
+}
+
+TEST_P(QueueRestartTest, WhatIsHandedOutAtOnceWaitsForNothingAndIsMarked) {
+  queue("q");
+  EXPECT_EQ(peer(2).consume("q"), "");
+  life_->hold_commits(true);
+  EXPECT_EQ(peer(0).publish({.body = "1", .persistent = true}), "");
+  EXPECT_THAT(peer(2).take(), ElementsAre("1"));
+  life_->hold_commits(false);
+  restart();
+  EXPECT_EQ(peer(2).consume("q"), "");
+  EXPECT_THAT(peer(2).take(), ElementsAre("1 again"));
+}
+
+TEST_P(QueueRestartTest, ALongBacklogIsMarkedAheadOfItsConsumer) {
+  queue("q");
+  for (int i = 0; i < 2000; ++i) {
+    peer(0).send({.body = std::to_string(i), .persistent = true});
+  }
+  cluster().run();
+  restart();
+  EXPECT_EQ(peer(2).consume("q", {.prefetch = 300}), "");
+  EXPECT_THAT(peer(2).take(), SizeIs(300));
+  restart();
+  EXPECT_EQ(peer(2).consume("q", {.no_ack = true}), "");
+  const std::vector<std::string> came = peer(2).take();
+  ASSERT_THAT(came, SizeIs(2000));
+  EXPECT_EQ(came[299], "299 again");
+  EXPECT_EQ(came[1000], "1000") << "marked only as far as needed";
 }
 
 TEST_P(QueueRestartTest, WhatWasNotConfirmedIsNotPromised) {

@@ -17,6 +17,7 @@ class MemoryStore final : public MessageStore {
   void settle(std::uint64_t, std::uint64_t, std::uint64_t) override { touched_ = true; }
   void returned(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t) override {}
   void handed_out(std::uint64_t, std::uint64_t) override {}
+  Unmarked unmarked(std::uint64_t) const override { return {}; }
   void join_unit(std::uint64_t, std::uint32_t) override {}
 
   CommitNumber await_staged() override { return touched_ ? sealed_ + 1 : 0; }

@@ -90,6 +90,13 @@ struct StoredQueue {
   std::uint64_t next_position = 1;  // none from here on was ever used
 };
 
+/// Positions of a queue whose messages must not be handed out yet.
+struct Unmarked {
+  std::uint64_t first = 0;
+  std::uint64_t end = 0;
+  bool covers(std::uint64_t position) const { return position >= first && position < end; }
+};
+
 /// Larger than any position.
 inline constexpr std::uint64_t kLastPosition = UINT64_MAX - 1;
 
@@ -128,8 +135,12 @@ class MessageStore {
   /// It came back from a consumer with these counts.
   virtual void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
                         std::uint16_t failed) = 0;
-  /// All below the position may have been delivered.
+  /// All below the position has been handed out, or may be from now on, and counts as delivered
+  /// when it comes back after a restart.
   virtual void handed_out(std::uint64_t queue, std::uint64_t below) = 0;
+  /// After a crash these would come back as if nobody had seen them: handed_out() must be said of
+  /// them, and await_everything() have ended. What is still being staged is not among them.
+  virtual Unmarked unmarked(std::uint64_t queue) const = 0;
   /// The commit that is being staged is a part of a unit that has so many of them, one on each of
   /// so many shards: `unit` is the same for all.
   virtual void join_unit(std::uint64_t unit, std::uint32_t parts) = 0;
@@ -150,7 +161,7 @@ class MessageStore {
   virtual void take_ended(std::vector<CommitEnd>& ended) = 0;
   /// What is staged and not written has become much: publishers should wait.
   virtual bool behind() const = 0;
-  /// Nothing new should be accepted: the disk is full, or broken.
+  /// Nothing new should be accepted: the disk is full, or broken. As of the last take_ended().
   virtual bool refuses() const = 0;
 
   // --- reading back ---

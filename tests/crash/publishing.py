@@ -10,9 +10,6 @@ import topology
 PERSISTENT, TRANSIENT = 2, 1
 
 
-LONGEST_DELAY_MS = 1500
-
-
 def random_properties(rng, lasting, target, uid):
     """(encoded properties, priority)."""
     values = {"delivery_mode": PERSISTENT if lasting else TRANSIENT}
@@ -20,7 +17,7 @@ def random_properties(rng, lasting, target, uid):
     if rng.random() < 0.2:
         headers = {"n": rng.randint(0, 1 << 40), "text": "x" * rng.randint(0, 60)}
     if target.delayed:
-        headers["x-delay"] = rng.randint(1, LONGEST_DELAY_MS)
+        headers["x-delay"] = rng.randint(1, topology.LONGEST_DELAY_MS)
     if target.identified:
         headers["x-deduplication-header"] = str(uid)
     if headers:

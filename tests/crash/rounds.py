@@ -28,6 +28,7 @@ CRASH_AGAIN_SHARE = 0.12        # killed once more while it recovers
 UNSEEN_SHARE = 0.15             # the next load starts without a look
 FRESH_SHARE = 0.05              # a new data folder for the next round
 GENTLE_SECONDS = 0.5            # for the broker to notice that everybody has left
+DUE_SLACK_SECONDS = 0.2
 LATE_SECONDS = 3                # what may still be on its way after a restart
 
 
@@ -172,6 +173,9 @@ class Round:
     # Look
 
     def look(self):
+        # What is held comes when it is due, and what a look does not find must not come later.
+        due = self.ledger.killed_at + topology.LONGEST_DELAY_MS / 1000 + DUE_SLACK_SECONDS
+        time.sleep(max(0, due - time.time()))
         there = inventory.Inventory(self.server.port, self.ledger.queues)
         self.problems += things.check_existence(self.ledger, there)
         there.take([thing[1] for thing, exists in self.ledger.things.items()

@@ -52,9 +52,6 @@ class _Killable:
 class PolyMQ(_Killable, brokers.PolyMQ):
     """Starts with `--data-dir data`, its number of shards and what else is asked for."""
 
-    # What was delivered in the last milliseconds may come back unmarked (docs/durability.md).
-    gaps = ["mark"]
-
     def __init__(self, directory, extra=()):
         super().__init__(directory)
         self.extra = list(extra)

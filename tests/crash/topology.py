@@ -40,6 +40,7 @@ DEAD_EXCHANGE = "crash.dead"
 TOPIC_EXCHANGE = "crash.topic"
 DELAYED_EXCHANGE = "crash.delayed"
 IDS_EXCHANGE = "crash.ids"
+LONGEST_DELAY_MS = 700
 MAX_PRIORITY = 5
 
 

@@ -43,6 +43,7 @@ class Store final : public storage::MessageStore {
   void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override;
   void returned(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t) override {}
   void handed_out(std::uint64_t, std::uint64_t) override {}
+  storage::Unmarked unmarked(std::uint64_t) const override { return {}; }
   void join_unit(std::uint64_t, std::uint32_t) override {}
   storage::CommitNumber await_staged() override { return touched_ ? sealed_ + 1 : 0; }
   storage::CommitNumber await_everything() override {

@@ -48,7 +48,8 @@ class KeepingStore final : public storage::MessageStore {
     const KeptMessages::Queue& found = kept_.queues[queue];
     Open& open = open_[queue];
     open.readable_below = found.next_position;
-    open.delivered_below = found.handed_out;
+    open.delivered_below = open.marked_below = found.handed_out;
+    open.sealed_below = found.next_position;
     storage::StoredQueue stored;
     stored.next_position = found.next_position;
     for (const auto& [position, message] : found.messages) {
@@ -102,6 +103,10 @@ class KeepingStore final : public storage::MessageStore {
       of.next_position = std::max(of.next_position, below);
     });
   }
+  storage::Unmarked unmarked(std::uint64_t queue) const override {
+    const Open& open = open_.at(queue);
+    return {open.marked_below, open.sealed_below};
+  }
   void join_unit(std::uint64_t, std::uint32_t) override {}
 
   storage::CommitNumber await_staged() override { return touched_ ? sealed_ + 1 : 0; }
@@ -111,6 +116,10 @@ class KeepingStore final : public storage::MessageStore {
   void seal(MonotonicMs) override {
     if (!std::exchange(touched_, false)) return;
     ++sealed_;
+    for (const Change& change : staged_) {
+      std::uint64_t& sealed_below = open_.at(change.queue).sealed_below;
+      sealed_below = std::max(sealed_below, change.appended + 1);
+    }
     under_way_.push_back(std::exchange(staged_, {}));
   }
   void flush() override { seal(0); }
@@ -166,7 +175,9 @@ class KeepingStore final : public storage::MessageStore {
   struct Open {
     std::set<std::uint64_t> live;  // appended, and not settled
     std::uint64_t readable_below = 0;
-    std::uint64_t delivered_below = 0;
+    std::uint64_t delivered_below = 0;  // before the start
+    std::uint64_t marked_below = 0;
+    std::uint64_t sealed_below = 0;
   };
   struct Change {
     std::uint64_t queue;
@@ -208,6 +219,7 @@ class KeepingStore final : public storage::MessageStore {
     if (kept == kept_.queues.end() || open == open_.end()) return;
     change.make(kept->second);
     open->second.readable_below = std::max(open->second.readable_below, change.appended + 1);
+    open->second.marked_below = std::max(open->second.marked_below, kept->second.handed_out);
   }
   storage::ReadMessages answer(const Read& read) {
     storage::ReadMessages done;

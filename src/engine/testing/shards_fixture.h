@@ -37,6 +37,7 @@ class ScriptedStore final : public storage::MessageStore {
   void remove_queue(std::uint64_t) override {}
   void returned(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t) override {}
   void handed_out(std::uint64_t, std::uint64_t) override {}
+  storage::Unmarked unmarked(std::uint64_t) const override { return {}; }
   void queues_known(std::uint64_t) override {}
   void flush() override {}
   MonotonicMs seal_due() const override { return kNever; }

@@ -39,8 +39,15 @@ struct EndedBatch {
   std::vector<std::uint64_t> offsets = {};  // of its chunks, in the segment's file
 };
 
-/// What the journal wants of a writer.
+enum class JournalState : std::uint8_t {
+  kOpen,
+  kShortOfSpace,  // no room for another segment: publishers must wait
+  kFailed,        // a write or a sync failed: nothing is accepted any more
+};
+
+/// What the journal wants of a writer, and how it is.
 struct Wanted {
+  JournalState state = JournalState::kOpen;
   /// Not 0: what is true of all its queues should be said again in one batch, and when that is
   /// durable, Journal::restated() called with this number.
   SegmentNumber restate = 0;

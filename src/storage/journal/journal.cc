@@ -92,7 +92,7 @@ Wanted Journal::take_ended(std::size_t writer, std::vector<EndedBatch>& ended) {
   Writer& one = writers_[writer];
   std::move(one.ended.begin(), one.ended.end(), std::back_inserter(ended));
   one.ended.clear();
-  return {one.restate_wanted, !one.evacuate_wanted.empty()};
+  return {state(), one.restate_wanted, !one.evacuate_wanted.empty()};
 }
 
 void Journal::restated(std::size_t writer, SegmentNumber number) {
@@ -143,7 +143,6 @@ void Journal::take_read(std::size_t writer, std::vector<ReadMessages>& read) {
 }
 
 JournalState Journal::state() const {
-  const std::lock_guard lock(mutex_);
   if (failed_) return JournalState::kFailed;
   return short_of_space_ ? JournalState::kShortOfSpace : JournalState::kOpen;
 }

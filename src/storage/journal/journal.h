@@ -38,12 +38,6 @@ struct JournalOptions {
   std::size_t spares = 2;  // segments kept to be used again
 };
 
-enum class JournalState : std::uint8_t {
-  kOpen,
-  kShortOfSpace,  // no room for another segment: publishers must wait
-  kFailed,        // a write or a sync failed: nothing is accepted any more
-};
-
 /// Any thread, but where it says otherwise. Each writer (a shard's store) has a number from 0.
 class Journal {
  public:
@@ -75,7 +69,6 @@ class Journal {
   void read(std::size_t writer, ReadRequest request);
   void take_read(std::size_t writer, std::vector<ReadMessages>& read);
 
-  JournalState state() const;
   struct Usage {
     std::size_t segments;
     std::uint64_t bytes;
@@ -128,6 +121,7 @@ class Journal {
   void house_needed();
   void housekeeping_loop();
   void remove_dead(Lock& lock);
+  JournalState state() const;  // with the lock
   void want_restatement();
   void want_evacuation();
   void prepare_next(Lock& lock);

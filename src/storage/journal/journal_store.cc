@@ -110,10 +110,7 @@ void JournalStore::settle(std::uint64_t queue, std::uint64_t first, std::uint64_
   KeptQueue* kept = find(queue);
   if (kept == nullptr) return;  // removed: all is settled
   if (!kept->appended.empty() && last >= kept->appended.front().message.position) {
-    auto at = std::lower_bound(kept->appended.begin(), kept->appended.end(), first,
-                               [](const KeptQueue::Staged& staged, std::uint64_t position) {
-                                 return staged.message.position < position;
-                               });
+    auto at = kept->first_staged(first);
     for (; at != kept->appended.end() && at->message.position <= last; ++at) {
       if (std::exchange(at->settled, true)) continue;
       staged_bytes_ -= staged_size(at->message);
@@ -155,9 +152,8 @@ void JournalStore::returned(std::uint64_t queue, std::uint64_t position, std::ui
                             std::uint16_t failed) {
   KeptQueue* kept = find(queue);
   if (kept == nullptr) return;
-  for (auto at = kept->appended.rbegin(); at != kept->appended.rend(); ++at) {
-    if (at->message.position < position) break;
-    if (at->message.position != position) continue;
+  if (const auto at = kept->first_staged(position);
+      at != kept->appended.end() && at->message.position == position) {
     at->message.acquired = acquired;
     at->message.failed = failed;
     return;
@@ -171,8 +167,20 @@ void JournalStore::returned(std::uint64_t queue, std::uint64_t position, std::ui
 void JournalStore::handed_out(std::uint64_t queue, std::uint64_t below) {
   KeptQueue* kept = find(queue);
   if (kept == nullptr) return;
-  stage(queue, *kept).handed_out = below;
-  kept->mark = std::max(kept->mark, below);
+  if (below <= kept->mark) return;
+  // What is not sealed yet will say so itself.
+  const std::deque<Extent>& sealed = kept->extents.all();
+  const std::size_t at = kept->extents.find(kept->mark);
+  if (at != sealed.size() && sealed[at].first < below) stage(queue, *kept).handed_out = below;
+  kept->mark = below;
+  if (!kept->dirty && under_way_.empty()) kept->marked_below = below;
+}
+
+Unmarked JournalStore::unmarked(std::uint64_t queue) const {
+  const KeptQueue* kept = find(queue);
+  // A disk that takes nothing must not keep consumers from what is there.
+  if (kept == nullptr || refuses()) return {};
+  return {kept->marked_below, kept->sealed_below};
 }
 
 void JournalStore::join_unit(std::uint64_t unit, std::uint32_t parts) {
@@ -246,6 +254,7 @@ void JournalStore::seal_now() {
   // All of it may have been settled meanwhile. Ends come in order: behind another one it goes
   // along.
   if (batch.chunks.empty() && batch.parts.empty() && open_.restates == 0 && under_way_.empty()) {
+    marks_durable(open_.marked);
     ended_.push_back(CommitEnd::kDurable);
     return;
   }
@@ -298,9 +307,10 @@ std::uint32_t JournalStore::encode_queue(std::uint64_t id, ChunkWriter& writer,
   if (queue.handed_out != 0) writer.handed_out({id, queue.handed_out});
   std::uint32_t messages = encode_moved(queue, writer, chunk_number);
   Extent extent;
-  for (const KeptQueue::Staged& staged : queue.appended) {
+  for (KeptQueue::Staged& staged : queue.appended) {
     if (staged.settled) continue;
     const std::uint64_t position = staged.message.position;
+    staged.message.delivered = staged.message.delivered || position < queue.mark;
     const std::uint32_t at = writer.message(staged.message);
     if (extent.count != 0 && extent.end() == position) {
       ++extent.count;
@@ -315,6 +325,7 @@ std::uint32_t JournalStore::encode_queue(std::uint64_t id, ChunkWriter& writer,
     queue.sealed_below = queue.appended.back().message.position + 1;
     open_.readable.push_back({id, queue.sealed_below});
   }
+  if (queue.mark > queue.marked_below) open_.marked.push_back({id, queue.mark});
   queue.appended.clear();
   queue.settled.clear();
   queue.returned.clear();
@@ -328,6 +339,7 @@ void JournalStore::take_ended(std::vector<CommitEnd>& ended) {
   ended_.clear();
   std::vector<EndedBatch> batches;
   const Wanted wanted = journal_.take_ended(writer_, batches);
+  refuses_ = wanted.state != JournalState::kOpen;
   if (wanted.restate != 0 && wanted.restate != restating_) restate(wanted.restate);
   if (!moving_ && (wanted.evacuate || !leaving_.empty())) evacuate();
   for (const EndedBatch& batch : batches) {
@@ -365,6 +377,13 @@ void JournalStore::restate(SegmentNumber number) {
   restated_ = true;
 }
 
+void JournalStore::marks_durable(std::vector<Sealed::Below>& marked) {
+  for (const auto& [log, below] : std::exchange(marked, {})) {
+    KeptQueue* queue = find(log);
+    if (queue != nullptr) queue->marked_below = std::max(queue->marked_below, below);
+  }
+}
+
 void JournalStore::batch_durable(const EndedBatch& ended, Sealed& sealed) {
   for (std::size_t i = 0; i < sealed.chunks.size(); ++i) {
     KeptChunk* kept = chunk(sealed.chunks[i]);
@@ -372,9 +391,10 @@ void JournalStore::batch_durable(const EndedBatch& ended, Sealed& sealed) {
     kept->segment = ended.segment;
     kept->offset = ended.offsets[i];
   }
-  for (const Sealed::Readable& readable : sealed.readable) {
-    if (KeptQueue* queue = find(readable.queue)) queue->readable_below = readable.below;
+  for (const auto& [log, below] : sealed.readable) {
+    if (KeptQueue* queue = find(log)) queue->readable_below = below;
   }
+  marks_durable(sealed.marked);
   std::vector<ShrunkChunk> shrunk;
   for (const auto& [name, count] : sealed.cuts) {
     KeptChunk& kept = *chunk(name);

@@ -43,6 +43,7 @@ class JournalStore final : public MessageStore {
   void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
                 std::uint16_t failed) override;
   void handed_out(std::uint64_t queue, std::uint64_t below) override;
+  Unmarked unmarked(std::uint64_t queue) const override;
   void join_unit(std::uint64_t unit, std::uint32_t parts) override;
   CommitNumber await_staged() override;
   CommitNumber await_everything() override;
@@ -51,7 +52,7 @@ class JournalStore final : public MessageStore {
   MonotonicMs seal_due() const override;
   void take_ended(std::vector<CommitEnd>& ended) override;
   bool behind() const override;
-  bool refuses() const override { return journal_.state() != JournalState::kOpen; }
+  bool refuses() const override { return refuses_; }
   std::uint64_t readable_below(std::uint64_t queue) const override;
   void read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) override;
   void take_read(std::vector<ReadMessages>& read) override;
@@ -68,11 +69,12 @@ class JournalStore final : public MessageStore {
     std::vector<ChunkName> chunks;  // all, as in the batch
     std::uint64_t bytes = 0;
     bool awaited = false;
-    struct Readable {
+    struct Below {
       std::uint64_t queue;
-      std::uint64_t below;
+      std::uint64_t position;
     };
-    std::vector<Readable> readable;
+    std::vector<Below> readable;
+    std::vector<Below> marked;
     struct Cut {
       ChunkName chunk;
       std::uint32_t count;
@@ -97,6 +99,7 @@ class JournalStore final : public MessageStore {
   void move(ReadMessages read);
   std::uint32_t encode_moved(KeptQueue& queue, ChunkWriter& writer, std::uint64_t chunk_number);
   void mark_delivered(const KeptQueue& queue, MessageRecord& message) const;
+  void marks_durable(std::vector<Sealed::Below>& marked);
   void batch_durable(const EndedBatch& ended, Sealed& sealed);
 
   Journal& journal_;
@@ -109,6 +112,7 @@ class JournalStore final : public MessageStore {
   Sealed open_;  // what will follow from the staged records
   std::uint64_t staged_bytes_ = 0;
   bool awaited_ = false;
+  bool refuses_ = false;         // as of the last take_ended()
   bool restated_ = false;        // everything is staged again
   SegmentNumber restating_ = 0;  // the last request that was answered
   MonotonicMs staged_at_ = 0;    // 0: nothing is staged, or since this turn only

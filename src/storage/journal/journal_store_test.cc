@@ -126,6 +126,11 @@ class Node {
     return all;
   }
 
+  bool refuses(std::uint64_t queue) {
+    store(queue).take_ended(ended_[lanes_[queue] % stores_.size()]);
+    return store(queue).refuses();
+  }
+
   void wait() {
     std::unique_lock lock(mutex_);
     woken_.wait_for(lock, 2ms, [&] { return wakes_ != 0; });
@@ -276,8 +281,40 @@ TEST(JournalStore, AFailedSyncFailsEverythingFromThereOn) {
   EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kFailed));
   node.append(10, 3, "too late");
   EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kFailed));
-  EXPECT_TRUE(node.store(10).refuses());
+  EXPECT_TRUE(node.refuses(10));
   EXPECT_EQ(node.all(10).count(1), 1u);
+}
+
+TEST(JournalStore, WhatIsHandedOutIsMarkedByItselfOrByAMarkThatIsDurable) {
+  SimulatedDisk disk;
+  {
+    Node node(disk, kOne, 1);
+    node.append(10, 1, "staged when it was handed out");
+    node.store(10).handed_out(10, 2);
+    EXPECT_FALSE(node.store(10).unmarked(10).covers(1));
+    node.append(10, 2, "sealed before it was");
+    node.append(10, 3, "never handed out");
+    EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+    EXPECT_FALSE(node.store(10).unmarked(10).covers(1));
+    EXPECT_TRUE(node.store(10).unmarked(10).covers(2));
+    node.store(10).handed_out(10, 3);
+    EXPECT_TRUE(node.store(10).unmarked(10).covers(2)) << "that is not durable yet";
+    EXPECT_NE(node.store(10).await_everything(), 0u);
+    EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+    EXPECT_FALSE(node.store(10).unmarked(10).covers(2));
+    EXPECT_TRUE(node.store(10).unmarked(10).covers(3));
+    EXPECT_EQ(node.store(10).await_everything(), 0u);
+    node.store(10).handed_out(10, 3);
+    EXPECT_EQ(node.store(10).await_everything(), 0u) << "there is nothing new to say";
+  }
+  Node node(disk, kOne, 1);
+  EXPECT_FALSE(node.store(10).unmarked(10).covers(2));
+  EXPECT_TRUE(node.store(10).unmarked(10).covers(3));
+  std::vector<bool> delivered;
+  for (const MessageRecord& message : node.read(10, 1).messages) {
+    delivered.push_back(message.delivered);
+  }
+  EXPECT_THAT(delivered, ElementsAre(true, true, false));
 }
 
 TEST(JournalStore, AFullDiskMakesWritersWaitUntilThereIsRoom) {
@@ -285,16 +322,16 @@ TEST(JournalStore, AFullDiskMakesWritersWaitUntilThereIsRoom) {
   Node node(disk, kOne, 1);
   node.disk().set_capacity(3 * kSmallSegment);
   std::uint64_t position = 0;
-  while (!node.store(10).refuses() && position < 100) {
+  while (!node.refuses(10) && position < 100) {
     node.append(10, ++position, std::string(3000, 'x'));
     EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
   }
-  EXPECT_TRUE(node.store(10).refuses());
+  EXPECT_TRUE(node.refuses(10));
   node.store(10).settle(10, 1, position);
   EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable)) << "settlements still find room";
   node.disk().set_capacity(UINT64_MAX);
-  for (int i = 0; i < 2000 && node.store(10).refuses(); ++i) node.wait();
-  EXPECT_FALSE(node.store(10).refuses());
+  for (int i = 0; i < 2000 && node.refuses(10); ++i) node.wait();
+  EXPECT_FALSE(node.refuses(10));
   node.append(10, ++position, "more");
   EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
 }

@@ -1,6 +1,7 @@
 // A durable queue as the journal knows it: where its messages are, and what is staged of it.
 #pragma once
 
+#include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <vector>
@@ -23,7 +24,8 @@ struct KeptQueue {
   Extents extents;
   boost::unordered_flat_map<std::uint64_t, Counts> counts;
   std::uint64_t handed_out_before = 0;  // before the start; below it all may have been delivered
-  std::uint64_t mark = 0;               // the last one said, or found
+  std::uint64_t mark = 0;               // handed_out() was said of all below, or found
+  std::uint64_t marked_below = 0;       // the same, and durable
   std::uint64_t sealed_below = 0;       // all positions below were sealed, if appended at all
   std::uint64_t readable_below = 0;     // the same, and durable
   StoredQueue stored;                   // until the queue is opened
@@ -32,7 +34,7 @@ struct KeptQueue {
     MessageRecord message;
     bool settled = false;  // meanwhile: it is not written
   };
-  std::vector<Staged> appended;
+  std::vector<Staged> appended;      // in order of positions
   std::vector<MessageRecord> moved;  // read back, to be written again
   std::vector<Settled> settled;
   std::vector<Returned> returned;
@@ -40,6 +42,14 @@ struct KeptQueue {
   bool dirty = false;            // something is staged
   bool closed = false;           // it is deleted
   bool removed = false;          // the metadata has forgotten it: it goes when that was said
+
+  /// The first one staged at this position or behind it.
+  std::vector<Staged>::iterator first_staged(std::uint64_t position) {
+    return std::lower_bound(appended.begin(), appended.end(), position,
+                            [](const Staged& staged, std::uint64_t wanted) {
+                              return staged.message.position < wanted;
+                            });
+  }
 };
 
 /// A chunk of a lane with messages that live.

@@ -241,7 +241,7 @@ void Recovery::finish_queues() {
     kept.lane = queue.lane;
     kept.counts = std::move(queue.counts);
     kept.handed_out_before = queue.handed_out;
-    kept.mark = queue.handed_out;
+    kept.mark = kept.marked_below = queue.handed_out;
     kept.sealed_below = queue.next_position;
     kept.readable_below = queue.next_position;
     kept.stored.next_position = queue.next_position;
