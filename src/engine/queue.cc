@@ -241,7 +241,7 @@ bool Queue::must_be_marked(Position position, const Slot& slot) {
   if (!slot.stored || slot.acquired != 0 || slot.delivered) return false;
   if (!unmarked_.covers(position)) return false;
   if (position >= marked_below_) {
-    mark_run_from_ = position;
+    if (position > marked_below_) mark_run_from_ = position;
     mark_ahead(position);
   } else if (position < lent_below_) {
     host_.wait_for_marks(*this);  // for its own record; after mark_ahead() that was done
