@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/suggest.h"
+#include "cli/backup_command.h"
 #include "cli/config_command.h"
 #include "cli/exit_code.h"
 #include "cli/options.h"
@@ -81,6 +82,15 @@ void add_password_command(CLI::App& app) {
   hash->callback([algorithm] { finish(hash_password(*algorithm)); });
 }
 
+void add_backup_command(CLI::App& app, config::Sources& sources) {
+  CLI::App* const backup = app.add_subcommand(
+      "backup", "Copy the data folder, while a node uses it or not, to a new folder");
+  const auto target = std::make_shared<std::string>();
+  backup->add_option("TARGET", *target, "The folder to make")->type_name("")->required();
+  add_source_options(*backup, sources);
+  backup->callback([&sources, target] { finish(backup_to(sources, *target)); });
+}
+
 void add_store_commands(CLI::App& app) {
   CLI::App* const group =
       app.add_subcommand("store", "Look into a data folder that no broker is using");
@@ -136,6 +146,7 @@ int run_app(int argc, const char* const* argv, const char* const* environment, c
   server->callback([&] { finish(serve_with(sources, serve)); });
   add_config_commands(app, sources);
   add_password_command(app);
+  add_backup_command(app, sources);
   add_store_commands(app);
   perf::add_perf_command(app);
   app.add_subcommand("version", "Print the version")->callback([] {

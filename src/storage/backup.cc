@@ -187,6 +187,12 @@ class Hold {
 
 }  // namespace
 
+std::string to_text(const BackedUp& done) {
+  return std::to_string(done.segments) + " segments, " + std::to_string(done.bytes) + " bytes, " +
+         (done.linked == done.segments ? "all" : std::to_string(done.linked)) +
+         " of them shared with the data folder";
+}
+
 Result<BackedUp> back_up(const std::string& folder, SqliteMetadata& metadata,
                          journal::Journal& journal, const std::string& target,
                          const std::atomic<bool>& stop) {

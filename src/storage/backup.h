@@ -21,6 +21,9 @@ struct BackedUp {
   std::uint64_t bytes = 0;
 };
 
+/// For people, one line.
+std::string to_text(const BackedUp& done);
+
 /// Copies the folder that `metadata` and `journal` are of to the new folder `target`, an absolute
 /// path: nothing may be there, or an empty folder. It is made beside its place, as
 /// `target`.partial, and gets its name when all is on the disk. Segments are linked where the file
