@@ -51,7 +51,7 @@ class Broker {
   std::unique_ptr<storage::DataFolder> data_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<ControlSocket> control_;  // if there is a data folder
-  std::size_t next_shard_ = 0;  // whose turn it is among equals
+  std::size_t next_shard_ = 0;              // whose turn it is among equals
   std::vector<std::string> vhosts_;
 };
 

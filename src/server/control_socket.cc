@@ -207,7 +207,8 @@ Result<std::optional<std::string>> ask_node(const std::string& folder, const std
   const Connection connection;
   const int error = connection.connect(*endpoint);
   if (error == ENOENT || error == ECONNREFUSED) return std::nullopt;
-  if (error != 0) return fail("cannot reach the node at " + endpoint->path() + ": " + reason(error));
+  if (error != 0)
+    return fail("cannot reach the node at " + endpoint->path() + ": " + reason(error));
   std::string answer;
   if (connection.send(request + '\n')) answer = connection.receive_all();
   if (!answer.ends_with('\n')) return fail("the node ended before it was done");

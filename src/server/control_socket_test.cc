@@ -27,9 +27,10 @@ class ControlSocketTest : public ::testing::Test {
   ControlSocketTest() {
     std::string path = ::testing::TempDir() + "polymq_control_XXXXXX";
     folder_ = ::mkdtemp(path.data());
-    control_.emplace(io_, folder_, [this](const std::string& target, const std::atomic<bool>& stop) {
-      return back_up(target, stop);
-    });
+    control_.emplace(io_, folder_,
+                     [this](const std::string& target, const std::atomic<bool>& stop) {
+                       return back_up(target, stop);
+                     });
     opened_ = control_->open().has_value();
     loop_ = std::thread([this] { io_.run(); });
   }
@@ -84,7 +85,8 @@ class ControlSocketTest : public ::testing::Test {
   std::optional<ControlSocket> control_;
   bool opened_ = false;
   std::thread loop_;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
+      io_.get_executor()};
   std::promise<void> begun_;
   std::promise<void> stopped_;
 };

@@ -199,9 +199,8 @@ Result<BackedUp> back_up(const std::string& folder, SqliteMetadata& metadata,
   Backup backup(folder, target, stop);
   if (auto begun = backup.begin(); !begun) return tl::make_unexpected(begun.error());
   Hold hold(journal);
-  const auto done =
-      metadata.copy_to(backup.path_of("metadata.sqlite"), [&] { return hold.take(); })
-          .and_then([&] { return backup.take_segments(hold.last()); });
+  const auto done = metadata.copy_to(backup.path_of("metadata.sqlite"), [&] { return hold.take(); })
+                        .and_then([&] { return backup.take_segments(hold.last()); });
   if (!done) return tl::make_unexpected(done.error());
   return backup.finish();
 }

@@ -148,8 +148,7 @@ FileResult<SegmentNumber> Journal::hold() {
   if (held_) return tl::make_unexpected(FileError{false, "a backup is under way already"});
   held_ = cut_wanted_ = true;
   to_commit_.notify_one();
-  to_hold_.wait(lock,
-                [&] { return failed_ || short_of_space_ || (!cut_wanted_ && !removing_); });
+  to_hold_.wait(lock, [&] { return failed_ || short_of_space_ || (!cut_wanted_ && !removing_); });
   if (!cut_wanted_ && !removing_) return cut_;
   held_ = cut_wanted_ = false;
   return tl::make_unexpected(
