@@ -93,7 +93,7 @@ void add_backup_command(CLI::App& app, config::Sources& sources) {
 
 void add_store_commands(CLI::App& app) {
   CLI::App* const group =
-      app.add_subcommand("store", "Look into a data folder that no broker is using");
+      app.add_subcommand("store", "Check, repair or dump a data folder that no broker is using");
   group->require_subcommand(1);
   const auto folder = std::make_shared<std::string>();
   const auto add = [&](const char* name, const char* help, int (*command)(const std::string&)) {
@@ -102,6 +102,7 @@ void add_store_commands(CLI::App& app) {
     sub->callback([folder, command] { finish(command(*folder)); });
   };
   add("check", "Read everything and tell what is damaged", store_check);
+  add("repair", "Make a damaged folder whole again, without what cannot be read", store_repair);
   add("dump", "Print every record of the journal", store_dump);
 }
 
