@@ -23,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr mode_t kOwnerOnly = 0700;
+constexpr std::uint64_t kCopiedAtOnce = 1024 * 1024;
 
 tl::unexpected<Error> failed(const std::string& what, const fs::path& path, int error) {
   return fail(what + " " + path.native() + ": " + std::generic_category().message(error));
@@ -38,11 +39,25 @@ Result<void> sync(const fs::path& path) {
   return {};
 }
 
-Result<void> copy_synced(const fs::path& from, const fs::path& to) {
-  std::error_code error;
-  fs::copy_file(from, to, error);
-  if (error) return failed("cannot copy to", to, error.value());
-  return sync(to);
+Result<void> copy_synced(const fs::path& from, const fs::path& to, const std::atomic<bool>& stop) {
+  const auto source = open_folder(from.parent_path().native())->open(from.filename().native());
+  if (!source) return fail(source.error().text);
+  const auto copy = open_folder(to.parent_path().native())->create(to.filename().native());
+  if (!copy) return fail(copy.error().text);
+  const auto size = (*source)->size();
+  if (!size) return fail(size.error().text);
+  std::string bytes;
+  for (std::uint64_t at = 0; at < *size; at += bytes.size()) {
+    if (stop) return fail("the backup was stopped");
+    bytes.resize(std::min<std::uint64_t>(kCopiedAtOnce, *size - at));
+    const auto done = (*source)->read(at, bytes.data(), bytes.size()).and_then([&] {
+      const std::string_view part = bytes;
+      return (*copy)->write(at, {&part, 1});
+    });
+    if (!done) return fail(done.error().text);
+  }
+  if (auto done = (*copy)->sync(); !done) return fail(done.error().text);
+  return {};
 }
 
 /// Whether `path`, which need not exist, lies in `folder`.
@@ -108,7 +123,7 @@ Result<void> Backup::begin() {
   if (::mkdir(path_of("journal").c_str(), kOwnerOnly) != 0) {
     return failed("cannot make the folder", path_of("journal"), errno);
   }
-  return copy_synced(folder_ / "format", path_of("format"));
+  return copy_synced(folder_ / "format", path_of("format"), stop_);
 }
 
 // The folder is read, not the journal's list: damaged segments are worth keeping, too.
@@ -136,7 +151,7 @@ Result<void> Backup::take_segment(const std::string& name) {
     if (error != EXDEV && error != EPERM && error != EOPNOTSUPP && error != EMLINK) {
       return failed("cannot link", to, error);
     }
-    if (auto copied = copy_synced(from, to); !copied) return copied;
+    if (auto copied = copy_synced(from, to, stop_); !copied) return copied;
   }
   std::error_code ignored;
   ++done_.segments;

@@ -3,6 +3,8 @@
 #include "storage/backup.h"
 
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -219,23 +221,50 @@ TEST_F(BackupTest, AFolderThatNobodyUsesIsCopiedToo) {
 }
 
 // What lies on another file system cannot be linked.
-TEST_F(BackupTest, IsCopiedToAnotherFileSystem) {
-  std::string other = "/dev/shm/polymq_backup_XXXXXX";
-  if (::mkdtemp(other.data()) == nullptr) GTEST_SKIP() << "no /dev/shm";
-  struct stat here{};
-  struct stat there{};
-  ::stat(temporary_.path().c_str(), &here);
-  ::stat(other.c_str(), &there);
+class BackupElsewhereTest : public BackupTest {
+ protected:
+  void SetUp() override {
+    struct stat here{};
+    struct stat there{};
+    ::stat(temporary_.path().c_str(), &here);
+    const bool made = ::mkdtemp(other_.data()) != nullptr;
+    if (!made || ::stat(other_.c_str(), &there) != 0 || here.st_dev == there.st_dev) {
+      GTEST_SKIP() << "there is no other file system at /dev/shm";
+    }
+  }
+  void TearDown() override { fs::remove_all(other_); }
+
+  std::string other_ = "/dev/shm/polymq_backup_XXXXXX";
+};
+
+TEST_F(BackupElsewhereTest, SegmentsAreCopied) {
+  FolderUser user(path_);
+  user.declare(10, 5);
+  for (std::uint64_t position = 1; position <= 10; ++position) user.keep(10, position, kLarge);
+  const BackedUp done = back_up(user, other_ + "/copy");
+  EXPECT_GT(done.segments, 1u);
+  EXPECT_EQ(done.linked, 0u);
+  expect_well(other_ + "/copy", 10);
+}
+
+TEST_F(BackupElsewhereTest, WhatCannotBeWrittenLeavesNothing) {
   {
     FolderUser user(path_);
     user.declare(10, 5);
-    for (std::uint64_t position = 1; position <= 10; ++position) user.keep(10, position, kLarge);
-    const BackedUp done = back_up(user, other + "/copy");
-    EXPECT_GT(done.segments, 1u);
-    EXPECT_EQ(done.linked, here.st_dev == there.st_dev ? done.segments : 0);
-    expect_well(other + "/copy", 10);
+    user.keep(10, 1, std::string(6'000'000, 'x'));  // more than a start makes
   }
-  fs::remove_all(other);
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{5'000'000, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  const auto refused = back_up_folder(path_, other_ + "/copy", stop_);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().text, HasSubstr("cannot write " + other_ + "/copy.partial/journal/"));
+  EXPECT_THAT(names(other_), IsEmpty());
+  EXPECT_TRUE(back_up_folder(path_, other_ + "/copy", stop_));
+  expect_well(other_ + "/copy", 1);
 }
 
 TEST_F(BackupTest, RefusesATargetThatIsNotItsOwn) {
