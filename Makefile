@@ -1,7 +1,7 @@
 # Everything one does with a checkout; `make` alone lists it. The work is in scripts/ and CMake.
 .DEFAULT_GOAL := help
-.PHONY: help build run test e2e bench bench-peers fuzz sim crash asan tsan format format-check \
-        tidy lint lint-quick coverage install clean
+.PHONY: help build run test e2e bench bench-peers bench-backlog fuzz sim crash asan tsan \
+        format format-check tidy lint lint-quick coverage install clean
 
 SEEDS ?= 1-1000
 FUZZ_SECONDS ?= 60
@@ -37,6 +37,9 @@ bench: ## Micro benchmarks (ARGS="--benchmark_filter=...")
 bench-peers: build ## The same load on Debian's RabbitMQ in turns (ARGS="--repeats 5")
 	@scripts/install-packages peers
 	@bench/peers/run $(ARGS)
+
+bench-backlog: build ## Deep, interleaved, steady backlogs on disk (ARGS="deep --messages 1000000")
+	@bench/backlog/run $(if $(ARGS),$(ARGS),--help)
 
 fuzz: ## Every fuzz target for FUZZ_SECONDS=60 (ARGS="NAME..." for some of them)
 	@scripts/install-packages build

@@ -22,7 +22,10 @@ class Result:
     p50_us: float = 0
     p99_us: float = 0
     p999_us: float = 0
+    confirm_p50_us: float = 0
+    confirm_p99_us: float = 0
     memory_bytes: float = 0  # grown by message; means something in a fill only
+    written: float = 0  # bytes sent to the disk by byte of body
     load_average: float = 0  # of the machine in the minute before
 
 
@@ -44,31 +47,36 @@ def perf(arguments, limit_seconds):
 
 
 def _result(phase):
-    """Everything is by message delivered (by message sent, where none is consumed).
+    """Everything is by message delivered (where none is consumed: confirmed, or else sent).
 
     A publisher may be far ahead of a slow broker: what it has sent and nobody received is no work
     done, and the broker's time goes into the deliveries, too.
     """
-    counted = "received" if phase["received"] else "sent"
+    counted = next((name for name in ("received", "confirmed") if phase[name]), "sent")
     messages = phase[counted]
     if messages == 0:
         raise LoadError(f"not one message: {json.dumps(phase)}")
-    server, latency = phase["server"], phase["latency"]
+    server, latency, confirms = phase["server"], phase["latency"], phase["confirm_latency"]
     grown = server["resident_bytes_after"] - server["resident_bytes_before"]
     return Result(
         rate=phase[f"{counted}_per_second"],
         server_us=1e6 * server["cpu_seconds"] / messages,
         client_us=1e6 * phase["client_cpu_seconds"] / messages,
         p50_us=latency["p50_us"], p99_us=latency["p99_us"], p999_us=latency["p999_us"],
+        confirm_p50_us=confirms["p50_us"], confirm_p99_us=confirms["p99_us"],
         memory_bytes=grown / messages, load_average=os.getloadavg()[0])
 
 
-def run(load, server, seconds):
-    """One run of a load against a server: {row's name: Result}, one for each phase."""
-    arguments = [*load.arguments.split(), "--uri", server.uri(), "--server-pid", str(server.pid)]
+def run(load, server, seconds, more=()):
+    """One run of a load against a server: {row's name: Result}, one for each phase.
+
+    more: arguments that only this server gets.
+    """
+    arguments = [*load.arguments.split(), *more, "--uri", server.uri(),
+                 "--server-pid", str(server.pid)]
     if load.timed:
         arguments += ["--time", f"{seconds:g}"]
-    phases = perf(arguments, limit_seconds=seconds + 300)["phases"]
+    phases = perf(arguments, limit_seconds=seconds + 600)["phases"]
     if len(phases) != len(load.rows):
         raise LoadError(f"{load.arguments}: {len(phases)} phases instead of {len(load.rows)}")
     return {row.name: _result(phase) for row, phase in zip(load.rows, phases)}

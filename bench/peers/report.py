@@ -27,8 +27,8 @@ def fraction(value):
     return f"1/{value:.0f}" if value >= 1.5 else f"{1 / value if value else 0:.2f}"
 
 
-def table(head, rows):
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+def table(columns, rows):
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
 
 
@@ -62,9 +62,9 @@ def load_rows(results, labels):
 
 
 def loads_section(results, labels):
-    head = ["workload", *labels, "rate, ratio", "asked", "CPU, ratio", "asked"]
+    columns = ["workload", *labels, "rate, ratio", "asked", "CPU, ratio", "asked"]
     rows = list(load_rows(results, labels))
-    return ["### Throughput", "", table(head, rows), "",
+    return ["### Throughput", "", table(columns, rows), "",
             "Ratios are those of one shard / two shards to RabbitMQ. s/M: seconds of processor "
             "time by million messages. †: the client takes more of it than the broker, so that the "
             "rate is the client's rather than the broker's.", ""] if rows else []
@@ -88,8 +88,8 @@ def latency_section(results, labels):
             row.append(f"{above:+.0f} (asked: +{asked}) {'✓' if above <= asked else '✗'}")
         cpu = medians[labels[0]].server_us / max(medians[label].server_us, 1e-9)
         rows.append([*row, verdict(cpu, latency.cpu, fraction)])
-    head = [latency.title, "p50, µs", "p99, µs", "p99.9, µs", "CPU, µs a message"]
-    return ["### Latency", "", table(head, rows), ""]
+    columns = [latency.title, "p50, µs", "p99, µs", "p99.9, µs", "CPU, µs a message"]
+    return ["### Latency", "", table(columns, rows), ""]
 
 
 def figure_rows(figures, labels):
@@ -128,23 +128,28 @@ def machine():
     return f"{model}, {os.cpu_count()} cores, Linux {platform.release()}"
 
 
-def markdown(raw, results):
-    labels = raw["labels"]
+def head(raw):
+    """When and on what it was measured, as a sentence."""
     today = datetime.date.today().isoformat()
-    head = (f"{today}, on {machine()}: {raw['versions']}. Medians of {raw['repeats']} "
+    return (f"{today}, on {machine()}: {raw['versions']}. Medians of {raw['repeats']} "
             f"run{'s' if raw['repeats'] > 1 else ''} of {raw['seconds']} s each, client and server "
             "on the same machine.")
-    return "\n".join([head, "", *loads_section(results, labels), *latency_section(results, labels),
+
+
+def markdown(raw, results):
+    labels = raw["labels"]
+    return "\n".join([head(raw), "", *loads_section(results, labels),
+                      *latency_section(results, labels),
                       *figures_section(raw["figures"], labels)]).rstrip()
 
 
-def write(path, text):
+def write(path, text, begin=BEGIN, end=END):
     """Replaces what is between the markers; the hand-written rest stays as it is."""
     with open(path, encoding="utf-8") as page:
         old = page.read()
-    pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
+    pattern = re.compile(re.escape(begin) + ".*" + re.escape(end), re.DOTALL)
     if not pattern.search(old):
         raise SystemExit(f"{path} has no markers for the results")
-    new = pattern.sub(lambda _: f"{BEGIN}\n{text}\n{END}", old)
+    new = pattern.sub(lambda _: f"{begin}\n{text}\n{end}", old)
     with open(path, "w", encoding="utf-8") as page:
         page.write(new)

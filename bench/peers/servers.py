@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from harness import brokers, process
+from harness import brokers, process, wire
 
 TICKS = os.sysconf("SC_CLK_TCK")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -31,11 +31,11 @@ class Measured:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
-    def memory_bytes(self):
-        """Resident set of the process."""
+    def memory_bytes(self, line_name="VmRSS"):
+        """Resident set of the process; with VmHWM the most that it was so far."""
         with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as status:
             for line in status:
-                if line.startswith("VmRSS:"):
+                if line.startswith(f"{line_name}:"):
                     return int(line.split()[1]) * 1024
         raise brokers.BrokerError(f"{self.label} has no resident memory: has it ended?")
 
@@ -48,6 +48,33 @@ class Measured:
                 raise brokers.BrokerError(f"{self.label} did not start\n{self._last_words()}")
             time.sleep(0.001)
         return time.monotonic() - started
+
+    def start_to_delivery(self, queue, limit_seconds=600):
+        """Starts it on the data it has; returns the seconds from launch until it listened, and
+        until a message of the queue came. The message goes back to its queue."""
+        started = time.monotonic()
+        listening = None
+        self._launch()
+        while True:
+            try:
+                with wire.Client(self.port, timeout=limit_seconds) as client:
+                    listening = listening or time.monotonic() - started
+                    client.open(channels=(1,))
+                    first_of(client, queue)
+                    delivered = time.monotonic() - started
+                    client.close()
+                    return listening, delivered
+            except (OSError, wire.WireError) as refused:
+                if not self.alive() or time.monotonic() - started > limit_seconds:
+                    raise brokers.BrokerError(f"{self.label} delivered nothing of {queue}: "
+                                              f"{refused}\n{self._last_words()}") from None
+            time.sleep(0.001)
+
+    def kill(self):
+        """Ends it as a crash would."""
+        process.signal_group(self.process, signal.SIGKILL)
+        self.process.wait()
+        self.stop()
 
     def pause(self):
         """While another server is measured this one must not even wake up."""
@@ -62,10 +89,21 @@ class Measured:
         super().stop()
 
 
+def first_of(client, queue):
+    """Consumes from the queue until its first message has come, and stops to consume."""
+    client.call(1, "basic.qos", prefetch_count=1)
+    client.send(1, "basic.consume", queue=queue, consumer_tag="first", arguments={})
+    while not isinstance(got := client.receive(), wire.Content):
+        if got.name != "basic.consume-ok":
+            raise wire.WireError(f"no consumer, but {got}")
+    client.call(1, "channel.close", code=200, text="bye")
+
+
 class RabbitMQ(Measured, brokers.RabbitMQ):
     label = "RabbitMQ"
     reference = True
     plugins = []  # nothing that the workloads do not need
+    stop_seconds = 300  # with a backlog
 
     def _write_files(self):
         with open(self.path("enabled_plugins"), "w", encoding="ascii") as out:
@@ -75,15 +113,25 @@ class RabbitMQ(Measured, brokers.RabbitMQ):
 
 
 class PolyMQ(Measured, brokers.PolyMQ):
-    def __init__(self, directory, shards):
+    """durable: with a data folder, `data` in its directory. settings: KEY=VALUE each."""
+
+    stop_seconds = 60  # what is under way is still written
+
+    def __init__(self, directory, shards, durable=False, settings=()):
         super().__init__(directory)
         self.shards = shards
+        self.storage = ["--data-dir", self.data_dir] if durable else ["--in-memory"]
+        self.settings = [word for setting in settings for word in ("--set", setting)]
         self.label = f"PolyMQ, {shards} shard{'s' if shards > 1 else ''}"
+
+    @property
+    def data_dir(self):
+        return self.path("data")
 
     def _launch(self):
         with open(self.path("broker.out"), "w", encoding="utf-8") as out:
             self.process = process.start(
-                [binary(), "server", "--in-memory", "--bind", "127.0.0.1",
+                [binary(), "server", *self.storage, *self.settings, "--bind", "127.0.0.1",
                  "--amqp-port", str(self.port), "--shards", str(self.shards),
                  "--log-level", "warning", "--management-port", "0", "--metrics-port", "0",
                  "--sqs-port", "0", "--pubsub-port", "0"],

@@ -57,7 +57,7 @@ Result<std::vector<Delta>> Control::restore(const storage::MetadataImage& image,
     if (auto* exchange = std::get_if<ExchangeAdded>(&delta)) {
       const bool stateful = stateful_kind(exchange->type) != StatefulKind::kNone ||
                             *deduplication_of(exchange->type, exchange->arguments);
-      if (stateful) ++homes_per_shard_[exchange->home = place(0)];
+      if (stateful) ++homes_per_shard_[exchange->home];
     } else if (const auto* queue = std::get_if<QueueAdded>(&delta)) {
       ++homes_per_shard_[queue->home];
     } else if (const auto* vhost = std::get_if<VhostAdded>(&delta)) {
@@ -74,6 +74,9 @@ void Control::apply(Delta delta) {
   if (auto change = to_change(delta, topology_)) {
     if (const auto* gone = std::get_if<storage::QueueGone>(&*change)) {
       gone_.emplace_back(topology_.queue(gone->id)->home, gone->id);
+    } else if (const auto* exchange = std::get_if<storage::ExchangeGone>(&*change)) {
+      const auto& inlet = topology_.exchange(exchange->id)->inlet;
+      if (inlet) gone_.emplace_back(inlet->home, exchange->id);
     }
     changes_.push_back(*std::move(change));
   }
@@ -140,10 +143,13 @@ ReplyBody Control::decide(const DeclareExchange& what, ShardIndex from) {
                            std::to_string(limits_.max_exchanges_per_vhost) + " is reached"};
   }
   const bool stateful = stateful_kind(what.type) != StatefulKind::kNone || *deduplication;
-  const ShardIndex home = stateful ? place(from) : ShardIndex{0};
+  const ExchangeId id = next_incarnation_++;
+  const ShardIndex home = !stateful      ? ShardIndex{0}
+                          : what.durable ? home_of_exchange(id, mailer_.shard_count())
+                                         : place(from);
   if (stateful) ++homes_per_shard_[home];
-  apply(ExchangeAdded{next_incarnation_++, what.vhost, what.name, what.type, what.durable,
-                      what.auto_delete, what.internal, what.arguments, home});
+  apply(ExchangeAdded{id, what.vhost, what.name, what.type, what.durable, what.auto_delete,
+                      what.internal, what.arguments, home});
   return Done{};
 }
 

@@ -97,11 +97,11 @@ class Control {
   struct Handed {
     std::uint64_t version;
     std::uint64_t incarnations_below;
-    std::vector<std::pair<ShardIndex, QueueId>> gone;  // stored queues
+    std::vector<std::pair<ShardIndex, std::uint64_t>> gone;  // what the message store may have
   };
   std::deque<Handed> handed_;  // to the metadata store, which has not answered
   std::uint64_t known_below_ = 0;
-  std::vector<std::pair<ShardIndex, QueueId>> gone_;  // decided, not handed to the store
+  std::vector<std::pair<ShardIndex, std::uint64_t>> gone_;  // decided, not handed to the store
   bool metadata_failed_ = false;
   std::vector<storage::Lane> next_lanes_;                           // by shard: a counter
   boost::unordered_flat_map<QueueId, std::vector<Parked>> parked_;  // until that queue is removed

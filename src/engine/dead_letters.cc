@@ -7,8 +7,7 @@ namespace polymq::engine {
 
 DeadLetters::DeadLetters(Mailer& mailer, Topology& topology, storage::MessageStore& store,
                          MemoryMeter& meter, const Now& now)
-    : self_(mailer.self()),
-      topology_(topology),
+    : topology_(topology),
       store_(store),
       meter_(meter),
       now_(now),
@@ -42,16 +41,10 @@ void DeadLetters::hand_over(const std::vector<Letter>& letters) {
            std::find(late_.begin(), late_.end(), letter.position) == late_.end();
   };
   if (std::none_of(letters.begin(), letters.end(), goes_along)) return publisher_.flush();
-  std::vector<ShardIndex> shards = publisher_.open_homes();
-  if (std::find(shards.begin(), shards.end(), self_) == shards.end()) shards.push_back(self_);
-  constexpr std::uint64_t kOurs = std::uint64_t{1} << 63;  // apart from those of transactions
-  const StoredUnit unit{kOurs | ++units_ << 16 | self_, static_cast<std::uint32_t>(shards.size())};
-  store_.begin_unit(unit.id, unit.parts);
   for (const Letter& letter : letters) {
     if (goes_along(letter)) letter.queue->forget_moving(letter.position);
   }
-  store_.end_unit();
-  publisher_.flush(unit);
+  publisher_.flush_with_staged(store_);
 }
 
 void DeadLetters::move(const Letter& letter) {
@@ -114,9 +107,11 @@ void DeadLetters::move(const Letter& letter) {
 // At-least-once with several targets: each gets a copy of its own, so that another try reaches only
 // those that refused.
 void DeadLetters::publish(Letter letter, Message* copy, std::vector<Target*> targets) {
-  // An exchange with state passes it on in its own time: the original stays until it has answered.
-  const bool late = std::any_of(targets.begin(), targets.end(),
-                                [](const Target* target) { return target->exchange != nullptr; });
+  // A transient exchange with state passes it on in its own time, and keeps nothing until then: the
+  // original stays until it has answered.
+  const bool late = std::any_of(targets.begin(), targets.end(), [](const Target* target) {
+    return target->exchange != nullptr && !target->exchange->durable;
+  });
   if (late) late_.push_back(letter.position);
   if (!letter.progress && targets.size() > 1 && at_least_once(*letter.queue)) {
     letter.progress = std::make_shared<Progress>();

@@ -61,13 +61,11 @@ class DeadLetters {
   void finish(const Letter& letter, bool delivered);
   bool at_least_once(const Queue& queue) const;
 
-  const ShardIndex self_;
   Topology& topology_;
   storage::MessageStore& store_;
   MemoryMeter& meter_;
   const Now& now_;
   Publisher publisher_;
-  std::uint64_t units_ = 0;
   std::vector<Position> late_;  // of this run: their copies are not stored with it
   std::vector<Letter> waiting_;
   SlidingWindow<Letter> moving_{1};  // numbered as the publisher's sequences

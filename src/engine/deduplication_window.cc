@@ -29,9 +29,19 @@ DeduplicationWindow::Seen DeduplicationWindow::insert(DeduplicationKey key, Wall
   return Seen::kFresh;
 }
 
-void DeduplicationWindow::forget(DeduplicationKey key) {
-  entries_.erase(key);
+std::uint64_t DeduplicationWindow::forget(DeduplicationKey key) {
+  const auto it = entries_.find(key);
+  if (it == entries_.end()) return 0;
+  const std::uint64_t number = it->second.number;
+  entries_.erase(it);
   compact();
+  return number;
+}
+
+void DeduplicationWindow::restore(DeduplicationKey key, WallMs expiry, std::uint64_t number) {
+  entries_[key] = {expiry, number};
+  order_.push_back({key, number});
+  drop_surplus();
 }
 
 bool DeduplicationWindow::is_current(const Place& place) const {

@@ -35,11 +35,26 @@ class DeduplicationWindow {
   Seen insert(DeduplicationKey key, WallMs now) { return insert(key, now, limits_.ttl_ms); }
   /// The same with a time of its own.
   Seen insert(DeduplicationKey key, WallMs now, std::optional<std::int64_t> ttl_ms);
-  /// The original did not come to be after all, or has gone for good.
-  void forget(DeduplicationKey key);
+  /// The original did not come to be after all, or has gone for good. Returns its entry's number,
+  /// 0 without one.
+  std::uint64_t forget(DeduplicationKey key);
+
+  // --- for those who keep entries elsewhere, too: they are numbered in the order they came ---
+  std::uint64_t last_number() const { return last_number_; }
+  /// All with a lower one are forgotten.
+  std::uint64_t oldest_number() const {
+    return order_.empty() ? last_number_ + 1 : order_.front().number;
+  }
+  /// Before anything else: the number of the next entry.
+  void number_from(std::uint64_t next) { last_number_ = next - 1; }
+  /// In order of their numbers, before the first insert.
+  void restore(DeduplicationKey key, WallMs expiry, std::uint64_t number);
 
   /// When a key inserted now would be forgotten; kNever without a time limit.
   WallMs expiry(WallMs now) const { return expiry(now, limits_.ttl_ms); }
+  static WallMs expiry(WallMs now, std::optional<std::int64_t> ttl_ms) {
+    return ttl_ms ? now + *ttl_ms : kNever;
+  }
   /// Entries remembered, of which some may have expired since the last insert.
   std::size_t size() const { return entries_.size(); }
   /// What the order of forgetting takes; at most about twice size().
@@ -58,9 +73,6 @@ class DeduplicationWindow {
     std::uint64_t number;
   };
   static constexpr std::size_t kFewPlaces = 16;
-  static WallMs expiry(WallMs now, std::optional<std::int64_t> ttl_ms) {
-    return ttl_ms ? now + *ttl_ms : kNever;
-  }
   bool is_current(const Place& place) const;
   void drop_surplus();
   void drop_expired(WallMs now);

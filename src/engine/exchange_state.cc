@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "engine/exchange/delay.h"
+#include "engine/stored_message.h"
 
 namespace polymq::engine {
 namespace {
@@ -20,15 +21,49 @@ void copy_extension(const Message& from, Message& to) {
   to.make_extension().passed.clear();
 }
 
+std::uint64_t history_of(ExchangeId exchange) {
+  return storage::log_of(exchange, storage::LogPart::kHistory);
+}
+
 }  // namespace
 
 ExchangeState::ExchangeState(StatefulKind kind, const Fields& arguments,
-                             const std::optional<DeduplicationLimits>& deduplication)
-    : kind_(kind) {
+                             const std::optional<DeduplicationLimits>& deduplication,
+                             MemoryMeter& meter)
+    : kind_(kind), meter_(meter) {
   if (kind == StatefulKind::kRecentHistory) history_length_ = recent_history_length(arguments);
-  if (deduplication) seen_ = std::make_unique<DeduplicationWindow>(*deduplication);
+  if (deduplication) seen_ = std::make_unique<SeenIds>(*deduplication);
 }
 
+void ExchangeState::keep_in(StoredLogs& logs, ExchangeId exchange) {
+  using storage::LogPart;
+  const storage::Lane lane = storage::lane_of_exchange(exchange);
+  store_ = &logs.store();
+  id_ = exchange;
+  next_held_ =
+      logs.open(exchange, lane, [this](const auto& record) { return restore_held(record); });
+  if (seen_) seen_->keep_in(logs, storage::log_of(exchange, LogPart::kSeenIds), lane);
+  if (history_length_ == 0) return;
+  next_history_ = logs.open(history_of(exchange), lane,
+                            [this](const auto& record) { return restore_history(record); });
+}
+
+Result<void> ExchangeState::restore_held(const storage::MessageRecord& record) {
+  auto message = from_record(record, meter_);
+  if (!message) return tl::make_unexpected(message.error());
+  add({record.enqueued, record.position, *message});
+  return {};
+}
+
+Result<void> ExchangeState::restore_history(const storage::MessageRecord& record) {
+  auto message = from_record(record, meter_);
+  if (!message) return tl::make_unexpected(message.error());
+  history_.push_back({record.position, *message});
+  if (history_.size() > history_length_) drop_oldest();
+  return {};
+}
+
+// --- deduplication ------------------------------------------------------------------------------
 std::optional<DeduplicationKey> ExchangeState::deduplication_key(const Message& message) const {
   Value id;
   if (!seen_ || !MessageHeaders(message).header(kDeduplicationHeader, id)) return std::nullopt;
@@ -40,60 +75,93 @@ bool ExchangeState::seen(DeduplicationKey key, const Message& message, WallMs no
   const bool own = MessageHeaders(message).header(kCacheTtlHeader, ttl) &&
                    ttl.as_integer() != nullptr && *ttl.as_integer() > 0 &&
                    *ttl.as_integer() < kNever - now;
-  const auto seen = own ? seen_->insert(key, now, *ttl.as_integer()) : seen_->insert(key, now);
-  return seen == DeduplicationWindow::Seen::kDuplicate;
+  return seen_->insert(key, now, own ? std::optional(*ttl.as_integer()) : std::nullopt,
+                       keeps(message));
 }
 
-bool ExchangeState::hold(const Message& message, WallMs now, MemoryMeter& meter) {
-  if (kind_ != StatefulKind::kDelayed) return false;
+// --- holding ------------------------------------------------------------------------------------
+std::optional<Position> ExchangeState::hold(const Message& message, WallMs now) {
+  if (kind_ != StatefulKind::kDelayed) return std::nullopt;
   const MessageHeaders headers(message);
   const std::int64_t delay = delay_ms(headers);
-  if (delay == 0) return false;
+  if (delay == 0) return std::nullopt;
   Value header;
   headers.header(kDelayHeader, header);
   const std::string properties =
       codec_of(message.dialect())
           .amend(message.properties(),
                  {.set_headers = {{std::string(kDelayHeader), elapsed_delay(header)}}});
-  Message* held = message.rewritten(message.exchange(), message.routing_key(), properties, meter);
+  Message* held = message.rewritten(message.exchange(), message.routing_key(), properties, meter_);
   copy_extension(message, *held);
-  const WallMs due = delay < kNever - now ? now + delay : kNever;
-  held_.push_back({due, arrivals_++, held});
+  return hold(held, delay < kNever - now ? now + delay : kNever);
+}
+
+Position ExchangeState::hold(Message* message, WallMs due) {
+  const Position position = next_held_++;
+  add({due, position, message});
+  if (keeps(*message)) store_->append(to_held_record(*message, id_, position, due));
+  return position;
+}
+
+void ExchangeState::add(const Held& held) {
+  held_.push_back(held);
   std::push_heap(held_.begin(), held_.end(), std::greater<>());
-  return true;
 }
 
-Message* ExchangeState::take_due(WallMs now) {
-  if (next_due() > now) return nullptr;
+std::optional<ExchangeState::Held> ExchangeState::take_due(WallMs now) {
+  if (next_due() > now) return std::nullopt;
   std::pop_heap(held_.begin(), held_.end(), std::greater<>());
-  Message* message = held_.back().message;
+  const Held held = held_.back();
   held_.pop_back();
-  return message;
+  return held;
 }
 
-void ExchangeState::record(const Message& message, MemoryMeter& meter) {
-  if (history_length_ == 0) return;
+void ExchangeState::let_go(const Held& held) {
+  if (store_ != nullptr) store_->settle(id_, held.position, held.position);
+}
+
+void ExchangeState::withdraw(Position position) {
+  const auto at = std::find_if(held_.begin(), held_.end(),
+                               [&](const Held& held) { return held.position == position; });
+  if (at == held_.end()) return;
+  at->message->release(meter_);
+  held_.erase(at);
+  std::make_heap(held_.begin(), held_.end(), std::greater<>());
+}
+
+// --- history ------------------------------------------------------------------------------------
+bool ExchangeState::record(const Message& message) {
+  if (history_length_ == 0) return false;
   Value no_store;
   if (MessageHeaders(message).header(kNoStoreHeader, no_store) && no_store.as_bool() != nullptr &&
       *no_store.as_bool()) {
-    return;
+    return false;
   }
   Message* copy =
-      message.rewritten(message.exchange(), message.routing_key(), message.properties(), meter);
+      message.rewritten(message.exchange(), message.routing_key(), message.properties(), meter_);
   copy_extension(message, *copy);
-  history_.push_back(copy);
-  if (history_.size() <= history_length_) return;
-  history_.front()->release(meter);
+  history_.push_back({next_history_++, copy});
+  if (keeps(*copy)) {
+    store_->append(to_record(*copy, history_of(id_), history_.back().position, 0));
+  }
+  if (history_.size() > history_length_) drop_oldest();
+  return true;
+}
+
+void ExchangeState::drop_oldest() {
+  const Remembered& oldest = history_.front();
+  if (store_ != nullptr) store_->settle(history_of(id_), oldest.position, oldest.position);
+  oldest.message->release(meter_);
   history_.pop_front();
 }
 
-bool ExchangeState::clear(std::size_t most, MemoryMeter& meter) {
+bool ExchangeState::clear(std::size_t most) {
   for (; most != 0 && !held_.empty(); --most) {
-    held_.back().message->release(meter);
+    held_.back().message->release(meter_);
     held_.pop_back();
   }
   for (; most != 0 && !history_.empty(); --most) {
-    history_.front()->release(meter);
+    history_.front().message->release(meter_);
     history_.pop_front();
   }
   return !held_.empty() || !history_.empty();

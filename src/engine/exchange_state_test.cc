@@ -34,18 +34,18 @@ class ExchangeStateTest : public testing::Test {
                                  meter_));
   }
   bool hold(ExchangeState& state, std::string_view key, std::int64_t delay) {
-    return state.hold(*message(key, {{"x-delay", Value::integer(delay)}}), kNow, meter_);
+    return state.hold(*message(key, {{"x-delay", Value::integer(delay)}}), kNow).has_value();
   }
   std::vector<std::string> due(ExchangeState& state, WallMs now) {
     std::vector<std::string> keys;
-    while (Message* next = state.take_due(now)) {
-      keys.emplace_back(owned(next)->routing_key());
+    while (const auto next = state.take_due(now)) {
+      keys.emplace_back(owned(next->message)->routing_key());
     }
     return keys;
   }
   std::vector<std::string> history(const ExchangeState& state) {
     std::vector<std::string> keys;
-    for (const Message* kept : state.history()) keys.emplace_back(kept->routing_key());
+    for (const auto& kept : state.history()) keys.emplace_back(kept.message->routing_key());
     return keys;
   }
   bool seen(ExchangeState& state, const Message& one, WallMs now) {
@@ -56,7 +56,7 @@ class ExchangeStateTest : public testing::Test {
 };
 
 TEST_F(ExchangeStateTest, HeldMessagesComeInOrderOfDueTimeThenOfArrival) {
-  ExchangeState state(StatefulKind::kDelayed, {}, std::nullopt);
+  ExchangeState state(StatefulKind::kDelayed, {}, std::nullopt, meter_);
   EXPECT_EQ(state.next_due(), kNever);
   EXPECT_TRUE(hold(state, "late", 300));
   EXPECT_TRUE(hold(state, "early 1", 100));
@@ -70,57 +70,58 @@ TEST_F(ExchangeStateTest, HeldMessagesComeInOrderOfDueTimeThenOfArrival) {
 }
 
 TEST_F(ExchangeStateTest, OnlyAPositiveIntegerDelaysAndOnlyInADelayedExchange) {
-  ExchangeState state(StatefulKind::kDelayed, {}, std::nullopt);
+  ExchangeState state(StatefulKind::kDelayed, {}, std::nullopt, meter_);
   EXPECT_FALSE(hold(state, "k", 0));
   EXPECT_FALSE(hold(state, "k", -5));
-  EXPECT_FALSE(state.hold(*message("k"), kNow, meter_));
-  EXPECT_FALSE(state.hold(*message("k", {{"x-delay", Value::string("100")}}), kNow, meter_));
-  ExchangeState other(StatefulKind::kRecentHistory, {}, std::nullopt);
+  EXPECT_FALSE(state.hold(*message("k"), kNow));
+  EXPECT_FALSE(state.hold(*message("k", {{"x-delay", Value::string("100")}}), kNow));
+  ExchangeState other(StatefulKind::kRecentHistory, {}, std::nullopt, meter_);
   EXPECT_FALSE(hold(other, "k", 100));
 }
 
 TEST_F(ExchangeStateTest, ADueMessageShowsTheElapsedDelayAndKeepsItsTimeToLive) {
-  ExchangeState state(StatefulKind::kDelayed, {}, std::nullopt);
+  ExchangeState state(StatefulKind::kDelayed, {}, std::nullopt, meter_);
   auto original = message("k", {{"a", Value::string("b")}, {"x-delay", Value::integer(5000)}});
   original->make_extension().ttl = {7};
   original->make_extension().passed = {1, 2};
-  ASSERT_TRUE(state.hold(*original, kNow, meter_));
+  ASSERT_TRUE(state.hold(*original, kNow));
 
-  const Owned held = owned(state.take_due(kNow + 5000));
-  ASSERT_NE(held, nullptr);
+  const auto due = state.take_due(kNow + 5000);
+  ASSERT_TRUE(due);
+  const Owned held = owned(due->message);
   EXPECT_EQ(held->properties(), "a=s:b;x-delay=i:-5000;");
   EXPECT_EQ(held->ttl().ms, 7);
   EXPECT_THAT(held->extension()->passed, IsEmpty());
 }
 
 TEST_F(ExchangeStateTest, TheLongestDelayIsNeverOver) {
-  ExchangeState state(StatefulKind::kDelayed, {}, std::nullopt);
+  ExchangeState state(StatefulKind::kDelayed, {}, std::nullopt, meter_);
   EXPECT_TRUE(hold(state, "k", INT64_MAX));
   EXPECT_EQ(state.next_due(), kNever);
   EXPECT_THAT(due(state, kNever - 1), IsEmpty());
   EXPECT_EQ(state.held(), 1u);
-  EXPECT_FALSE(state.clear(1, meter_));
+  EXPECT_FALSE(state.clear(1));
 }
 
 TEST_F(ExchangeStateTest, AHistoryKeepsTheLastMessagesThatMayBeKept) {
   ExchangeState state(StatefulKind::kRecentHistory,
-                      {{"x-recent-history-length", Value::integer(2)}}, std::nullopt);
-  state.record(*message("1"), meter_);
-  state.record(*message("2"), meter_);
-  state.record(*message("no", {{"x-recent-history-no-store", Value::boolean(true)}}), meter_);
-  state.record(*message("3", {{"x-recent-history-no-store", Value::boolean(false)}}), meter_);
+                      {{"x-recent-history-length", Value::integer(2)}}, std::nullopt, meter_);
+  state.record(*message("1"));
+  state.record(*message("2"));
+  state.record(*message("no", {{"x-recent-history-no-store", Value::boolean(true)}}));
+  state.record(*message("3", {{"x-recent-history-no-store", Value::boolean(false)}}));
   EXPECT_THAT(history(state), ElementsAre("2", "3"));
-  EXPECT_FALSE(state.clear(2, meter_));
+  EXPECT_FALSE(state.clear(2));
 }
 
 TEST_F(ExchangeStateTest, OtherExchangesHaveNoHistory) {
-  ExchangeState state(StatefulKind::kNone, {}, DeduplicationLimits{10, std::nullopt});
-  state.record(*message("1"), meter_);
+  ExchangeState state(StatefulKind::kNone, {}, DeduplicationLimits{10, std::nullopt}, meter_);
+  state.record(*message("1"));
   EXPECT_THAT(history(state), IsEmpty());
 }
 
 TEST_F(ExchangeStateTest, AnIdIsSeenUntilItsTimeIsOver) {
-  ExchangeState state(StatefulKind::kNone, {}, DeduplicationLimits{10, 100});
+  ExchangeState state(StatefulKind::kNone, {}, DeduplicationLimits{10, 100}, meter_);
   const auto usual = message("k", {{"x-deduplication-header", Value::string("a")}});
   const auto longer = message(
       "k", {{"x-deduplication-header", Value::integer(1)}, {"x-cache-ttl", Value::integer(500)}});
@@ -133,7 +134,7 @@ TEST_F(ExchangeStateTest, AnIdIsSeenUntilItsTimeIsOver) {
 }
 
 TEST_F(ExchangeStateTest, WhatDidNotArriveMayComeAgain) {
-  ExchangeState state(StatefulKind::kNone, {}, DeduplicationLimits{10, std::nullopt});
+  ExchangeState state(StatefulKind::kNone, {}, DeduplicationLimits{10, std::nullopt}, meter_);
   const auto one = message("k", {{"x-deduplication-header", Value::string("a")}});
   EXPECT_FALSE(seen(state, *one, kNow));
   state.forget(*state.deduplication_key(*one));
@@ -141,19 +142,19 @@ TEST_F(ExchangeStateTest, WhatDidNotArriveMayComeAgain) {
 }
 
 TEST_F(ExchangeStateTest, WithoutTheHeaderOrTheArgumentNothingIsCompared) {
-  ExchangeState state(StatefulKind::kNone, {}, DeduplicationLimits{10, std::nullopt});
+  ExchangeState state(StatefulKind::kNone, {}, DeduplicationLimits{10, std::nullopt}, meter_);
   EXPECT_FALSE(state.deduplication_key(*message("k")));
-  ExchangeState plain(StatefulKind::kDelayed, {}, std::nullopt);
+  ExchangeState plain(StatefulKind::kDelayed, {}, std::nullopt, meter_);
   EXPECT_FALSE(
       plain.deduplication_key(*message("k", {{"x-deduplication-header", Value::string("a")}})));
 }
 
 TEST_F(ExchangeStateTest, ClearingTakesSlices) {
-  ExchangeState state(StatefulKind::kDelayed, {}, std::nullopt);
+  ExchangeState state(StatefulKind::kDelayed, {}, std::nullopt, meter_);
   for (int i = 0; i < 5; ++i) hold(state, "k", 100 + i);
-  EXPECT_TRUE(state.clear(2, meter_));
+  EXPECT_TRUE(state.clear(2));
   EXPECT_EQ(state.held(), 3u);
-  EXPECT_FALSE(state.clear(10, meter_));
+  EXPECT_FALSE(state.clear(10));
 }
 
 }  // namespace

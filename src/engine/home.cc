@@ -15,8 +15,9 @@ Home::Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, con
       store_(store),
       now_(now),
       meter_(meter),
+      logs_(store),
       dead_letters_(mailer, topology, store, meter, now),
-      exchanges_(mailer, topology, meter, now) {}
+      exchanges_(mailer, topology, logs_, meter, now) {}
 
 Home::~Home() = default;
 
@@ -39,7 +40,7 @@ void Home::mark_dirty(Queue& queue) {
 // --- topology -----------------------------------------------------------------------------------
 void Home::queue_added(QueueEntry& entry) {
   entry.local = std::make_unique<Queue>(entry, *this);
-  if (!durable(entry)) return;
+  if (!entry.stored()) return;
   entry.local->restore(store_.open_queue(entry.id, entry.lane));
   note_paging(*entry.local);
   mark_dirty(*entry.local);
@@ -53,7 +54,10 @@ void Home::settings_changed(QueueEntry& entry) {
 void Home::queue_removed(QueueEntry& entry) {
   Queue& queue = *entry.local;
   hand_over();  // nothing may reach a consumer after the word that it is gone
-  if (durable(entry)) store_.close_queue(entry.id);  // before the messages, which it looks at
+  if (entry.stored()) {
+    logs_.forget(entry.id);
+    store_.close_queue(entry.id);  // before the messages, which it looks at
+  }
   if (queue.paging) --paging_queues_;
   for (Consumer* member : std::vector<Consumer*>(queue.consumers().members())) {
     queue.consumers().remove(*member);
@@ -73,54 +77,65 @@ void Home::queue_removed(QueueEntry& entry) {
 }
 
 // --- publishes ----------------------------------------------------------------------------------
-bool Home::push(const PublishItem& item, bool awaited, std::vector<Stored>& stored, bool admitted) {
+bool Home::push(const PublishItem& item, bool awaited, bool in_unit, bool admitted, Waits& waits) {
   Queue* queue = find_queue(item.target);
   if (queue == nullptr || queue->deleting) {
-    push_elsewhere(item, awaited);
+    push_elsewhere(item, awaited, in_unit, waits);
     return false;
   }
-  const bool store = item.message->persistent() && durable(queue->entry());
+  const bool store = item.message->persistent() && queue->entry().stored();
   // The queue may let go of a message that it drops at once; the store reads it first.
   if (store) item.message->add_reference();
   const Position before = queue->last_position();
-  const bool rejected = queue->push(item.message, admitted) == Queue::Pushed::kRejected;
+  const Queue::Pushed pushed = queue->push(item.message, admitted);
   if (store) {
     const Message& message = *item.message;
-    if (!rejected && queue->last_position() != before && queue->holds(queue->last_position())) {
+    const bool taken = pushed == Queue::Pushed::kTaken;
+    if (taken && queue->last_position() != before && queue->holds(queue->last_position())) {
       const Position position = queue->last_position();
       store_.append(to_record(message, item.target, position, now_.wall));
       queue->mark_stored(position);
-      stored.push_back({item.target, position});
+      waits.stored.push_back({item.target, position});
     }
+    waits.everything = waits.everything || pushed == Queue::Pushed::kDuplicate;
     item.message->release(meter_);
   }
   mark_dirty(*queue);
-  return rejected;
+  return pushed == Queue::Pushed::kRejected;
 }
 
 // To an exchange that lives here; or it was routed to what is gone since.
-void Home::push_elsewhere(const PublishItem& item, bool awaited) {
+void Home::push_elsewhere(const PublishItem& item, bool awaited, bool in_unit, Waits& waits) {
   Exchange* exchange = topology_.exchange(ExchangeId{item.target});
   if (exchange == nullptr) {
     item.message->release(meter_);
     return;
   }
-  exchanges_.publish(*exchange, item.message, item.sequence, awaited);
+  const auto published =
+      exchanges_.publish(*exchange, item.message, item.sequence, awaited, in_unit);
+  if (published.stored) waits.stored.push_back({item.target, *published.stored});
+  waits.everything = waits.everything || published.duplicate;
+}
+
+storage::CommitNumber Home::commit_of(const Waits& waits) {
+  if (waits.everything) return store_.await_everything();
+  return waits.stored.empty() ? 0 : store_.await_staged();
 }
 
 void Home::handle(PublishBatch& batch) {
   PublishAnswer answer{batch.from, batch.number, {}};
-  std::vector<Stored> stored;
-  if (batch.unit.id != 0) store_.begin_unit(batch.unit.id, batch.unit.parts);
+  Waits waits;
+  const bool in_unit = batch.unit.id != 0;
+  if (in_unit) store_.join_unit(batch.unit.id, batch.unit.parts);
   for (const PublishItem& item : batch.items) {
     const bool awaited = item.sequence != 0;
+    const bool refused = push(item, awaited, in_unit, false, waits);
     // Nobody asked about those without a sequence, though they share a batch with others.
-    if (push(item, awaited, stored, false) && awaited) answer.rejected.push_back(item.sequence);
+    if (refused && awaited) answer.rejected.push_back(item.sequence);
   }
-  if (batch.unit.id != 0) store_.end_unit();
   if (batch.number == 0) return;
-  const storage::CommitNumber commit = stored.empty() ? 0 : store_.await_staged();
-  await({commit, batch.from.shard(), std::move(answer), {}, std::move(stored)}, batch.items);
+  const storage::CommitNumber commit = commit_of(waits);
+  await({commit, batch.from.shard(), std::move(answer), {}, std::move(waits.stored)}, batch.items);
 }
 
 void Home::handle(const PublishAnswer& answer) {
@@ -149,25 +164,42 @@ void Home::commits_ended(const std::vector<storage::CommitEnd>& ended) {
     ++ended_;
     for (; !awaiting_.empty() && awaiting_.front().commit == ended_; awaiting_.pop_front()) {
       Awaiting& awaiting = awaiting_.front();
-      for (const Stored& stored : awaiting.stored) {
-        if (Queue* queue = find_queue(stored.queue)) mark_dirty(*queue);  // it may page out
-      }
-      if (end != storage::CommitEnd::kDurable) {
-        for (const Stored& stored : awaiting.stored) {
-          if (Queue* queue = find_queue(stored.queue)) queue->withdraw(stored.position);
-        }
-        if (auto* publish = std::get_if<PublishAnswer>(&awaiting.answer)) {
-          publish->rejected = std::move(awaiting.sequences);
-          std::sort(publish->rejected.begin(), publish->rejected.end());
-        } else if (auto* unit = std::get_if<UnitDone>(&awaiting.answer)) {
-          unit->ok = false;
-        } else {
-          std::get<Reply>(awaiting.answer).body =
-              EngineError{ErrorKind::kFailed, "it could not be stored"};
-        }
+      if (end == storage::CommitEnd::kDurable) {
+        note_durable(awaiting.stored);
+      } else {
+        fail(awaiting);
       }
       answer(awaiting);
     }
+  }
+}
+
+// Their queues may let go of them.
+void Home::note_durable(const std::vector<Stored>& stored) {
+  std::uint64_t last = 0;
+  for (const Stored& one : stored) {
+    if (std::exchange(last, one.target) == one.target) continue;
+    if (Queue* queue = find_queue(one.target)) mark_dirty(*queue);
+  }
+}
+
+void Home::fail(Awaiting& awaiting) {
+  for (const Stored& stored : awaiting.stored) {
+    if (Queue* queue = find_queue(stored.target)) {
+      queue->withdraw(stored.position);
+      mark_dirty(*queue);
+    } else {
+      exchanges_.withdraw(ExchangeId{stored.target}, stored.position);
+    }
+  }
+  if (auto* publish = std::get_if<PublishAnswer>(&awaiting.answer)) {
+    publish->rejected = std::move(awaiting.sequences);
+    std::sort(publish->rejected.begin(), publish->rejected.end());
+  } else if (auto* unit = std::get_if<UnitDone>(&awaiting.answer)) {
+    unit->ok = false;
+  } else {
+    std::get<Reply>(awaiting.answer).body =
+        EngineError{ErrorKind::kFailed, "it could not be stored"};
   }
 }
 
@@ -285,15 +317,16 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
     for (const PublishItem& item : part.publishes) item.message->release(meter_);
     return;
   }
-  std::vector<Stored> stored;
-  store_.begin_unit(decision.unit, decision.parts);
+  Waits waits;
+  store_.join_unit(decision.unit, decision.parts);
   // Others may have filled a queue since it agreed: it takes the unit all the same, whole.
-  for (const PublishItem& item : part.publishes) push(item, true, stored, true);
+  for (const PublishItem& item : part.publishes) push(item, true, true, true, waits);
   for (const SettleItem& item : part.settles) settle(item);
-  store_.end_unit();
   dead_letters_.run();  // what was rejected is part of what is waited for
   // Also if nothing was published: what was acknowledged must not come back after a crash.
-  await({store_.await_staged(), from, UnitDone{decision.unit, true}, {}, std::move(stored)}, {});
+  const storage::CommitNumber commit =
+      waits.everything ? store_.await_everything() : store_.await_staged();
+  await({commit, from, UnitDone{decision.unit, true}, {}, std::move(waits.stored)}, {});
 }
 
 // --- the turn -----------------------------------------------------------------------------------
@@ -392,6 +425,11 @@ void Home::returned_stored(Queue& queue, Position position, std::uint16_t acquir
 }
 void Home::handed_out_stored(Queue& queue, Position below) { store_.handed_out(queue.id(), below); }
 
+void Home::keep_ids(Queue& queue, SeenIds& ids) {
+  if (!queue.entry().stored()) return;
+  const std::uint64_t log = storage::log_of(queue.id(), storage::LogPart::kSeenIds);
+  ids.keep_in(logs_, log, queue.entry().lane);
+}
 Position Home::readable_below(const Queue& queue) const {
   return store_.readable_below(queue.id());
 }
@@ -422,6 +460,10 @@ bool Home::take_read() {
   std::vector<storage::ReadMessages> read;
   store_.take_read(read);
   for (const storage::ReadMessages& done : read) {
+    if (logs_.take(done)) {
+      if (!logs_.loading()) exchanges_.loaded();
+      continue;
+    }
     Queue* queue = find_queue(done.queue);
     if (queue == nullptr || queue->deleting) continue;
     queue->loaded(done);

@@ -26,6 +26,7 @@ class Home final : public QueueHost {
   void queue_added(QueueEntry& entry);
   void queue_removed(QueueEntry& entry);
   void settings_changed(QueueEntry& entry);
+  void exchange_added(const Exchange& exchange) { exchanges_.exchange_added(exchange); }
   void binding_added(const Exchange& source, Destination destination) {
     exchanges_.binding_added(source, destination);
   }
@@ -58,6 +59,9 @@ class Home final : public QueueHost {
   void commits_ended(const std::vector<storage::CommitEnd>& ended);
   /// Takes what the store has read back. True when there was something.
   bool take_read();
+  /// What exchanges and queues remember from before a restart is still being read; it decides
+  /// about what comes. No mail should be handled until then.
+  bool loading() const { return logs_.loading(); }
   /// The wall time of the nearest timer, kNever without one.
   WallMs next_timer() const;
   static constexpr std::uint64_t kBacklogBytes = 1024 * 1024;  // of bodies
@@ -80,6 +84,7 @@ class Home final : public QueueHost {
   void returned_stored(Queue& queue, Position position, std::uint16_t acquired,
                        std::uint16_t failed) override;
   void handed_out_stored(Queue& queue, Position below) override;
+  void keep_ids(Queue& queue, SeenIds& ids) override;
   Position readable_below(const Queue& queue) const override;
   void read_back(Queue& queue, Position first, std::uint64_t bytes) override;
   std::uint64_t paging_window() const override;
@@ -97,7 +102,7 @@ class Home final : public QueueHost {
     bool operator>(const Timer& other) const { return at > other.at; }
   };
   struct Stored {
-    QueueId queue;
+    std::uint64_t target;  // a queue, or an exchange that holds it
     Position position;
   };
   /// What is told when a commit has ended.
@@ -132,13 +137,23 @@ class Home final : public QueueHost {
   void consumer_left(Queue& queue);
   void end_consumer(Consumer& consumer);
   void settle(const SettleItem& item);
+  void note_durable(const std::vector<Stored>& stored);
+  /// Of a commit that has failed.
+  void fail(Awaiting& awaiting);
   void page(Queue& queue);
   void note_paging(Queue& queue);
 
+  /// What a batch of publishes waits for.
+  struct Waits {
+    std::vector<Stored> stored;
+    bool everything = false;  // a duplicate is as safe as its original
+  };
+  storage::CommitNumber commit_of(const Waits& waits);
   /// True when the queue refused it. `awaited`: somebody wants to know what became of it;
-  /// `admitted`: it agreed to a unit and takes it, full or not.
-  bool push(const PublishItem& item, bool awaited, std::vector<Stored>& stored, bool admitted);
-  void push_elsewhere(const PublishItem& item, bool awaited);
+  /// `in_unit`: it is a part of one; `admitted`: the queue agreed to that and takes it, full or
+  /// not.
+  bool push(const PublishItem& item, bool awaited, bool in_unit, bool admitted, Waits& waits);
+  void push_elsewhere(const PublishItem& item, bool awaited, bool in_unit, Waits& waits);
   ReplyBody inspect(Queue& queue);
   /// Nothing is answered yet when that waits for the store.
   std::optional<ReplyBody> purge(ShardIndex from, const QueueRequest& request, Queue& queue);
@@ -146,8 +161,6 @@ class Home final : public QueueHost {
   ReplyBody cancel(const CancelConsumer& what);
   ReplyBody get(const QueueRequest& request, Queue& queue, const Get& what);
   void resume_gets(QueueId queue);
-  /// Is it kept in the store, too?
-  static bool durable(const QueueEntry& entry) { return entry.durable && !entry.exclusive(); }
   /// Nothing is answered yet when the deletion goes on to control.
   std::optional<ReplyBody> remove(ShardIndex from, const QueueRequest& request, Queue& queue,
                                   const DeleteQueue& what);
@@ -162,6 +175,7 @@ class Home final : public QueueHost {
   storage::MessageStore& store_;
   const Now& now_;
   MemoryMeter& meter_;
+  StoredLogs logs_;
   DeadLetters dead_letters_;
   StatefulExchanges exchanges_;
 

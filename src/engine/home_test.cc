@@ -380,6 +380,20 @@ TEST_P(HomeStoreTest, AFailedCommitIsRefusedAndWithdrawn) {
   EXPECT_THAT(drain(), ElementsAre("kept"));
 }
 
+TEST_P(HomeStoreTest, WhatWasRefusedMayBeSentAgainUnderItsId) {
+  const Fields id = {{"x-deduplication-header", Value::string("a")}};
+  EXPECT_EQ(peer(1).remove("q"), "");
+  EXPECT_EQ(peer(1).declare({.name = "q",
+                             .durable = true,
+                             .arguments = {{"x-message-deduplication", Value::boolean(true)}}}),
+            "");
+  store().verdict = storage::CommitEnd::kFailed;
+  EXPECT_EQ(peer(0).publish({.body = "lost", .persistent = true, .headers = id}), "nack");
+  store().verdict = storage::CommitEnd::kDurable;
+  EXPECT_EQ(peer(0).publish({.body = "kept", .persistent = true, .headers = id}), "ack");
+  EXPECT_THAT(drain(), ElementsAre("kept"));
+}
+
 TEST_P(HomeStoreTest, WhatAConsumerHasSeenOfAFailedCommitStaysWithIt) {
   store().held = true;
   peer(2).consume("q");

@@ -10,11 +10,9 @@ namespace {
 
 using storage::MetadataChange;
 
-bool durable(const QueueEntry& queue) { return queue.durable && !queue.exclusive(); }
-
 bool durable(Topology& topology, const Destination& destination) {
   if (destination.is_exchange) return topology.exchange(destination.id)->durable;
-  return durable(*topology.queue(destination.id));
+  return topology.queue(destination.id)->stored();
 }
 
 storage::BindingRow to_row(ExchangeId source, const BindingKey& binding) {
@@ -68,7 +66,7 @@ class Changes {
                              delta.auto_delete, arguments_of(delta), delta.lane};
   }
   Change operator()(const QueueRemoved& delta) const {
-    if (!durable(*topology_.queue(delta.id))) return std::nullopt;
+    if (!topology_.queue(delta.id)->stored()) return std::nullopt;
     return storage::QueueGone{delta.id};
   }
   Change operator()(const BindingAdded& delta) const {
@@ -111,7 +109,8 @@ class Rows {
       return unreadable("exchange", row.name, limits.error().text);
     }
     deltas_.emplace_back(ExchangeAdded{row.id, row.vhost, row.name, row.type, true, row.auto_delete,
-                                       row.internal, *std::move(arguments)});
+                                       row.internal, *std::move(arguments),
+                                       home_of_exchange(row.id, shards_)});
     return {};
   }
 

@@ -15,14 +15,18 @@ namespace polymq::engine {
 /// what it is about does not outlive the process.
 std::optional<storage::MetadataChange> to_change(const Delta& delta, Topology& topology);
 
-/// In an order in which they can be applied. Homes: of a queue the shard that serves its lane, of
-/// anything else shard 0. Error: a row that this version cannot read.
+/// In an order in which they can be applied. Homes: the shards that serve their lanes. Error: a row
+/// that this version cannot read.
 Result<std::vector<Delta>> to_deltas(const storage::MetadataImage& image, ShardIndex shards,
                                      std::int64_t default_delivery_limit);
 
 /// Which shard serves a lane. That is not stored: it may be another one after the next start.
 constexpr ShardIndex shard_of(storage::Lane lane, ShardIndex shards) {
   return static_cast<ShardIndex>(lane % shards);
+}
+
+constexpr ShardIndex home_of_exchange(ExchangeId exchange, ShardIndex shards) {
+  return shard_of(storage::lane_of_exchange(exchange), shards);
 }
 
 }  // namespace polymq::engine

@@ -25,6 +25,7 @@ struct Unobserved final : TopologyObserver {
   void queue_added(QueueEntry&) override {}
   void queue_removed(QueueEntry&) override {}
   void queue_settings_changed(QueueEntry&) override {}
+  void exchange_added(Exchange&) override {}
   void binding_added(Exchange&, Destination) override {}
   void exchange_removed(Exchange&) override {}
   void vhost_removed(Vhost&) override {}

@@ -102,6 +102,18 @@ void Publisher::flush(const StoredUnit& unit) {
   }
 }
 
+void Publisher::flush_with_staged(storage::MessageStore& store) {
+  std::vector<ShardIndex> shards = open_homes();
+  const ShardIndex self = mailer_.self();
+  if (std::find(shards.begin(), shards.end(), self) == shards.end()) shards.push_back(self);
+  // Apart from those of transactions, and from those of the other publishers of this shard.
+  constexpr std::uint64_t kOurs = std::uint64_t{1} << 63;
+  const StoredUnit unit{kOurs | ++units_ << 20 | id_.number() << 16 | self,
+                        static_cast<std::uint32_t>(shards.size())};
+  store.join_unit(unit.id, unit.parts);
+  flush(unit);
+}
+
 void Publisher::answered(const PublishAnswer& answer) {
   std::vector<Range>* ranges = batches_.find(answer.number);
   for (const std::uint64_t sequence : answer.rejected) pending_.find(sequence)->rejected = true;

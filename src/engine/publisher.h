@@ -7,6 +7,7 @@
 
 #include "base/sliding_window.h"
 #include "engine/mail.h"
+#include "storage/message_store.h"
 
 namespace polymq::engine {
 
@@ -29,6 +30,8 @@ class Publisher {
   /// Hands over what publish() collected. Before any wait, and at the end of a read. `unit`: that
   /// all of it is part of.
   void flush(const StoredUnit& unit = {});
+  /// The same as a unit of its own, in the store together with what this shard is staging.
+  void flush_with_staged(storage::MessageStore& store);
   /// The shards that flush() would send to.
   std::vector<ShardIndex> open_homes() const;
 
@@ -72,6 +75,7 @@ class Publisher {
   SlidingWindow<Owed> pending_{1};
   SlidingWindow<std::vector<Range>> batches_{1};
   std::vector<Settled> settled_;
+  std::uint64_t units_ = 0;
 };
 
 }  // namespace polymq::engine

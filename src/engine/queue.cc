@@ -46,14 +46,21 @@ void Queue::settings_changed() {
   consumers_.set_single_active(settings().single_active_consumer,
                                settings().type == QueueType::kQuorum);
   if (settings().deduplication && !seen_) {
-    seen_ = std::make_unique<DeduplicationWindow>(DeduplicationLimits{
+    seen_ = std::make_unique<SeenIds>(DeduplicationLimits{
         static_cast<std::size_t>(
             settings().deduplication_entries.value_or(QueueSettings::kDefaultDeduplicationEntries)),
         settings().deduplication_ttl_ms});
+    host_.keep_ids(*this, *seen_);
   }
   enforce_length();
   arm_for_head();
   if (settings().expires_ms) host_.arm_timer(*this, after(last_use_, *settings().expires_ms));
+}
+
+std::optional<DeduplicationKey> Queue::deduplication_key(const Message& message) const {
+  Value id;
+  if (!seen_ || !MessageHeaders(message).header("x-deduplication-header", id)) return std::nullopt;
+  return DeduplicationKey::of("", to_text(id));
 }
 
 std::uint8_t Queue::default_priority() const {
@@ -101,14 +108,10 @@ Queue::Pushed Queue::push(Message* message, bool admitted) {
     message->release(meter_);
     return Pushed::kRejected;
   }
-  if (seen_) {
-    Value id;
-    if (MessageHeaders(*message).header("x-deduplication-header", id) &&
-        seen_->insert(DeduplicationKey::of("", to_text(id)), host_.now().wall) ==
-            DeduplicationWindow::Seen::kDuplicate) {
-      message->release(meter_);
-      return Pushed::kTaken;  // a duplicate is dropped, and its publisher told that all is well
-    }
+  if (const auto key = deduplication_key(*message);
+      key && seen_->insert(*key, host_.now().wall, std::nullopt, message->persistent())) {
+    message->release(meter_);
+    return Pushed::kDuplicate;  // dropped, and its publisher told that all is well
   }
   meter_.bytes += kSlotBytes;
   const Position position = slots_.push(Slot{.message = message, .enqueued = host_.now().wall});

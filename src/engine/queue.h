@@ -10,10 +10,10 @@
 #include "base/sliding_window.h"
 #include "base/time.h"
 #include "engine/consumer.h"
-#include "engine/deduplication_window.h"
 #include "engine/message.h"
 #include "engine/queue_arguments.h"
 #include "engine/ready_index.h"
+#include "engine/seen_ids.h"
 #include "storage/message_store.h"
 
 namespace polymq::engine {
@@ -61,6 +61,8 @@ class QueueHost {
                                std::uint16_t failed) = 0;
   /// Stored messages below this position may have been delivered.
   virtual void handed_out_stored(Queue& queue, Position below) = 0;
+  /// The queue looks at ids from now on: if it is durable, they are kept in the store, too.
+  virtual void keep_ids(Queue& queue, SeenIds& ids) = 0;
   /// Stored messages below it can be read back.
   virtual Position readable_below(const Queue& queue) const = 0;
   /// Calls loaded() later, with messages from `first` on.
@@ -84,7 +86,7 @@ class QueueHost {
 ///  3. a leased slot is named by exactly one lease of one consumer.
 class Queue {
  public:
-  enum class Pushed : std::uint8_t { kTaken, kRejected };
+  enum class Pushed : std::uint8_t { kTaken, kDuplicate, kRejected };
   static constexpr std::size_t kMostPerSlice = 2000;
 
   Queue(QueueEntry& entry, QueueHost& host);
@@ -213,6 +215,7 @@ class Queue {
     Position position;
   };
 
+  std::optional<DeduplicationKey> deduplication_key(const Message& message) const;
   std::uint8_t default_priority() const;
   std::uint64_t hot_cost() const;
   std::uint64_t cost_ahead() const;
@@ -248,7 +251,7 @@ class Queue {
   ReadyIndex ready_;
   ConsumerSet consumers_;
   std::unique_ptr<std::vector<Waiting>> waiting_;  // a heap by due time, made when first used
-  std::unique_ptr<DeduplicationWindow> seen_;
+  std::unique_ptr<SeenIds> seen_;
   std::uint64_t ready_count_ = 0;
   std::uint64_t ready_bytes_ = 0;
   std::uint64_t leased_count_ = 0;

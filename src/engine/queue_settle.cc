@@ -64,7 +64,10 @@ void Queue::moved(Position position) {
 
 void Queue::withdraw(Position position) {
   Slot* slot = slots_.find(position);
-  if (slot == nullptr || slot->state != State::kReady || slot->acquired != 0) return;
+  if (slot == nullptr) return;
+  // Its publisher hears that it was refused, and may send it again.
+  if (const auto key = deduplication_key(*slot->message)) seen_->forget(*key);
+  if (slot->state != State::kReady || slot->acquired != 0) return;
   if (!purged(position, *slot)) left_ready(*slot);
   slot->stored = false;
   erase(position, *slot);

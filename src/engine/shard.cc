@@ -10,6 +10,14 @@ namespace {
 constexpr MonotonicMs kMemoryReportIntervalMs = 100;
 constexpr std::int64_t kMemoryJumpPart = 64;  // of the limit
 
+/// What queues, and exchanges with state, handle at their home.
+template <class Mail, class... Those>
+constexpr bool kIsOneOf = (std::is_same_v<Mail, Those> || ...);
+template <class Mail>
+constexpr bool kForHome =
+    kIsOneOf<Mail, PublishBatch, SettleBatch, WrittenBatch, CloseClient, ShareCredit, SetPrefetch,
+             GrantToken, ForgetStored, QueueRequest, CloseSession, UnitPart, UnitDecision>;
+
 }  // namespace
 
 Shard::Shard(const ShardOptions& options, Outbox& outbox, storage::MessageStore& store,
@@ -96,6 +104,10 @@ bool Shard::finish_turn() {
   if (control_ && control_->take_metadata()) settle_mail();
   if (control_) store_.queues_known(control_->incarnations_below() - 1);
   if (home_.take_read()) settle_mail();
+  if (!early_mail_.empty() && !home_.loading()) {
+    for (auto& [from, mail] : std::exchange(early_mail_, {})) deliver(from, mail);
+    settle_mail();
+  }
   store_.seal(now_.monotonic);
   std::vector<storage::CommitEnd> ended;
   store_.take_ended(ended);
@@ -139,15 +151,14 @@ void Shard::deliver(ShardIndex from, Mail& mail) {
   std::visit(
       [&](auto& what) {
         using What = std::decay_t<decltype(what)>;
-        if constexpr (std::is_same_v<What, PublishBatch> || std::is_same_v<What, SettleBatch> ||
-                      std::is_same_v<What, WrittenBatch> || std::is_same_v<What, CloseClient> ||
-                      std::is_same_v<What, ShareCredit> || std::is_same_v<What, SetPrefetch> ||
-                      std::is_same_v<What, GrantToken> || std::is_same_v<What, ForgetStored>) {
-          home_.handle(what);
-        } else if constexpr (std::is_same_v<What, QueueRequest> ||
-                             std::is_same_v<What, CloseSession> || std::is_same_v<What, UnitPart> ||
-                             std::is_same_v<What, UnitDecision>) {
-          home_.handle(from, what);
+        if constexpr (kForHome<What>) {
+          if (home_.loading()) {
+            early_mail_.emplace_back(from, std::move(mail));
+          } else if constexpr (requires { home_.handle(from, what); }) {
+            home_.handle(from, what);
+          } else {
+            home_.handle(what);
+          }
         } else if constexpr (std::is_same_v<What, ControlRequest> ||
                              std::is_same_v<What, RemoveQueue> ||
                              std::is_same_v<What, RoundApplied> ||
@@ -347,6 +358,9 @@ void Shard::queue_removed(QueueEntry& entry) {
 }
 void Shard::queue_settings_changed(QueueEntry& entry) {
   if (entry.home == self()) home_.settings_changed(entry);
+}
+void Shard::exchange_added(Exchange& exchange) {
+  if (exchange.inlet && exchange.inlet->home == self()) home_.exchange_added(exchange);
 }
 void Shard::binding_added(Exchange& source, Destination destination) {
   if (source.inlet && source.inlet->home == self()) home_.binding_added(source, destination);

@@ -130,6 +130,7 @@ class Shard final : public Mailer, private TopologyObserver {
   void queue_added(QueueEntry& entry) override;
   void queue_removed(QueueEntry& entry) override;
   void queue_settings_changed(QueueEntry& entry) override;
+  void exchange_added(Exchange& exchange) override;
   void binding_added(Exchange& source, Destination destination) override;
   void exchange_removed(Exchange& exchange) override;
   void vhost_removed(Vhost& vhost) override;
@@ -142,9 +143,10 @@ class Shard final : public Mailer, private TopologyObserver {
   Topology topology_;
   Home home_;
   std::unique_ptr<Control> control_;
-  std::uint64_t round_ = 0;                   // of the replica
-  std::deque<Mail> own_mail_;                 // to ourselves
-  std::vector<std::deque<Envelope>> parked_;  // by sender: ahead of our replica
+  std::uint64_t round_ = 0;                             // of the replica
+  std::deque<Mail> own_mail_;                           // to ourselves
+  std::deque<std::pair<ShardIndex, Mail>> early_mail_;  // for a home that is not ready
+  std::vector<std::deque<Envelope>> parked_;            // by sender: ahead of our replica
   boost::unordered_flat_map<std::uint64_t, Client*> clients_;
   boost::unordered_flat_map<std::uint64_t, Session*> sessions_;
   boost::unordered_flat_map<RequestId, Pending> pending_;

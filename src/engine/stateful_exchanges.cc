@@ -13,18 +13,19 @@ std::span<const std::string> more_keys(const Message& message) {
 
 }  // namespace
 
-StatefulExchanges::StatefulExchanges(Mailer& mailer, Topology& topology, MemoryMeter& meter,
-                                     const Now& now)
+StatefulExchanges::StatefulExchanges(Mailer& mailer, Topology& topology, StoredLogs& logs,
+                                     MemoryMeter& meter, const Now& now)
     : topology_(topology),
       mailer_(mailer),
+      logs_(logs),
       meter_(meter),
       now_(now),
       publisher_(SessionId::make(mailer.self(), kExchangePublisher), mailer, meter),
       random_(mailer.self()) {}
 
 StatefulExchanges::~StatefulExchanges() {
-  for (auto& [id, state] : states_) state->clear(SIZE_MAX, meter_);
-  for (auto& state : dying_) state->clear(SIZE_MAX, meter_);
+  for (auto& [id, state] : states_) state->clear(SIZE_MAX);
+  for (auto& state : dying_) state->clear(SIZE_MAX);
 }
 
 std::uint64_t StatefulExchanges::random() {
@@ -41,12 +42,26 @@ ExchangeState& StatefulExchanges::state_of(const Exchange& exchange) {
   std::unique_ptr<ExchangeState>& state = states_[exchange.id];
   if (!state) {
     state = std::make_unique<ExchangeState>(exchange.stateful, exchange.arguments,
-                                            exchange.deduplication);
+                                            exchange.deduplication, meter_);
+    if (exchange.durable) state->keep_in(logs_, exchange.id);
   }
   return *state;
 }
 
+// A durable one may have kept something from before a restart.
+void StatefulExchanges::exchange_added(const Exchange& exchange) {
+  if (exchange.durable) state_of(exchange);
+}
+
+void StatefulExchanges::loaded() {
+  for (auto& [id, state] : states_) arm(id, *state);
+}
+
 void StatefulExchanges::exchange_removed(const Exchange& exchange) {
+  if (exchange.durable) {
+    logs_.forget(exchange.id);
+    logs_.store().close_queue(exchange.id);  // before the messages, which it looks at
+  }
   const auto it = states_.find(exchange.id);
   if (it == states_.end()) return;
   dying_.push_back(std::move(it->second));
@@ -54,24 +69,47 @@ void StatefulExchanges::exchange_removed(const Exchange& exchange) {
 }
 
 // --- publishes ----------------------------------------------------------------------------------
-void StatefulExchanges::publish(Exchange& exchange, Message* message, std::uint64_t sequence,
-                                bool awaited) {
+StatefulExchanges::Published StatefulExchanges::publish(Exchange& exchange, Message* message,
+                                                        std::uint64_t sequence, bool awaited,
+                                                        bool in_unit) {
   replay();  // bindings that are older than the message
   ExchangeState& state = state_of(exchange);
+  const bool stored = state.stored() && message->persistent();
   const std::optional<DeduplicationKey> key = state.deduplication_key(*message);
   if (key && state.seen(*key, *message, now_.wall)) {
     message->release(meter_);
-    return;
+    hand_over();  // its original may be among what is to go
+    return {.duplicate = stored};
   }
-  if (state.hold(*message, now_.wall, meter_)) {
-    arm(exchange.id, state);
+  if (const auto position = state.hold(*message, now_.wall)) {
     message->release(meter_);
-    return;
+    arm(exchange.id, state);
+    return stored ? Published{.stored = position} : Published{};
   }
-  state.record(*message, meter_);
+  const bool noted = state.record(*message) || key;
+  if (in_unit && stored) {
+    // It arrives here with its unit, and goes on in one of its own.
+    const Position position = state.hold(own(message), now_.wall);
+    arm(exchange.id, state);
+    return {.stored = position};
+  }
+  staged_ = staged_ || (stored && noted);
   find_targets(exchange, *message, Cycles::kCut);
   const Onward onward{0, sequence, exchange.id, key};
   pass_on(exchange, message, awaited ? &onward : nullptr);
+  return {};
+}
+
+void StatefulExchanges::withdraw(ExchangeId exchange, Position position) {
+  if (ExchangeState* state = find_state(exchange)) state->withdraw(position);
+}
+
+// A message that is ours alone, in place of a reference.
+Message* StatefulExchanges::own(Message* message) {
+  if (message->references() == 1) return message;
+  Message* copy = message->clone(meter_);
+  message->release(meter_);
+  return copy;
 }
 
 void StatefulExchanges::find_targets(Exchange& exchange, const Message& message, Cycles cycles) {
@@ -93,11 +131,7 @@ void StatefulExchanges::pass_on(Exchange& exchange, Message* message, const Onwa
     message->release(meter_);
     return;
   }
-  Message* own = message;
-  if (message->references() != 1) {  // a queue here has it, too
-    own = message->clone(meter_);
-    message->release(meter_);
-  }
+  Message* own = this->own(message);  // a queue here may have it, too
   if (targets_.back()->exchange != nullptr) {
     own->make_extension().passed.push_back(exchange.id);
   }
@@ -162,7 +196,7 @@ void StatefulExchanges::replay() {
     const Exchange* source = topology_.exchange(replay.source);
     const ExchangeState* state = find_state(replay.source);
     if (source == nullptr || state == nullptr) continue;
-    for (const Message* message : state->history()) {
+    for (const auto& [position, message] : state->history()) {
       this->replay(*source, replay.destination, *message);
     }
   }
@@ -189,7 +223,16 @@ void StatefulExchanges::replay(const Exchange& source, Destination destination,
 // --- the turn -----------------------------------------------------------------------------------
 void StatefulExchanges::work() {
   replay();
-  publisher_.flush();
+  hand_over();
+}
+
+// What was noted of messages here stands or falls with their arrival there.
+void StatefulExchanges::hand_over() {
+  if (std::exchange(staged_, false)) {
+    publisher_.flush_with_staged(logs_.store());
+  } else {
+    publisher_.flush();
+  }
 }
 
 void StatefulExchanges::arm(ExchangeId exchange, ExchangeState& state) {
@@ -208,18 +251,24 @@ void StatefulExchanges::run_timers() {
     if (state == nullptr || state->timer_at != timer.at) continue;
     state->timer_at = kNever;
     Exchange& exchange = *topology_.exchange(timer.exchange);
+    // A delay slows a cycle down.
+    const Cycles cycles =
+        exchange.stateful == StatefulKind::kDelayed ? Cycles::kAllow : Cycles::kCut;
     for (; slice != 0; --slice) {
-      Message* message = state->take_due(now_.wall);
-      if (message == nullptr) break;
-      find_targets(exchange, *message, Cycles::kAllow);  // a delay slows a cycle down
-      pass_on(exchange, message, nullptr);
+      const auto held = state->take_due(now_.wall);
+      if (!held) break;
+      state->let_go(*held);
+      staged_ = staged_ || (state->stored() && held->message->persistent());
+      find_targets(exchange, *held->message, cycles);
+      pass_on(exchange, held->message, nullptr);
     }
     arm(timer.exchange, *state);
   }
+  hand_over();
 }
 
 bool StatefulExchanges::sweep() {
-  if (!dying_.empty() && !dying_.back()->clear(kMostPerSlice, meter_)) dying_.pop_back();
+  if (!dying_.empty() && !dying_.back()->clear(kMostPerSlice)) dying_.pop_back();
   return !dying_.empty();
 }
 

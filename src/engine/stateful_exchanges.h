@@ -16,6 +16,7 @@
 #include "engine/exchange_state.h"
 #include "engine/mail.h"
 #include "engine/publisher.h"
+#include "engine/stored_logs.h"
 #include "engine/topology.h"
 
 namespace polymq::engine {
@@ -32,19 +33,32 @@ class StatefulExchanges {
  public:
   static constexpr std::size_t kMostPerSlice = 2000;
 
-  StatefulExchanges(Mailer& mailer, Topology& topology, MemoryMeter& meter, const Now& now);
+  StatefulExchanges(Mailer& mailer, Topology& topology, StoredLogs& logs, MemoryMeter& meter,
+                    const Now& now);
   ~StatefulExchanges();
   StatefulExchanges(const StatefulExchanges&) = delete;
   StatefulExchanges& operator=(const StatefulExchanges&) = delete;
 
   // --- from the topology replica ---
+  void exchange_added(const Exchange& exchange);
   void binding_added(const Exchange& source, Destination destination);
   void exchange_removed(const Exchange& exchange);
+  /// All that was kept from before a restart has been read.
+  void loaded();
 
   // --- publishes ---
+  struct Published {
+    /// Held in the store's log of the exchange, when the commit that is being staged has ended.
+    std::optional<Position> stored = std::nullopt;
+    /// It is dropped. What it is a duplicate of is safe when everything staged so far is.
+    bool duplicate = false;
+  };
   /// Takes over one reference of `message`, published to `exchange` under `sequence`. `awaited`:
-  /// the answer of its batch tells what became of it.
-  void publish(Exchange& exchange, Message* message, std::uint64_t sequence, bool awaited);
+  /// the answer of its batch tells what became of it; `in_unit`: it is a part of a unit.
+  Published publish(Exchange& exchange, Message* message, std::uint64_t sequence, bool awaited,
+                    bool in_unit);
+  /// The store could not keep a message.
+  void withdraw(ExchangeId exchange, Position position);
   /// After the last publish of a batch; 0: none of its answers is awaited here.
   RelayId end_batch() { return std::exchange(open_relay_, 0); }
   /// The rest of the batch is done: sends `answer` once all that went on is answered too.
@@ -90,6 +104,8 @@ class StatefulExchanges {
   enum class Cycles : std::uint8_t { kCut, kAllow };
 
   ExchangeState& state_of(const Exchange& exchange);
+  void hand_over();
+  Message* own(Message* message);
   ExchangeState* find_state(ExchangeId exchange);
   /// What `message` reaches from `exchange`, in targets_.
   void find_targets(Exchange& exchange, const Message& message, Cycles cycles);
@@ -104,6 +120,7 @@ class StatefulExchanges {
 
   Topology& topology_;
   Mailer& mailer_;
+  StoredLogs& logs_;
   MemoryMeter& meter_;
   const Now& now_;
   Publisher publisher_;
@@ -114,6 +131,7 @@ class StatefulExchanges {
   boost::unordered_flat_map<RelayId, Relay> relays_;
   RelayId last_relay_ = 0;
   RelayId open_relay_ = 0;           // of the batch that is being handled
+  bool staged_ = false;              // something that belongs to what hand_over() will send
   SlidingWindow<Onward> onward_{1};  // numbered as the publisher's sequences
   std::vector<Target*> targets_;
   std::uint64_t random_;

@@ -2,6 +2,7 @@
 #include "engine/stored_message.h"
 
 #include <cstring>
+#include <span>
 
 #include "base/bytes.h"
 
@@ -21,8 +22,9 @@ std::vector<std::string> read_texts(ByteReader& in) {
   return texts;
 }
 
-std::string encode(const MessageExtension& extension) {
-  if (extension.more_keys.empty() && extension.deaths.empty()) return {};
+// `passed`: what it had reached, where that still matters.
+std::string encode(const MessageExtension& extension, std::span<const std::uint64_t> passed) {
+  if (extension.more_keys.empty() && extension.deaths.empty() && passed.empty()) return {};
   Buffer out;
   append(out, extension.more_keys);
   out.u32(static_cast<std::uint32_t>(extension.visible_keys));
@@ -38,6 +40,8 @@ std::string encode(const MessageExtension& extension) {
     out.u8(death.original_expiration ? 1 : 0);
     if (death.original_expiration) out.long_string(*death.original_expiration);
   }
+  out.u32(static_cast<std::uint32_t>(passed.size()));
+  for (const std::uint64_t target : passed) out.u64(target);
   return std::string(out.view());
 }
 
@@ -59,6 +63,9 @@ bool decode(std::string_view bytes, MessageExtension& extension) {
     if (in.u8() != 0) death.original_expiration = in.long_string();
     extension.deaths.push_back(std::move(death));
   }
+  for (std::uint32_t left = in.u32(); left != 0 && in.ok(); --left) {
+    extension.passed.push_back(in.u64());
+  }
   return in.ok() && in.left() == 0 && extension.visible_keys <= extension.more_keys.size();
 }
 
@@ -77,7 +84,15 @@ storage::MessageRecord to_record(const Message& message, QueueId queue, Position
           .properties = message.properties(),
           .body = message.body(),
           .ttl_ms = message.ttl().ms,
-          .extension = extension == nullptr ? std::string() : encode(*extension)};
+          .extension = extension == nullptr ? std::string() : encode(*extension, {})};
+}
+
+storage::MessageRecord to_held_record(const Message& message, ExchangeId exchange,
+                                      Position position, WallMs due) {
+  storage::MessageRecord record = to_record(message, exchange, position, due);
+  const MessageExtension* extension = message.extension();
+  if (extension != nullptr) record.extension = encode(*extension, extension->passed);
+  return record;
 }
 
 Result<Message*> from_record(const storage::MessageRecord& record, MemoryMeter& meter) {

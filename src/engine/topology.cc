@@ -113,7 +113,9 @@ void Topology::operator()(const ExchangeAdded& delta) {
   if (alternates_ != 0) {
     for (auto& [name, other] : exchange->vhost->exchanges) other->routes.clear();
   }
+  Exchange& added = *exchange;
   exchange->vhost->exchanges[delta.name] = std::move(exchange);
+  observer_.exchange_added(added);
 }
 
 void Topology::operator()(const ExchangeRemoved& delta) {

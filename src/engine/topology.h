@@ -64,6 +64,8 @@ struct QueueEntry : Target {
   std::unique_ptr<Queue> local;                    // the queue itself, on its home shard only
 
   bool exclusive() const { return static_cast<bool>(owner); }
+  /// Does it outlive the process, with its persistent messages?
+  bool stored() const { return durable && !exclusive(); }
   ~QueueEntry();
 };
 
@@ -185,6 +187,7 @@ class TopologyObserver {
   /// Still in the replica, about to go.
   virtual void queue_removed(QueueEntry& entry) = 0;
   virtual void queue_settings_changed(QueueEntry& entry) = 0;
+  virtual void exchange_added(Exchange& exchange) = 0;
   virtual void binding_added(Exchange& source, Destination destination) = 0;
   virtual void exchange_removed(Exchange& exchange) = 0;
   virtual void vhost_removed(Vhost& vhost) = 0;

@@ -107,6 +107,9 @@ Result<void> DataFolder::start(std::size_t shards, const journal::JournalOptions
   auto files = open_folder(journal_path);
   std::unordered_map<std::uint64_t, Lane> lanes;
   for (const QueueRow& queue : image_.queues) lanes[queue.id] = queue.lane;
+  for (const ExchangeRow& exchange : image_.exchanges) {
+    lanes[exchange.id] = lane_of_exchange(exchange.id);
+  }
   auto found = journal::recover(*files, lanes, {draw(), draw()});
   if (!found) return fail(found.error().text);
   damages_ = std::move(found->damages);

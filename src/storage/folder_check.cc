@@ -12,18 +12,21 @@ Result<CheckedFolder> check_folder(const std::string& path) {
   CheckedFolder checked;
   checked.damages = walk.folder().damages();
   checked.segments = walk.folder().journal().usage().segments;
-  for (const QueueRow& row : walk.folder().image().queues) {
-    CheckedQueue queue{row.id, row.name, 0, 0};
-    walk.read(row, [&](const ReadMessages& read) {
+  for (const FolderWalk::Log& log : walk.logs()) {
+    CheckedQueue queue;
+    walk.read(log, [&](const ReadMessages& read) {
       for (const MessageRecord& message : read.messages) {
         ++queue.messages;
         queue.body_bytes += message.body.size();
       }
       for (const ReadMessages::Damage& damage : read.damages) {
-        checked.damages.push_back("queue '" + row.name + "', position " +
-                                  std::to_string(damage.first) + ": " + damage.what);
+        checked.damages.push_back(log.name + ", position " + std::to_string(damage.first) + ": " +
+                                  damage.what);
       }
     });
+    if (log.queue == nullptr) continue;
+    queue.id = log.queue->id;
+    queue.name = log.queue->name;
     checked.messages += queue.messages;
     checked.queues.push_back(std::move(queue));
   }

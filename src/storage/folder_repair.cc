@@ -75,13 +75,13 @@ Result<void> Repair::drop_messages(FolderWalk& walk) {
     ReadMessages::Damage damage;
   };
   std::vector<Lost> all;
-  for (const QueueRow& row : walk.folder().image().queues) {
-    walk.read(row, [&](const ReadMessages& read) {
+  for (const FolderWalk::Log& log : walk.logs()) {
+    walk.read(log, [&](const ReadMessages& read) {
       for (const ReadMessages::Damage& damage : read.damages) {
-        done_.lost.push_back("queue '" + row.name + "', positions " + std::to_string(damage.first) +
-                             " to " + std::to_string(damage.last) + ": " + damage.what);
-        done_.messages_lost += damage.last - damage.first + 1;
-        all.push_back({row.id, damage});
+        done_.lost.push_back(log.name + ", positions " + std::to_string(damage.first) + " to " +
+                             std::to_string(damage.last) + ": " + damage.what);
+        if (log.queue != nullptr) done_.messages_lost += damage.last - damage.first + 1;
+        all.push_back({log.id, damage});
       }
     });
   }

@@ -12,7 +12,7 @@ namespace polymq::storage {
 
 struct RepairedFolder {
   std::vector<std::string> lost;        // a line each: where, what, and of which queue
-  std::uint64_t messages_lost = 0;      // of those whose number is known
+  std::uint64_t messages_lost = 0;      // of queues, where it is known
   std::vector<std::string> kept_aside;  // files, as they were
   CheckedFolder now;                    // what a check finds afterwards
 };

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 
@@ -139,10 +140,32 @@ TEST_F(FolderRepairTest, AChunkWithADamagedIndexCostsThatChunk) {
   ASSERT_THAT(done.lost, SizeIs(1));
   EXPECT_THAT(done.lost[0],
               AllOf(HasSubstr(file.filename().native() + ", offset " + std::to_string(commit + 64)),
-                    HasSubstr("it seems to have held 1 messages of queue 10")));
+                    HasSubstr("it seems to have held 1 entries of queue or exchange 10")));
   ASSERT_THAT(done.kept_aside, SizeIs(1));
   EXPECT_EQ(content(done.kept_aside.front()), before);
   expect_left(without({2, 4}));
+}
+
+// Exchanges and queues keep more than messages.
+TEST_F(FolderRepairTest, WhatElseIsKeptIsRepairedToo) {
+  const std::uint64_t seen = log_of(kQueue, LogPart::kSeenIds);
+  {
+    FolderUser user(path_);
+    MessageStore& store = user.folder().store(0);
+    store.open_queue(seen, 5);
+    const std::array<std::string, 3> ids{"id number 1", "id number 2", "id number 3"};
+    for (std::uint64_t position = 1; position <= ids.size(); ++position) {
+      store.append({.queue = seen, .position = position, .body = ids.at(position - 1)});
+    }
+    user.keep(kQueue, kMessages + 1, "and a message");
+  }
+  { const FolderUser start(path_); }  // which says that all of it counts
+  std::streamoff at = 0;
+  overwrite(file_with("id number 2", at), at, "#");
+  const RepairedFolder done = repaired();
+  EXPECT_THAT(done.lost, ElementsAre(HasSubstr("ids seen by queue 'orders', positions 2 to 2: ")));
+  EXPECT_EQ(done.messages_lost, 0u);
+  EXPECT_EQ(done.now.messages, kMessages + 1) << "ids are none";
 }
 
 TEST_F(FolderRepairTest, ALostCommitCostsThatCommit) {

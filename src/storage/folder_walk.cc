@@ -39,12 +39,28 @@ void FolderWalk::await(Take take) {
   }
 }
 
-void FolderWalk::read(const QueueRow& queue,
-                      const std::function<void(const ReadMessages&)>& visit) {
+std::vector<FolderWalk::Log> FolderWalk::logs() const {
+  std::vector<Log> logs;
+  for (const QueueRow& queue : folder_->image().queues) {
+    const std::string name = "queue '" + queue.name + "'";
+    logs.push_back({log_of(queue.id, LogPart::kMessages), queue.lane, name, &queue});
+    logs.push_back({log_of(queue.id, LogPart::kSeenIds), queue.lane, "ids seen by " + name});
+  }
+  for (const ExchangeRow& exchange : folder_->image().exchanges) {
+    const std::string name = "exchange '" + exchange.name + "'";
+    const Lane lane = lane_of_exchange(exchange.id);
+    logs.push_back({log_of(exchange.id, LogPart::kMessages), lane, "held by " + name});
+    logs.push_back({log_of(exchange.id, LogPart::kSeenIds), lane, "ids seen by " + name});
+    logs.push_back({log_of(exchange.id, LogPart::kHistory), lane, "history of " + name});
+  }
+  return logs;
+}
+
+void FolderWalk::read(const Log& log, const std::function<void(const ReadMessages&)>& visit) {
   MessageStore& store = folder_->store(0);
-  store.open_queue(queue.id, queue.lane);
+  store.open_queue(log.id, log.lane);
   for (std::uint64_t next = 0; next != kLastPosition;) {
-    store.read(queue.id, next, kPage);
+    store.read(log.id, next, kPage);
     std::vector<ReadMessages> read;
     await([&] {
       store.take_read(read);

@@ -24,8 +24,16 @@ class FolderWalk {
   /// After open().
   Result<void> start();
   DataFolder& folder() { return *folder_; }
-  /// All messages of a queue in turn, some at a time. Once for each queue.
-  void read(const QueueRow& queue, const std::function<void(const ReadMessages&)>& visit);
+  struct Log {
+    std::uint64_t id = 0;
+    Lane lane = 0;
+    std::string name;                 // for people: whose it is
+    const QueueRow* queue = nullptr;  // if it is its messages
+  };
+  /// All that may be in the folder, of queues and of exchanges.
+  std::vector<Log> logs() const;
+  /// All messages of a log in turn, some at a time. Once for each log.
+  void read(const Log& log, const std::function<void(const ReadMessages&)>& visit);
   /// Commits what was staged with the store. False: it failed.
   bool commit();
 

@@ -17,10 +17,12 @@ class MemoryStore final : public MessageStore {
   void settle(std::uint64_t, std::uint64_t, std::uint64_t) override { touched_ = true; }
   void returned(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t) override {}
   void handed_out(std::uint64_t, std::uint64_t) override {}
-  void begin_unit(std::uint64_t, std::uint32_t) override {}
-  void end_unit() override {}
+  void join_unit(std::uint64_t, std::uint32_t) override {}
 
   CommitNumber await_staged() override { return touched_ ? sealed_ + 1 : 0; }
+  CommitNumber await_everything() override {
+    return touched_ ? sealed_ + 1 : told_ == sealed_ ? 0 : sealed_;
+  }
   void seal(MonotonicMs) override {
     if (!touched_) return;
     touched_ = false;

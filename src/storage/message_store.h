@@ -13,9 +13,25 @@
 
 namespace polymq::storage {
 
-/// A persistent message as it enters a durable queue, or comes back from one.
+/// What is kept of a queue or an exchange is one log or several, each with positions of its own. A
+/// log's number is the incarnation of what it belongs to, and which log of it.
+enum class LogPart : std::uint8_t {
+  kMessages,  // of a queue; those that an exchange holds
+  kSeenIds,   // for deduplication
+  kHistory,   // the last messages of an exchange
+};
+inline constexpr int kLogPartShift = 62;
+constexpr std::uint64_t log_of(std::uint64_t incarnation, LogPart part) {
+  return incarnation | static_cast<std::uint64_t>(part) << kLogPartShift;
+}
+constexpr std::uint64_t incarnation_of(std::uint64_t log) {
+  return log & ((std::uint64_t{1} << kLogPartShift) - 1);
+}
+
+/// A persistent message as it enters a durable queue, or comes back from one; or another entry of a
+/// log.
 struct MessageRecord {
-  std::uint64_t queue = 0;     // the queue's incarnation
+  std::uint64_t queue = 0;     // the queue's incarnation, or another log
   std::uint64_t position = 0;  // within the queue
   WallMs enqueued = 0;
   std::uint8_t dialect = 0;
@@ -77,25 +93,30 @@ struct StoredQueue {
 /// Larger than any position.
 inline constexpr std::uint64_t kLastPosition = UINT64_MAX - 1;
 
-/// The unit of order and of ownership in a store: a queue belongs to one for life.
+/// The unit of order and of ownership in a store: a queue or an exchange belongs to one for life.
 using Lane = std::uint16_t;
 inline constexpr Lane kLanes = 64;
+/// Of an exchange with state; queues are given theirs.
+constexpr Lane lane_of_exchange(std::uint64_t incarnation) {
+  return static_cast<Lane>(incarnation % kLanes);
+}
 
-/// Shard: each has its own store object. Between begin_unit() and end_unit() everything staged
-/// stands or falls together, over a crash too.
+/// Shard: each has its own store object. What is staged between two calls of seal() is one commit,
+/// and stands or falls together, over a crash too; so do all commits with parts of a unit.
 class MessageStore {
  public:
   virtual ~MessageStore() = default;
 
+  // `queue` is any log below. Exchanges are no different.
   /// Before anything is said of a queue, once. What was there before, or an empty queue.
   virtual StoredQueue open_queue(std::uint64_t queue, Lane lane) = 0;
-  /// Nothing more is said of the queue: it is deleted. What is staged of it is not written, and the
-  /// views end here. What is kept stays until the metadata has forgotten it.
-  virtual void close_queue(std::uint64_t queue) = 0;
-  /// A closed queue is gone for good, and the metadata knows it.
-  virtual void remove_queue(std::uint64_t queue) = 0;
-  /// The metadata knows all queues up to this one for good: nothing that speaks of a later one is
-  /// kept before that. Said of all shards' queues.
+  /// Nothing more is said of the queue and its other logs: it is deleted. What is staged of it is
+  /// not written, and the views end here. What is kept stays until the metadata has forgotten it.
+  virtual void close_queue(std::uint64_t incarnation) = 0;
+  /// A closed queue is gone for good with all its logs, and the metadata knows it.
+  virtual void remove_queue(std::uint64_t incarnation) = 0;
+  /// The metadata knows all incarnations up to this one for good: nothing that speaks of a later
+  /// one is kept before that. Said of all shards' queues.
   virtual void queues_known(std::uint64_t newest) = 0;
 
   // --- staging: kept in mind until seal() ---
@@ -109,13 +130,15 @@ class MessageStore {
                         std::uint16_t failed) = 0;
   /// All below the position may have been delivered.
   virtual void handed_out(std::uint64_t queue, std::uint64_t below) = 0;
-  /// Part of a unit that has so many parts on all shards: `unit` is the same for all of them.
-  virtual void begin_unit(std::uint64_t unit, std::uint32_t parts) = 0;
-  virtual void end_unit() = 0;
+  /// The commit that is being staged is a part of a unit that has so many of them, one on each of
+  /// so many shards: `unit` is the same for all.
+  virtual void join_unit(std::uint64_t unit, std::uint32_t parts) = 0;
 
   /// The commit that carries what has been staged and not sealed, for someone who waits for its
   /// end; 0 when nothing is staged.
   virtual CommitNumber await_staged() = 0;
+  /// The commit with which everything that was ever staged has ended; 0 when all has.
+  virtual CommitNumber await_everything() = 0;
   /// Hands over what is staged, or leaves it for later when nobody waits. Called at the end of a
   /// turn.
   virtual void seal(MonotonicMs now) = 0;

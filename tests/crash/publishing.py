@@ -10,11 +10,21 @@ import topology
 PERSISTENT, TRANSIENT = 2, 1
 
 
-def random_properties(rng, lasting):
+LONGEST_DELAY_MS = 1500
+
+
+def random_properties(rng, lasting, target, uid):
     """(encoded properties, priority)."""
     values = {"delivery_mode": PERSISTENT if lasting else TRANSIENT}
+    headers = {}
     if rng.random() < 0.2:
-        values["headers"] = {"n": rng.randint(0, 1 << 40), "text": "x" * rng.randint(0, 60)}
+        headers = {"n": rng.randint(0, 1 << 40), "text": "x" * rng.randint(0, 60)}
+    if target.delayed:
+        headers["x-delay"] = rng.randint(1, LONGEST_DELAY_MS)
+    if target.identified:
+        headers["x-deduplication-header"] = str(uid)
+    if headers:
+        values["headers"] = headers
     if rng.random() < 0.2:
         values["message_id"] = f"m{rng.randint(0, 1 << 30)}"
         values["timestamp"] = rng.randint(0, 1 << 31)
@@ -41,7 +51,7 @@ class Confirming(actors.Actor):
         """The bytes of the next message, already in the ledger."""
         self.sequence += 1
         uid = body.uid(self.publisher, self.sequence)
-        properties, priority = random_properties(self.rng, lasting)
+        properties, priority = random_properties(self.rng, lasting, target, uid)
         copies = self.ledger.publish(uid, target.queues, lasting=lasting, priority=priority,
                                      properties=properties)
         self.pending[self.sequence] = (target, copies)

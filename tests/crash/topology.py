@@ -1,5 +1,9 @@
 """The queues, exchanges and bindings that every history starts with, as data."""
+import os
 from dataclasses import dataclass, field
+
+# RabbitMQ has exchanges with state only with plugins.
+STATEFUL_EXCHANGES = os.environ.get("BROKER", "polymq") == "polymq"
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,7 @@ class Queue:
     ordered: bool = True        # each publisher's messages leave in the order they came
     prioritized: bool = False   # they do so within a priority; higher ones go first
     properties_kept: bool = True
+    fed_late: bool = False      # an exchange holds messages for it
 
     @property
     def moves_by_itself(self):
@@ -27,10 +32,14 @@ class Target:
     exchange: str
     key: str
     queues: tuple
+    delayed: bool = False       # messages ask to be held for a while
+    identified: bool = False    # messages have an id of their own for deduplication
 
 
 DEAD_EXCHANGE = "crash.dead"
 TOPIC_EXCHANGE = "crash.topic"
+DELAYED_EXCHANGE = "crash.delayed"
+IDS_EXCHANGE = "crash.ids"
 MAX_PRIORITY = 5
 
 
@@ -60,9 +69,17 @@ QUEUES = {queue.name: queue for queue in [
     Queue("tx.out.0"),
     Queue("tx.out.1"),
     Queue("swept"),
+    Queue("later", ordered=False, properties_kept=False, fed_late=True),
+    Queue("unique", {"x-message-deduplication": True}),
 ]}
 
-EXCHANGES = {DEAD_EXCHANGE: "direct", TOPIC_EXCHANGE: "topic"}
+SEES_IDS = {"x-message-deduplication": True, "x-cache-size": 10_000}
+
+# Type and arguments. Dead letters pass an exchange that looks at ids, though they have none.
+EXCHANGES = {DEAD_EXCHANGE: ("direct", SEES_IDS), TOPIC_EXCHANGE: ("topic", {})}
+if STATEFUL_EXCHANGES:
+    EXCHANGES[DELAYED_EXCHANGE] = "x-delayed-message", {"x-delayed-type": "direct"}
+    EXCHANGES[IDS_EXCHANGE] = "direct", SEES_IDS
 
 BINDINGS = [
     (DEAD_EXCHANGE, "work.dead", "work.dead"),
@@ -74,6 +91,9 @@ BINDINGS = [
     (TOPIC_EXCHANGE, "backlog", "t.b.*"),
     (TOPIC_EXCHANGE, "work", "#.x"),
 ]
+if STATEFUL_EXCHANGES:
+    BINDINGS += [(DELAYED_EXCHANGE, "later", "later"), (IDS_EXCHANGE, "later", "a"),
+                 (IDS_EXCHANGE, "unique", "a")]
 
 # Several publishers may send to these.
 TARGETS = [Target("", name, (name,)) for name in
@@ -83,6 +103,9 @@ TARGETS = [Target("", name, (name,)) for name in
     Target(TOPIC_EXCHANGE, "t.b.x", ("plain.2", "backlog", "work")),
     Target(TOPIC_EXCHANGE, "t.c", ()),
 ]
+if STATEFUL_EXCHANGES:
+    TARGETS += [Target(DELAYED_EXCHANGE, "later", ("later",), delayed=True),
+                Target(IDS_EXCHANGE, "a", ("later", "unique"), identified=True)]
 
 # One publisher at a time: what a length limit keeps is known only where the order is.
 LIMITED_TARGETS = [Target("", name, (name,)) for name in ("short", "narrow")]
@@ -93,14 +116,15 @@ SWEPT = "swept"
 
 # What ordinary consumers take from. The others grow until a history is trimmed.
 CONSUMED = ["plain.0", "plain.1", "plain.2", "work", "work", "ranked", "quorum", "tx.out.0",
-            "brief", "work.dead", "plain.1"]
+            "brief", "work.dead", "plain.1", "later", "unique"]
 LAZY = "backlog"
 
 
 def declare(session, queues):
     """Declares everything on channel 1; the broker must be empty."""
-    for name, kind in EXCHANGES.items():
-        session.call(1, "exchange.declare", exchange=name, type=kind, durable=True)
+    for name, (kind, arguments) in EXCHANGES.items():
+        session.call(1, "exchange.declare", exchange=name, type=kind, durable=True,
+                     arguments=arguments)
     for queue in queues:
         session.call(1, "queue.declare", queue=queue.name, durable=True,
                      arguments=queue.arguments)

@@ -59,7 +59,7 @@ class Transactor(actors.Actor):
     def publication(self, unit, target):
         self.sequence += 1
         uid = body.uid(self.publisher, self.sequence)
-        properties, priority = publishing.random_properties(self.rng, True)
+        properties, priority = publishing.random_properties(self.rng, True, target, uid)
         unit.publish(self.ledger.publish(uid, target.queues, priority=priority,
                                          properties=properties))
         content = body.make(uid, body.random_size(self.rng))

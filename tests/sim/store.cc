@@ -49,18 +49,7 @@ void Store::settle_one(const Key& key) {
   touched_ = true;
 }
 
-void Store::begin_unit(std::uint64_t, std::uint32_t) {
-  if (in_unit_) violated("(g) a unit within a unit");
-  in_unit_ = true;
-}
-
-void Store::end_unit() {
-  if (!in_unit_) violated("(g) the end of no unit");
-  in_unit_ = false;
-}
-
 void Store::seal(MonotonicMs) {
-  if (in_unit_) violated("(g) a unit is open at the end of a turn");
   if (!touched_) return;
   touched_ = false;
   ++sealed_;

@@ -29,7 +29,7 @@ struct StoredName {
   auto operator<=>(const StoredName&) const = default;
 };
 
-/// Checks: a position is appended once, units are not nested, and (kept() after
+/// Checks: a position is appended once, and (kept() after
 /// everything was deleted) nothing stays behind.
 class Store final : public storage::MessageStore {
  public:
@@ -43,9 +43,11 @@ class Store final : public storage::MessageStore {
   void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override;
   void returned(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t) override {}
   void handed_out(std::uint64_t, std::uint64_t) override {}
-  void begin_unit(std::uint64_t unit, std::uint32_t parts) override;
-  void end_unit() override;
+  void join_unit(std::uint64_t, std::uint32_t) override {}
   storage::CommitNumber await_staged() override { return touched_ ? sealed_ + 1 : 0; }
+  storage::CommitNumber await_everything() override {
+    return touched_ ? sealed_ + 1 : under_way_.empty() ? 0 : sealed_;
+  }
   void seal(MonotonicMs now) override;
   void queues_known(std::uint64_t) override {}
   void flush() override {}
@@ -83,7 +85,6 @@ class Store final : public storage::MessageStore {
   Random random_;
   StoreFaults faults_;
   EventLog& log_;
-  bool in_unit_ = false;
   bool touched_ = false;
   storage::CommitNumber sealed_ = 0;
   Commit open_;

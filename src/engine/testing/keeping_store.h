@@ -57,11 +57,18 @@ class KeepingStore final : public storage::MessageStore {
     }
     return stored;
   }
-  void close_queue(std::uint64_t queue) override {
-    open_.erase(queue);
-    std::erase_if(staged_, [&](const Change& change) { return change.queue == queue; });
+  void close_queue(std::uint64_t incarnation) override {
+    const auto of_it = [&](std::uint64_t log) {
+      return storage::incarnation_of(log) == incarnation;
+    };
+    std::erase_if(open_, [&](const auto& open) { return of_it(open.first); });
+    std::erase_if(staged_, [&](const Change& change) { return of_it(change.queue); });
   }
-  void remove_queue(std::uint64_t queue) override { kept_.queues.erase(queue); }
+  void remove_queue(std::uint64_t incarnation) override {
+    std::erase_if(kept_.queues, [&](const auto& queue) {
+      return storage::incarnation_of(queue.first) == incarnation;
+    });
+  }
   void queues_known(std::uint64_t) override {}
 
   void append(const storage::MessageRecord& message) override {
@@ -95,10 +102,12 @@ class KeepingStore final : public storage::MessageStore {
       of.next_position = std::max(of.next_position, below);
     });
   }
-  void begin_unit(std::uint64_t, std::uint32_t) override {}
-  void end_unit() override {}
+  void join_unit(std::uint64_t, std::uint32_t) override {}
 
   storage::CommitNumber await_staged() override { return touched_ ? sealed_ + 1 : 0; }
+  storage::CommitNumber await_everything() override {
+    return touched_ ? sealed_ + 1 : under_way_.empty() ? 0 : sealed_;
+  }
   void seal(MonotonicMs) override {
     if (!std::exchange(touched_, false)) return;
     ++sealed_;

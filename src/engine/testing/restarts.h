@@ -65,7 +65,7 @@ class Life {
   std::array<std::unique_ptr<Peer>, 3> peers_;
 };
 
-/// On any number of shards. At the end all queues are deleted, and nothing of them may be left in
+/// On any number of shards. At the end everything is deleted, and nothing of them may be left in
 /// memory or in the store.
 class RestartsTest : public testing::TestWithParam<ShardIndex> {
  protected:
@@ -74,7 +74,7 @@ class RestartsTest : public testing::TestWithParam<ShardIndex> {
     life_->hold_commits(false);
     life_->hold_reads(false);
     for (std::size_t i = 0; i < 3; ++i) life_->disconnect(i);
-    delete_queues();
+    delete_everything(cluster());
     EXPECT_EQ(cluster().leftovers(), 0u) << "something outlived all who used it";
     EXPECT_EQ(cluster().message_bytes(), 0) << "messages that nobody freed";
     EXPECT_EQ(kept_.messages(), 0u) << "messages that nobody settled";
@@ -99,6 +99,12 @@ class RestartsTest : public testing::TestWithParam<ShardIndex> {
   void queue(const std::string& name, Fields arguments = {}) {
     EXPECT_EQ(peer(1).declare({.name = name, .durable = true, .arguments = std::move(arguments)}),
               "");
+  }
+  void exchange(const std::string& name, const std::string& type, Fields arguments = {}) {
+    EXPECT_EQ(peer(1).declare_exchange(name, type, std::move(arguments), false, true), "");
+  }
+  void bind(const std::string& source, const std::string& destination, bool to_exchange = false) {
+    EXPECT_EQ(peer(1).bind(source, destination, "", to_exchange), "");
   }
   void publish(const std::vector<std::string>& bodies, const std::string& to = "q") {
     for (const std::string& body : bodies) {
@@ -132,16 +138,6 @@ class RestartsTest : public testing::TestWithParam<ShardIndex> {
 
  private:
   void start() { life_ = std::make_unique<Life>(GetParam(), kept_, metadata_, ++lives_); }
-  void delete_queues() {
-    Peer cleaner(cluster(), 0);
-    std::vector<std::string> names;
-    for (const auto& [name, entry] : cleaner.connection.client.vhost()->queues) {
-      names.push_back(name);
-    }
-    for (const std::string& name : names) EXPECT_EQ(cleaner->remove(name), "") << name;
-    EXPECT_TRUE(cleaner.close());
-  }
-
   std::uint64_t lives_ = 0;
 };
 

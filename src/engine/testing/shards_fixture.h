@@ -45,9 +45,11 @@ class ScriptedStore final : public storage::MessageStore {
   std::uint64_t readable_below(std::uint64_t) const override { return 0; }
   void read(std::uint64_t, std::uint64_t, std::uint64_t) override {}
   void take_read(std::vector<storage::ReadMessages>&) override {}
-  void begin_unit(std::uint64_t, std::uint32_t) override {}
-  void end_unit() override { ++units; }
+  void join_unit(std::uint64_t, std::uint32_t) override { ++units; }
   storage::CommitNumber await_staged() override { return touched_ ? sealed_ + 1 : 0; }
+  storage::CommitNumber await_everything() override {
+    return touched_ ? sealed_ + 1 : told_ == sealed_ ? 0 : sealed_;
+  }
   void seal(MonotonicMs) override {
     if (std::exchange(touched_, false)) ++sealed_;
   }
@@ -293,10 +295,11 @@ class Channeled final : public SessionEvents {
     return *answer;
   }
   std::string declare_exchange(const std::string& name, const std::string& type,
-                               Fields arguments = {}, bool auto_delete = false) {
+                               Fields arguments = {}, bool auto_delete = false,
+                               bool durable = false) {
     return done([&](auto then) {
       session.declare_exchange(
-          {vhost(), name, type, false, auto_delete, false, std::move(arguments)}, then);
+          {vhost(), name, type, durable, auto_delete, false, std::move(arguments)}, then);
     });
   }
   std::string bind(const std::string& source, const std::string& destination,
@@ -459,5 +462,21 @@ struct Peer {
   Connected connection;
   Channeled channel;
 };
+
+/// All queues and exchanges of vhost "/" that clients have made.
+inline void delete_everything(Cluster& cluster) {
+  Peer cleaner(cluster, 0);
+  const Vhost& vhost = *cleaner.connection.client.vhost();
+  std::vector<std::string> queues;
+  for (const auto& [name, entry] : vhost.queues) queues.push_back(name);
+  std::vector<std::string> exchanges;
+  for (const auto& [name, exchange] : vhost.exchanges) exchanges.push_back(name);
+  for (const std::string& name : queues) EXPECT_EQ(cleaner->remove(name), "") << name;
+  for (const std::string& name : exchanges) {
+    if (name.empty() || name.starts_with("amq.")) continue;
+    cleaner->session.delete_exchange({vhost.id, name, false}, [](EngineResult<void>) {});
+  }
+  EXPECT_TRUE(cleaner.close());
+}
 
 }  // namespace polymq::engine

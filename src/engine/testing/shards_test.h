@@ -27,7 +27,7 @@ class ShardsTest : public testing::Test {
     for (ShardIndex i = 0; i < cluster_.size(); ++i) cluster_.store(i).held = false;
     cluster_.release();
     for (std::size_t i = 0; i < peers_.size(); ++i) disconnect(i);
-    if (cluster_.shard(0).topology().vhost("/") != nullptr) delete_all();
+    if (cluster_.shard(0).topology().vhost("/") != nullptr) delete_everything(cluster_);
     EXPECT_EQ(cluster_.leftovers(), 0u) << "something outlived all who used it";
     EXPECT_EQ(cluster_.message_bytes(), 0) << "messages that nobody freed";
   }
@@ -103,22 +103,6 @@ class ShardsTest : public testing::Test {
 
   Cluster cluster_;
   std::array<std::unique_ptr<Peer>, 3> peers_;
-
- private:
-  void delete_all() {
-    Peer cleaner(cluster_, 0);
-    const Vhost& vhost = *cleaner.connection.client.vhost();
-    std::vector<std::string> queues;
-    for (const auto& [name, entry] : vhost.queues) queues.push_back(name);
-    std::vector<std::string> exchanges;
-    for (const auto& [name, exchange] : vhost.exchanges) exchanges.push_back(name);
-    for (const std::string& name : queues) EXPECT_EQ(cleaner->remove(name), "") << name;
-    for (const std::string& name : exchanges) {
-      if (name.empty() || name.starts_with("amq.")) continue;
-      cleaner->session.delete_exchange({vhost.id, name, false}, [](EngineResult<void>) {});
-    }
-    EXPECT_TRUE(cleaner.close());
-  }
 };
 
 /// The same on one, two and three shards: INSTANTIATE_TEST_SUITE_P(On, X, kShardCounts).

@@ -50,7 +50,7 @@ bool IndexReader::next(Record& record) {
   while (error_.empty() && bytes_.left() != 0) {
     const auto type = static_cast<RecordType>(bytes_.u8());
     const std::size_t size = bytes_.u8();
-    if (type < RecordType::kQueue || type > RecordType::kDeduplicated) {
+    if (type < RecordType::kQueue || type > RecordType::kHandedOut) {
       return refuse("a record of unknown type " + std::to_string(static_cast<unsigned>(type)));
     }
     if (size != content_size(type) || size > bytes_.left()) {
@@ -85,14 +85,6 @@ bool IndexReader::next(Record& record) {
       case RecordType::kHandedOut:
         record = HandedOut{queue_, bytes_.u64()};
         return true;
-      case RecordType::kDeduplicated: {
-        Deduplicated id{.queue = queue_};
-        for (std::uint64_t& half : id.id_hash) half = bytes_.u64();
-        id.position = bytes_.u64();
-        id.expires = static_cast<WallMs>(bytes_.u64());
-        record = id;
-        return true;
-      }
     }
   }
   return false;

@@ -61,7 +61,6 @@ TEST(Chunk, IsReadBackAsItWasWritten) {
   writer.removed({8});
   writer.returned({7, 6, 2, 1});
   writer.handed_out({7, 100});
-  writer.deduplicated({9, {11, 12}, 13, 14});
   EXPECT_FALSE(writer.empty());
   const std::size_t size = writer.size();
   const std::string bytes = finished(writer);
@@ -78,8 +77,7 @@ TEST(Chunk, IsReadBackAsItWasWritten) {
   EXPECT_THAT(all.records,
               ElementsAre(VariantWith<Settled>(Settled{7, 1, 5}), VariantWith<Removed>(Removed{8}),
                           VariantWith<Returned>(Returned{7, 6, 2, 1}),
-                          VariantWith<HandedOut>(HandedOut{7, 100}),
-                          VariantWith<Deduplicated>(Deduplicated{9, {11, 12}, 13, 14})));
+                          VariantWith<HandedOut>(HandedOut{7, 100})));
 }
 
 TEST(Chunk, AMessageKeepsAllItHas) {

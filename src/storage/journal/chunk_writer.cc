@@ -76,14 +76,6 @@ void ChunkWriter::handed_out(const HandedOut& mark) {
   index_.u64(mark.below);
 }
 
-void ChunkWriter::deduplicated(const Deduplicated& id) {
-  begin(RecordType::kDeduplicated, id.queue);
-  index_.u64(id.id_hash[0]);
-  index_.u64(id.id_hash[1]);
-  index_.u64(id.position);
-  index_.u64(static_cast<std::uint64_t>(id.expires));
-}
-
 void ChunkWriter::finish(std::uint16_t lane, std::uint64_t number, Buffer& out) {
   assert(size() <= UINT32_MAX);
   const std::size_t start = out.size();

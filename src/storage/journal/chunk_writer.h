@@ -20,7 +20,6 @@ class ChunkWriter {
   void removed(const Removed& queue);
   void returned(const Returned& message);
   void handed_out(const HandedOut& mark);
-  void deduplicated(const Deduplicated& id);
 
   bool empty() const { return index_.empty(); }
   /// Of the chunk as it stands, in bytes. Must stay below 4 GiB: offsets have 32 bits.

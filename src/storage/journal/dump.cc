@@ -12,11 +12,18 @@ namespace {
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
 
+std::string name_of(std::uint64_t log) {
+  const std::string id = text(incarnation_of(log));
+  if (log == log_of(incarnation_of(log), LogPart::kSeenIds)) return "ids seen by " + id;
+  if (log == log_of(incarnation_of(log), LogPart::kHistory)) return "history of " + id;
+  return "queue " + id;
+}
+
 std::string describe(const Record& record) {
   return std::visit(
       [](const auto& what) -> std::string {
         using What = std::decay_t<decltype(what)>;
-        const std::string queue = "queue " + text(what.queue) + " ";
+        const std::string queue = name_of(what.queue) + " ";
         if constexpr (std::is_same_v<What, MessageEntry>) {
           return queue + "message " + text(what.position) + ", body of " + text(what.body_size) +
                  (what.delivered ? ", delivered" : "");
@@ -27,10 +34,8 @@ std::string describe(const Record& record) {
         } else if constexpr (std::is_same_v<What, Returned>) {
           return queue + "returned " + text(what.position) + ", handed out " + text(what.acquired) +
                  ", failed " + text(what.failed);
-        } else if constexpr (std::is_same_v<What, HandedOut>) {
-          return queue + "handed out below " + text(what.below);
         } else {
-          return queue + "deduplication of " + text(what.position);
+          return queue + "handed out below " + text(what.below);
         }
       },
       record);

@@ -19,6 +19,8 @@ constexpr std::size_t kMostPerChunk = 256 * 1024 * 1024;
 // What a record costs besides the body, roughly.
 constexpr std::uint64_t kRecordBytes = 64;
 
+constexpr LogPart kParts[] = {LogPart::kMessages, LogPart::kSeenIds, LogPart::kHistory};
+
 std::uint64_t staged_size(const MessageRecord& message) {
   return kRecordBytes + message.exchange.size() + message.routing_key.size() +
          message.properties.size() + message.body.size();
@@ -56,8 +58,12 @@ StoredQueue JournalStore::open_queue(std::uint64_t queue, Lane lane) {
   return std::exchange(kept.stored, {});
 }
 
-void JournalStore::close_queue(std::uint64_t queue) {
-  KeptQueue* kept = find(queue);
+void JournalStore::close_queue(std::uint64_t incarnation) {
+  for (const LogPart part : kParts) close_log(log_of(incarnation, part));
+}
+
+void JournalStore::close_log(std::uint64_t log) {
+  KeptQueue* kept = find(log);
   if (kept == nullptr) return;
   for (const KeptQueue::Staged& staged : kept->appended) {
     if (!staged.settled) staged_bytes_ -= staged_size(staged.message);
@@ -67,14 +73,18 @@ void JournalStore::close_queue(std::uint64_t queue) {
   kept->closed = true;
 }
 
-void JournalStore::remove_queue(std::uint64_t queue) {
-  const auto it = queues_.find(queue);
+void JournalStore::remove_queue(std::uint64_t incarnation) {
+  for (const LogPart part : kParts) remove_log(log_of(incarnation, part));
+}
+
+void JournalStore::remove_log(std::uint64_t log) {
+  const auto it = queues_.find(log);
   if (it == queues_.end() || it->second.removed) return;
   KeptQueue& kept = it->second;
   kept.extents.remove(0, kLastPosition, [&](std::uint64_t number, std::uint32_t count) {
     cut({kept.lane, number}, count);
   });
-  stage(queue, kept);
+  stage(log, kept);
   kept.removed = true;
 }
 
@@ -165,7 +175,7 @@ void JournalStore::handed_out(std::uint64_t queue, std::uint64_t below) {
   kept->mark = std::max(kept->mark, below);
 }
 
-void JournalStore::begin_unit(std::uint64_t unit, std::uint32_t parts) {
+void JournalStore::join_unit(std::uint64_t unit, std::uint32_t parts) {
   if (parts < 2) return;
   // One part for each shard, however often it is named.
   const auto same = [&](const SealedPart& part) { return part.unit == unit; };
@@ -177,6 +187,11 @@ CommitNumber JournalStore::await_staged() {
   if (dirty_.empty() && parts_.empty()) return 0;
   awaited_ = true;
   return sealed_count_ + 1;
+}
+
+CommitNumber JournalStore::await_everything() {
+  if (const CommitNumber staged = await_staged(); staged != 0) return staged;
+  return under_way_.empty() && ended_.empty() ? 0 : sealed_count_;
 }
 
 bool JournalStore::behind() const { return staged_bytes_ + under_way_bytes_ > kBehindBytes; }
@@ -211,7 +226,9 @@ void JournalStore::seal_now() {
   std::sort(dirty_.begin(), dirty_.end(), [&](std::uint64_t a, std::uint64_t b) {
     return std::pair(lane_of(a), a) < std::pair(lane_of(b), b);
   });
-  if (!dirty_.empty()) batch.newest_queue = *std::max_element(dirty_.begin(), dirty_.end());
+  for (const std::uint64_t log : dirty_) {
+    batch.newest_queue = std::max(batch.newest_queue, incarnation_of(log));
+  }
   for (auto from = dirty_.cbegin(); from != dirty_.cend();) {
     const Lane lane = lane_of(*from);
     const auto to =

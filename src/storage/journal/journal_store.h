@@ -35,17 +35,17 @@ class JournalStore final : public MessageStore {
   void adopt(std::uint64_t queue, KeptQueue found) { queues_[queue] = std::move(found); }
 
   StoredQueue open_queue(std::uint64_t queue, Lane lane) override;
-  void close_queue(std::uint64_t queue) override;
-  void remove_queue(std::uint64_t queue) override;
+  void close_queue(std::uint64_t incarnation) override;
+  void remove_queue(std::uint64_t incarnation) override;
   void queues_known(std::uint64_t newest) override;
   void append(const MessageRecord& message) override;
   void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override;
   void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
                 std::uint16_t failed) override;
   void handed_out(std::uint64_t queue, std::uint64_t below) override;
-  void begin_unit(std::uint64_t unit, std::uint32_t parts) override;
-  void end_unit() override {}
+  void join_unit(std::uint64_t unit, std::uint32_t parts) override;
   CommitNumber await_staged() override;
+  CommitNumber await_everything() override;
   void seal(MonotonicMs now) override;
   void flush() override;
   MonotonicMs seal_due() const override;
@@ -83,6 +83,8 @@ class JournalStore final : public MessageStore {
 
   KeptQueue* find(std::uint64_t queue);
   const KeptQueue* find(std::uint64_t queue) const;
+  void close_log(std::uint64_t log);
+  void remove_log(std::uint64_t log);
   KeptQueue& stage(std::uint64_t queue, KeptQueue& kept);
   KeptChunk* chunk(const ChunkName& name) { return lanes_[name.lane].find(name.number); }
   void cut(const ChunkName& name, std::uint32_t count);

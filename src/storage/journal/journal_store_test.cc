@@ -304,9 +304,8 @@ TEST(JournalStore, UnitsAreWrittenWhenAllTheirPartsAreThere) {
   const Node::Lanes lanes{{10, 2}, {11, 3}};
   {
     Node node(disk, lanes, 2);
-    node.store(10).begin_unit(77, 2);
+    node.store(10).join_unit(77, 2);
     node.append(10, 1, "half");
-    node.store(10).end_unit();
     node.store(10).await_staged();
     node.store(10).seal(1);
     std::this_thread::sleep_for(20ms);
@@ -317,9 +316,8 @@ TEST(JournalStore, UnitsAreWrittenWhenAllTheirPartsAreThere) {
     Node after(half, lanes, 1);
     EXPECT_THAT(after.all(10), IsEmpty());
 
-    node.store(11).begin_unit(77, 2);
+    node.store(11).join_unit(77, 2);
     node.append(11, 1, "other half");
-    node.store(11).end_unit();
     EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
   }
   Node node(disk, lanes, 1);

@@ -26,7 +26,6 @@ enum class RecordType : std::uint8_t {
   kRemoved = 4,
   kReturned = 5,
   kHandedOut = 6,
-  kDeduplicated = 7,
 };
 
 /// Bytes of a record's content, which its second byte repeats.
@@ -43,8 +42,6 @@ constexpr std::uint8_t content_size(RecordType type) {
       return 0;
     case RecordType::kReturned:
       return 12;
-    case RecordType::kDeduplicated:
-      return 32;
   }
   return 0;
 }

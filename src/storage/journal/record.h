@@ -59,15 +59,6 @@ struct HandedOut {
   bool operator==(const HandedOut&) const = default;
 };
 
-/// An id that must not enter again before `expires`, whatever becomes of its message.
-struct Deduplicated {
-  std::uint64_t queue = 0;
-  std::array<std::uint64_t, 2> id_hash{};
-  std::uint64_t position = 0;
-  WallMs expires = 0;
-  bool operator==(const Deduplicated&) const = default;
-};
-
-using Record = std::variant<MessageEntry, Settled, Removed, Returned, HandedOut, Deduplicated>;
+using Record = std::variant<MessageEntry, Settled, Removed, Returned, HandedOut>;
 
 }  // namespace polymq::storage::journal

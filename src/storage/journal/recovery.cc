@@ -37,6 +37,8 @@ class Recovery {
   FileResult<Recovered> run(JournalId fresh_id);
 
  private:
+  /// Null: of something that the metadata does not know.
+  Gathering* find(std::uint64_t log);
   FileResult<void> open_segments();
   FileResult<void> read_segment(const OpenSegment& segment, bool newest, bool& has_commits);
   FileResult<void> end_segment(const OpenSegment& segment, const SegmentContents& contents);
@@ -51,6 +53,16 @@ class Recovery {
   std::vector<OpenSegment> segments_;
   std::unordered_map<std::uint64_t, Gathering> queues_;
 };
+
+Gathering* Recovery::find(std::uint64_t log) {
+  if (const auto it = queues_.find(log); it != queues_.end()) return &it->second;
+  const auto owner = queues_.find(incarnation_of(log));
+  if (owner == queues_.end()) return nullptr;
+  const Lane lane = owner->second.lane;
+  Gathering& found = queues_[log];
+  found.lane = lane;
+  return &found;
+}
 
 void Recovery::damaged(SegmentNumber segment, std::uint64_t offset, const std::string& what) {
   result_.damages.push_back(segment_name(segment) + ", offset " + std::to_string(offset) + ": " +
@@ -156,9 +168,9 @@ void Recovery::gather_others(SegmentNumber segment, const FoundChunk& chunk) {
     std::visit(
         [&](const auto& what) {
           using What = std::decay_t<decltype(what)>;
-          const auto it = queues_.find(what.queue);
-          if (it == queues_.end()) return;
-          Gathering& queue = it->second;
+          Gathering* const found = find(what.queue);
+          if (found == nullptr) return;
+          Gathering& queue = *found;
           if constexpr (std::is_same_v<What, Settled>) {
             queue.covered.add(what.first, what.last);
             queue.next_position = std::max(queue.next_position, what.last + 1);
@@ -190,8 +202,7 @@ void Recovery::gather_messages(SegmentNumber segment, const FoundChunk& chunk) {
     if (entry == nullptr) continue;
     ++kept.messages;
     if (entry->queue != queue_id) {
-      const auto it = queues_.find(entry->queue);
-      queue = it == queues_.end() ? nullptr : &it->second;
+      queue = find(entry->queue);
       queue_id = entry->queue;
     }
     if (queue == nullptr) continue;

@@ -45,8 +45,9 @@ std::string seems_to_hold(std::string_view index) {
   }
   std::string said;
   for (const auto& [queue, held] : queues) {
-    said += "; it seems to have held " + text(held.count) + " messages of queue " + text(queue) +
-            ", positions " + text(held.first) + " to " + text(held.last);
+    said += "; it seems to have held " + text(held.count) + " entries of queue or exchange " +
+            text(incarnation_of(queue)) + ", positions " + text(held.first) + " to " +
+            text(held.last);
   }
   if (others != 0) said += "; it seems to have held " + text(others) + " other records";
   return said;
