@@ -159,7 +159,9 @@ TEST_F(FolderRepairTest, WhatElseIsKeptIsRepairedToo) {
     }
     user.keep(kQueue, kMessages + 1, "and a message");
   }
-  { const FolderUser start(path_); }  // which says that all of it counts
+  {
+    const FolderUser start(path_);
+  }  // which says that all of it counts
   std::streamoff at = 0;
   overwrite(file_with("id number 2", at), at, "#");
   const RepairedFolder done = repaired();
