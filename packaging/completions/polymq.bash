@@ -9,8 +9,9 @@ _polymq() {
   local command=() part choices
   for part in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $part in
-      server | config | init | show | check | reference | hash-password | store | dump | perf | \
-        version | run | fanout | fill-drain | rpc | declares | connections | idle | relay)
+      server | config | init | show | check | reference | hash-password | backup | store | \
+        dump | repair | perf | version | run | fanout | fill-drain | rpc | declares | \
+        connections | idle | relay)
         command+=("$part") ;;
     esac
   done
@@ -23,11 +24,17 @@ _polymq() {
     --log-level) choices="debug info warning error off" ;;
     *)
       case "${command[*]}" in
-        "") choices="server config hash-password store perf version $(_polymq_options server)" ;;
+        "")
+          choices="server config hash-password backup store perf version"
+          choices+=" $(_polymq_options server)" ;;
         config) choices="init show check reference" ;;
-        store) choices="check dump" ;;
-        "store check" | "store dump")
+        store) choices="check repair dump" ;;
+        "store check" | "store repair" | "store dump")
           mapfile -t COMPREPLY < <(compgen -d -- "$word"; compgen -W "--help" -- "$word")
+          return ;;
+        backup)
+          mapfile -t COMPREPLY < <(
+            compgen -d -- "$word"; compgen -W "$(_polymq_options backup)" -- "$word")
           return ;;
         "config check")
           mapfile -t COMPREPLY < <(compgen -f -- "$word"; compgen -W "--help" -- "$word")

@@ -2,8 +2,9 @@
 
 function __polymq_command --description "Commands given so far"
     for part in (commandline -opc)[2..-1]
-        if contains -- $part server config init show check reference hash-password store dump perf \
-                version run fanout fill-drain rpc declares connections idle relay
+        if contains -- $part server config init show check reference hash-password backup \
+                store dump repair perf version run fanout fill-drain rpc declares connections \
+                idle relay
             echo $part
         end
     end
@@ -26,8 +27,11 @@ complete -c polymq -n '__polymq_at' -a config -d 'Print, show or check configura
 complete -c polymq -n '__polymq_at' -a hash-password -d 'Hash a password for a users file'
 complete -c polymq -n '__polymq_at' -a perf -d 'Load a server and measure it'
 complete -c polymq -n '__polymq_at' -a version -d 'Print the version'
-complete -c polymq -n '__polymq_at' -a store -d 'Look into a data folder that no broker uses'
+complete -c polymq -n '__polymq_at' -a backup -d 'Copy the data folder, used by a broker or not'
+complete -c polymq -n '__polymq_at backup' -xa '(__fish_complete_directories)'
+complete -c polymq -n '__polymq_at' -a store -d 'Check, repair or dump a data folder'
 complete -c polymq -n '__polymq_at store' -a check -d 'Tell what is damaged'
+complete -c polymq -n '__polymq_at store' -a repair -d 'Make a damaged folder whole again'
 complete -c polymq -n '__polymq_at store' -a dump -d 'Print every record of the journal'
 complete -c polymq -n '__polymq_at config' -a init -d 'Print every key with its default'
 complete -c polymq -n '__polymq_at config' -a show -d 'Print what would be used'

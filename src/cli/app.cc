@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/suggest.h"
+#include "cli/backup_command.h"
 #include "cli/config_command.h"
 #include "cli/exit_code.h"
 #include "cli/options.h"
@@ -81,9 +82,18 @@ void add_password_command(CLI::App& app) {
   hash->callback([algorithm] { finish(hash_password(*algorithm)); });
 }
 
+void add_backup_command(CLI::App& app, config::Sources& sources) {
+  CLI::App* const backup = app.add_subcommand(
+      "backup", "Copy the data folder, while a node uses it or not, to a new folder");
+  const auto target = std::make_shared<std::string>();
+  backup->add_option("TARGET", *target, "The folder to make")->type_name("")->required();
+  add_source_options(*backup, sources);
+  backup->callback([&sources, target] { finish(backup_to(sources, *target)); });
+}
+
 void add_store_commands(CLI::App& app) {
   CLI::App* const group =
-      app.add_subcommand("store", "Look into a data folder that no broker is using");
+      app.add_subcommand("store", "Check, repair or dump a data folder that no broker is using");
   group->require_subcommand(1);
   const auto folder = std::make_shared<std::string>();
   const auto add = [&](const char* name, const char* help, int (*command)(const std::string&)) {
@@ -92,6 +102,7 @@ void add_store_commands(CLI::App& app) {
     sub->callback([folder, command] { finish(command(*folder)); });
   };
   add("check", "Read everything and tell what is damaged", store_check);
+  add("repair", "Make a damaged folder whole again, without what cannot be read", store_repair);
   add("dump", "Print every record of the journal", store_dump);
 }
 
@@ -136,6 +147,7 @@ int run_app(int argc, const char* const* argv, const char* const* environment, c
   server->callback([&] { finish(serve_with(sources, serve)); });
   add_config_commands(app, sources);
   add_password_command(app);
+  add_backup_command(app, sources);
   add_store_commands(app);
   perf::add_perf_command(app);
   app.add_subcommand("version", "Print the version")->callback([] {

@@ -137,6 +137,7 @@ void Broker::make_shards(std::size_t count) {
 Broker::~Broker() {
   for (const auto& shard : shards_) shard->stop();
   for (const auto& shard : shards_) shard->join();
+  control_.reset();
 }
 
 Result<void> Broker::administer(decltype(engine::ControlRequest::what) what) {
@@ -185,9 +186,29 @@ Result<void> Broker::start() {
       log::Line(log::Area::kServer, log::Level::kInfo, "listening for AMQP")
           .with("address", to_text(endpoint));
     }
+    if (data_) open_control(acceptor);
     listening.set_value({});
   });
   return listening.get_future().get();
+}
+
+// The shard's thread. Without it there is no backup while the node runs, and nothing else is lost.
+void Broker::open_control(ShardRuntime& shard) {
+  control_ = std::make_unique<ControlSocket>(
+      shard.io(), config_.server.data_dir,
+      [this](const std::string& target, const std::atomic<bool>& stop) -> Result<std::string> {
+        const auto done = data_->back_up(target, stop);
+        log::Line line(log::Area::kStorage, done ? log::Level::kInfo : log::Level::kWarning,
+                       done ? "backup made" : "no backup was made");
+        line.with("target", target);
+        if (done) return storage::to_text(*done);
+        line.with("reason", done.error().text);
+        return tl::make_unexpected(done.error());
+      });
+  if (auto opened = control_->open(); !opened) {
+    log::Line(log::Area::kServer, log::Level::kWarning, "no online backups are possible")
+        .with("reason", opened.error().text);
+  }
 }
 
 Result<void> Broker::set_policies(PolicySets sets) {
@@ -249,6 +270,7 @@ void Broker::stop() {
   shards_.front()->post([&] {
     for (const auto& listener : listeners_) listener->close();
     listeners_.clear();
+    if (control_) control_->close();
     closed.set_value();
   });
   closed.get_future().get();
@@ -268,6 +290,7 @@ void Broker::stop() {
   for (int hop = 0; hop < kHops; ++hop) connection_count();
   for (const auto& shard : shards_) shard->stop();
   for (const auto& shard : shards_) shard->join();
+  control_.reset();  // waits for a backup to give up
   if (data_) data_->close();
 }
 

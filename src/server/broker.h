@@ -7,6 +7,7 @@
 #include "amqp091/settings.h"
 #include "server/config/config.h"
 #include "server/connection_admission.h"
+#include "server/control_socket.h"
 #include "server/listener.h"
 #include "server/shard_runtime.h"
 #include "storage/data_folder.h"
@@ -41,6 +42,7 @@ class Broker {
   ConnectionAdmission admission_;
   Result<void> open_stores();
   void make_shards(std::size_t count);
+  void open_control(ShardRuntime& shard);
 
   std::vector<std::unique_ptr<ShardRuntime>> shards_;
   /// In memory: a store for each shard. Else all is in the data folder.
@@ -48,7 +50,8 @@ class Broker {
   storage::MemoryMetadata memory_metadata_;
   std::unique_ptr<storage::DataFolder> data_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  std::size_t next_shard_ = 0;  // whose turn it is among equals
+  std::unique_ptr<ControlSocket> control_;  // if there is a data folder
+  std::size_t next_shard_ = 0;              // whose turn it is among equals
   std::vector<std::string> vhosts_;
 };
 

@@ -131,4 +131,8 @@ Result<void> DataFolder::start(std::size_t shards, const journal::JournalOptions
   return {};
 }
 
+Result<BackedUp> DataFolder::back_up(const std::string& target, const std::atomic<bool>& stop) {
+  return storage::back_up(path_, *metadata_, *journal_, target, stop);
+}
+
 }  // namespace polymq::storage

@@ -1,6 +1,7 @@
 // The folder where a durable broker keeps everything: opens what is there, for this process alone.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "storage/backup.h"
 #include "storage/journal/journal.h"
 #include "storage/journal/journal_store.h"
 #include "storage/metadata_store.h"
@@ -36,6 +38,10 @@ class DataFolder {
   const journal::Journal& journal() const { return *journal_; }
   /// What could not be read, a line each.
   const std::vector<std::string>& damages() const { return damages_; }
+
+  /// After start(), on any thread, which waits for the disk: makes a copy (backup.h). Must have
+  /// ended before close().
+  Result<BackedUp> back_up(const std::string& target, const std::atomic<bool>& stop);
 
   /// Writes what was handed over, and stops all threads. Before what `wake` needs goes.
   void close();

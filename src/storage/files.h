@@ -25,6 +25,8 @@ class File {
  public:
   virtual ~File() = default;
   virtual FileResult<std::uint64_t> size() const = 0;
+  /// How many names it has: with more than one it belongs to a copy of the folder, too.
+  virtual FileResult<std::uint64_t> names() const = 0;
   /// Exactly `size` bytes; a file that ends before is an error.
   virtual FileResult<void> read(std::uint64_t offset, char* to, std::size_t size) const = 0;
   /// All parts, one behind the other. May be in the disk's cache only when it returns.

@@ -38,6 +38,12 @@ class PosixFile final : public File {
     return static_cast<std::uint64_t>(status.st_size);
   }
 
+  FileResult<std::uint64_t> names() const override {
+    struct stat status{};
+    if (::fstat(fd_, &status) != 0) return failed("cannot look at", path_, errno);
+    return static_cast<std::uint64_t>(status.st_nlink);
+  }
+
   FileResult<void> read(std::uint64_t offset, char* to, std::size_t size) const override {
     while (size != 0) {
       const ssize_t got = ::pread(fd_, to, size, static_cast<off_t>(offset));

@@ -85,6 +85,19 @@ Result<std::uint64_t> SqliteMetadata::reserve_incarnations(std::uint64_t count) 
   return **first;
 }
 
+Result<void> SqliteMetadata::copy_to(const std::filesystem::path& file,
+                                     const std::function<Result<void>()>& first) {
+  const std::lock_guard lock(database_lock_);
+  if (auto done = first(); !done) return done;
+  if (auto made = sqlite::create_private(file); !made) return made;
+  auto copy = database_.prepare("VACUUM INTO ?");
+  if (!copy) return fail(file.string() + ": " + copy.error().text);
+  if (auto done = copy->bind(1, file.native()).run(); !done) {
+    return fail(file.string() + ": " + done.error().text);
+  }
+  return {};
+}
+
 void SqliteMetadata::work() {
   ::pthread_setname_np(::pthread_self(), "metadata");
   std::vector<Append> batch;

@@ -53,6 +53,12 @@ class SqliteMetadata final : public MetadataStore {
   /// whatever it was; also after an append has ended as kFailed or kFenced.
   Result<std::uint64_t> reserve_incarnations(std::uint64_t count);
 
+  /// Any thread; waits for the disk. Runs `first`, and if that is well, writes what is declared to
+  /// a new database file. Nothing is committed from before the one until after the other. Error:
+  /// that of `first`, or the file cannot be written.
+  Result<void> copy_to(const std::filesystem::path& file,
+                       const std::function<Result<void>()>& first);
+
   /// Any thread. The version that the file has for sure.
   std::uint64_t durable_version() const { return durable_version_.load(); }
   /// Any thread. Changes wait for space on the disk.

@@ -24,6 +24,10 @@ constexpr std::uint64_t kReservedPart = 4;
 void Journal::commit_loop() {
   Lock lock(mutex_);
   while (true) {
+    if (cut_wanted_ && !failed_ && (prepared_ || !open_.file)) {
+      if (!open_.file || end_open(lock)) cut();
+      continue;
+    }
     const std::vector<Handed> group = take_group();
     if (!group.empty()) {
       write_group(lock, group);
@@ -189,19 +193,8 @@ bool Journal::make_room(Lock& lock, std::uint64_t blocks, bool messages) {
   }
   segment_files_.hurry(false);
   wanted_size_ = 0;
-  if (open_.file) {
-    lock.unlock();
-    const auto done = write_end();
-    lock.lock();
-    if (!done) {
-      fail_all(lock, done.error());
-      return false;
-    }
-    sync_written(lock);
-    if (failed_) return false;
-    segments_.find(open_.number)->sealed = true;
-    may_be_dead_ = true;  // and there may be too much of what is dead
-  }
+  if (open_.file && !end_open(lock)) return false;
+  if (cut_wanted_) cut();
   const PreparedSegment next = *std::exchange(prepared_, std::nullopt);
   open_ = {next.header.number, next.file, next.header.size, kBlock, next.header.seed()};
   segments_.add(
@@ -209,6 +202,28 @@ bool Journal::make_room(Lock& lock, std::uint64_t blocks, bool messages) {
       {.file = next.file, .size = next.header.size, .generation = next.header.generation});
   to_keep_house_.notify_one();
   return true;
+}
+
+// False when the journal has failed. All that was written is synced after it.
+bool Journal::end_open(Lock& lock) {
+  lock.unlock();
+  const auto done = write_end();
+  lock.lock();
+  if (!done) fail_all(lock, done.error());
+  if (!failed_) sync_written(lock);
+  if (failed_) return false;
+  segments_.find(open_.number)->sealed = true;
+  open_.file = nullptr;
+  may_be_dead_ = true;  // and there may be too much of what is dead
+  to_keep_house_.notify_one();
+  return true;
+}
+
+// Between two segments is where a backup is made.
+void Journal::cut() {
+  cut_wanted_ = false;
+  cut_ = segments_.size() == 0 ? 0 : segments_.all().rbegin()->first;
+  to_hold_.notify_all();
 }
 
 FileResult<void> Journal::write_end() {
@@ -261,6 +276,7 @@ void Journal::fail_all(Lock&, const FileError& error) {
       .with("reason", error.text);
   end(unsynced_, CommitEnd::kFailed);
   to_commit_.notify_one();
+  to_hold_.notify_all();
 }
 
 }  // namespace polymq::storage::journal

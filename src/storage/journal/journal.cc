@@ -142,6 +142,26 @@ void Journal::take_read(std::size_t writer, std::vector<ReadMessages>& read) {
   from.clear();
 }
 
+// --- backups ------------------------------------------------------------------------------------
+FileResult<SegmentNumber> Journal::hold() {
+  Lock lock(mutex_);
+  if (held_) return tl::make_unexpected(FileError{false, "a backup is under way already"});
+  held_ = cut_wanted_ = true;
+  to_commit_.notify_one();
+  to_hold_.wait(lock, [&] { return failed_ || short_of_space_ || (!cut_wanted_ && !removing_); });
+  if (!cut_wanted_ && !removing_) return cut_;
+  held_ = cut_wanted_ = false;
+  return tl::make_unexpected(
+      failed_ ? FileError{false, "the journal has failed: restart the node first"}
+              : FileError{true, "the disk of the data folder is full"});
+}
+
+void Journal::release() {
+  const std::lock_guard lock(mutex_);
+  held_ = false;
+  house_needed();
+}
+
 JournalState Journal::state() const {
   if (failed_) return JournalState::kFailed;
   return short_of_space_ ? JournalState::kShortOfSpace : JournalState::kOpen;
@@ -226,15 +246,21 @@ void Journal::remove_dead(Lock& lock) {
     to_commit_.notify_one();
     return;
   }
-  for (auto dead = segments_.removable(); dead && !failed_; dead = segments_.removable()) {
+  while (!held_ && !failed_) {
+    const auto dead = segments_.removable();
+    if (!dead) break;
     const std::uint64_t size = segments_.find(*dead)->size;
     const std::uint64_t generation = segments_.find(*dead)->generation;
+    removing_ = true;
     lock.unlock();
     const auto done = segment_files_.retire(*dead, size, generation);
     lock.lock();
+    removing_ = false;
+    to_hold_.notify_all();
     if (!done) return fail_all(lock, done.error());
     segments_.remove(*dead);
   }
+  if (held_) return;  // it is looked at again when that is over
   want_restatement();
   want_evacuation();
 }
@@ -285,6 +311,7 @@ void Journal::prepare_next(Lock& lock) {
     }
     short_of_space_ = true;
     to_commit_.notify_one();
+    to_hold_.notify_all();
   } else {
     if (short_of_space_) {
       log::Line(log::Area::kStorage, log::Level::kInfo, "there is room on the disk again");

@@ -69,6 +69,13 @@ class Journal {
   void read(std::size_t writer, ReadRequest request);
   void take_read(std::size_t writer, std::vector<ReadMessages>& read);
 
+  /// For a backup: all that is written is synced, in segments up to the returned one, to which
+  /// nothing is added any more; their files stay as they are until release(). Waits for that. One
+  /// at a time. Error: one is under way already, there is no room for another segment, or the
+  /// journal has failed.
+  FileResult<SegmentNumber> hold();
+  void release();
+
   struct Usage {
     std::size_t segments;
     std::uint64_t bytes;
@@ -111,6 +118,8 @@ class Journal {
   void write_group(Lock& lock, const std::vector<Handed>& group);
   FileResult<void> write_commit(const std::vector<Handed>& group, std::vector<Written>& written);
   bool make_room(Lock& lock, std::uint64_t blocks, bool messages);
+  bool end_open(Lock& lock);
+  void cut();
   bool must_wait_for_next(std::uint64_t blocks, bool messages) const;
   FileResult<void> write_end();
   void sync_written(Lock& lock);
@@ -154,6 +163,11 @@ class Journal {
   std::uint64_t written_commit_ = 0;
   bool sync_wanted_ = false;  // before a segment may go
   std::deque<std::pair<std::size_t, ReadRequest>> reads_;
+  bool held_ = false;        // no segment is removed
+  bool cut_wanted_ = false;  // the open segment should be ended
+  SegmentNumber cut_ = 0;    // the last one when that was done
+  bool removing_ = false;    // one is being removed
+  std::condition_variable to_hold_;
 
   // The committer's own.
   Open open_;

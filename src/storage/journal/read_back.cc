@@ -7,6 +7,10 @@
 namespace polymq::storage::journal {
 namespace {
 
+std::string place(const ReadPart& part) {
+  return segment_name(part.segment) + ", chunk at " + std::to_string(part.offset) + ": ";
+}
+
 Result<void> try_read(const File& file, std::uint64_t queue, const ReadPart& part,
                       ReadMessages& to) {
   std::string head(kChunkHeader, '\0');
@@ -49,7 +53,7 @@ Result<void> try_read(const File& file, std::uint64_t queue, const ReadPart& par
     if (message) {
       to.messages.push_back(*message);
     } else {
-      to.damages.push_back({entry.position, entry.position, message.error().text});
+      to.damages.push_back({entry.position, entry.position, place(part) + message.error().text});
     }
   }
   return {};
@@ -59,9 +63,8 @@ Result<void> try_read(const File& file, std::uint64_t queue, const ReadPart& par
 
 void read_part(const File& file, std::uint64_t queue, const ReadPart& part, ReadMessages& to) {
   if (const auto done = try_read(file, queue, part, to); !done) {
-    to.damages.push_back({part.first, part.first + part.count - 1,
-                          segment_name(part.segment) + ", chunk at " + std::to_string(part.offset) +
-                              ": " + done.error().text});
+    to.damages.push_back(
+        {part.first, part.first + part.count - 1, place(part) + done.error().text});
   }
 }
 

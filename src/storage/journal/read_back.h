@@ -27,7 +27,8 @@ struct ReadRequest {
   bool moving = false;  // not for the engine: they are to be written again
 };
 
-/// Appends the messages of `part` to `to`; what cannot be read is said there.
+/// Appends the messages of `part` to `to`; what cannot be read is said there, the segment's name
+/// and a comma first.
 void read_part(const File& file, std::uint64_t queue, const ReadPart& part, ReadMessages& to);
 
 }  // namespace polymq::storage::journal

@@ -62,19 +62,38 @@ FileResult<void> SegmentFiles::fill(File& file, std::uint64_t size, SpaceUse use
   return file.sync();
 }
 
+// Null when there is none. A spare that a copy of the folder has, too, must not be written to: it
+// goes.
+FileResult<std::unique_ptr<File>> SegmentFiles::take_spare(PreparedSegment& segment,
+                                                           std::string& name) {
+  while (!spares_.empty()) {
+    const Spare spare = spares_.back();
+    auto file = files_.open(spare.name);
+    if (!file) return file;
+    const auto file_names = (*file)->names();
+    if (!file_names) return tl::make_unexpected(file_names.error());
+    spares_.pop_back();
+    if (*file_names == 1) {
+      name = spare.name;
+      segment.header.size = spare.size;
+      segment.header.generation = spare.generation;
+      return file;
+    }
+    if (auto gone = files_.remove(spare.name); !gone) return tl::make_unexpected(gone.error());
+  }
+  return nullptr;
+}
+
 FileResult<PreparedSegment> SegmentFiles::prepare(SegmentNumber number, std::uint64_t size,
                                                   SpaceUse use) {
   PreparedSegment segment{{number, 0, whole_blocks(size), id_}, nullptr};
   std::string name = segment_name(number) + std::string(kNew);
-  if (!spares_.empty() && size <= segment_size_) {
-    name = spares_.back().name;
-    segment.header.size = spares_.back().size;
-    segment.header.generation = spares_.back().generation;
-    auto file = files_.open(name);
-    if (!file) return tl::make_unexpected(file.error());
-    segment.file = *std::move(file);
-    spares_.pop_back();
-  } else {
+  if (size <= segment_size_) {
+    auto spare = take_spare(segment, name);
+    if (!spare) return tl::make_unexpected(spare.error());
+    segment.file = *std::move(spare);
+  }
+  if (!segment.file) {
     auto file = files_.create(name);
     if (!file) return tl::make_unexpected(file.error());
     segment.file = *std::move(file);

@@ -49,6 +49,7 @@ class SegmentFiles {
     std::uint64_t size;
     std::uint64_t generation;
   };
+  FileResult<std::unique_ptr<File>> take_spare(PreparedSegment& segment, std::string& name);
   FileResult<void> fill(File& file, std::uint64_t size, SpaceUse use);
 
   Files& files_;

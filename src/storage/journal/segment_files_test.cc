@@ -64,6 +64,26 @@ TEST_F(SegmentFilesTest, ASpareIsUsedAgainAsTheNextGeneration) {
   EXPECT_EQ(prepared(3).header, (SegmentHeader{3, 2, kSize, kJournal}));
 }
 
+TEST_F(SegmentFilesTest, ASpareThatACopyHasTooIsNotWrittenTo) {
+  prepared(1);
+  disk_.link(segment_name(1), "of the copy");
+  const std::string before = disk_.content("of the copy");
+  ASSERT_TRUE(segments_.retire(1, kSize, 0));
+  EXPECT_EQ(prepared(2).header.generation, 0u) << "it is a new file";
+  EXPECT_EQ(disk_.content("of the copy"), before);
+  EXPECT_THAT(names(), ElementsAre(segment_name(2), "of the copy"));
+}
+
+TEST_F(SegmentFilesTest, NorIsOneOfAnEarlierRun) {
+  put(segment_name(7) + ".spare",
+      encode(SegmentHeader{7, 41, kSize, kJournal}) + std::string(kSize - kSegmentHeader, 'x'));
+  disk_.link(segment_name(7) + ".spare", "of the copy");
+  const std::string before = disk_.content("of the copy");
+  ASSERT_TRUE(segments_.find_spares());
+  EXPECT_EQ(prepared(8).header.generation, 0u);
+  EXPECT_EQ(disk_.content("of the copy"), before);
+}
+
 TEST_F(SegmentFilesTest, ARetiredNumberIsNotFoundAfterACrash) {
   prepared(1);
   prepared(2, 2 * kSize);

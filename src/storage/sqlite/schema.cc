@@ -90,17 +90,6 @@ tl::unexpected<Error> refuse(const std::filesystem::path& file, const SqliteErro
   }
 }
 
-/// SQLite would make it readable for all. What is there keeps its mode.
-Result<void> create_private(const std::filesystem::path& file) {
-  const int made = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (made >= 0) {
-    ::close(made);
-  } else if (errno != EEXIST) {
-    return refuse(file, std::generic_category().message(errno));
-  }
-  return {};
-}
-
 struct Identity {
   std::uint64_t application_id = 0;
   std::uint64_t schema_version = 0;
@@ -155,6 +144,16 @@ SqliteResult<void> begin_use(Database& database, bool is_new) {
 }
 
 }  // namespace
+
+Result<void> create_private(const std::filesystem::path& file) {
+  const int made = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (made >= 0) {
+    ::close(made);
+  } else if (errno != EEXIST) {
+    return refuse(file, std::generic_category().message(errno));
+  }
+  return {};
+}
 
 Result<Database> open_metadata_file(const std::filesystem::path& file) {
   if (auto made = create_private(file); !made) return tl::make_unexpected(made.error());

@@ -15,6 +15,9 @@ inline constexpr std::uint64_t kApplicationId = 0x506f4d51;
 /// misread.
 inline constexpr std::uint64_t kSchemaVersion = 1;
 
+/// An empty file of mode 0600; SQLite would make it readable for all. What is there keeps its mode.
+Result<void> create_private(const std::filesystem::path& file);
+
 /// Opens the file for this process alone, making it (mode 0600) and its tables if there is none.
 /// What is committed afterwards is on the disk when the commit has ended.
 /// Error, one line that names the file: it is in use, no database, another program's, of a newer

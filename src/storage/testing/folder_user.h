@@ -84,6 +84,8 @@ class FolderUser {
       for (const MessageRecord& message : read.front().messages) {
         bodies[message.position] = message.body;
       }
+      // What is being moved can be read when it has been written anew.
+      if (read.front().next == next && !settle_down(queue)) break;
       next = read.front().next;
     }
     return bodies;
@@ -113,6 +115,18 @@ class FolderUser {
     of(queue).queues_known(UINT64_MAX);
   }
   MessageStore& of(std::uint64_t queue) { return folder_->store(queues_[queue] % shards_); }
+  /// Writes what the store has staged by itself. False: there is nothing.
+  bool settle_down(std::uint64_t queue) {
+    EXPECT_NE(of(queue).await_staged(), 0u) << "a message cannot be read, nor is it said why";
+    if (of(queue).await_staged() == 0) return false;
+    of(queue).seal(1);
+    std::vector<CommitEnd> ended;
+    await([&] {
+      of(queue).take_ended(ended);
+      return !ended.empty();
+    });
+    return !ended.empty();
+  }
   void commit(std::uint64_t queue) {
     ASSERT_NE(of(queue).await_staged(), 0u);
     of(queue).seal(1);

@@ -36,6 +36,12 @@ class SimulatedFile final : public File {
     const std::lock_guard lock(disk_->mutex);
     return node_->content.size();
   }
+  FileResult<std::uint64_t> names() const override {
+    const std::lock_guard lock(disk_->mutex);
+    return static_cast<std::uint64_t>(
+        std::count_if(disk_->names.begin(), disk_->names.end(),
+                      [&](const auto& name) { return name.second == node_; }));
+  }
   FileResult<void> read(std::uint64_t offset, char* to, std::size_t size) const override {
     const std::lock_guard lock(disk_->mutex);
     if (offset + size > node_->content.size()) return failed("the file is too short");
@@ -182,6 +188,10 @@ void SimulatedDisk::corrupt(const std::string& name, std::uint64_t offset, std::
 std::string SimulatedDisk::content(const std::string& name) const {
   const std::lock_guard lock(state_->mutex);
   return state_->names.at(name)->content;
+}
+void SimulatedDisk::link(const std::string& name, const std::string& other) {
+  const std::lock_guard lock(state_->mutex);
+  state_->names[other] = state_->names.at(name);
 }
 void SimulatedDisk::replace(const std::string& name, std::string content) {
   const std::lock_guard lock(state_->mutex);

@@ -36,6 +36,8 @@ class SimulatedDisk {
   /// Overwrites bytes behind everybody's back.
   void corrupt(const std::string& name, std::uint64_t offset, std::string_view bytes);
   std::string content(const std::string& name) const;
+  /// Gives the file another name, too.
+  void link(const std::string& name, const std::string& other);
   void replace(const std::string& name, std::string content);
 
  private:

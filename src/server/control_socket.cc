@@ -1,0 +1,220 @@
+// Both ends of the line protocol.
+#include "server/control_socket.h"
+
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+namespace polymq::server {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Local = asio::local::stream_protocol;
+
+constexpr mode_t kOwnerOnly = 0600;
+constexpr auto kPauseAfterError = std::chrono::milliseconds(100);
+constexpr std::size_t kLongestLine = 8192;
+constexpr std::string_view kBackUp = "backup ";
+constexpr std::string_view kOk = "ok ";
+constexpr std::string_view kError = "error ";
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+std::string on_one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text + '\n';
+}
+
+Result<Local::endpoint> endpoint_of(const std::string& folder) {
+  std::string path = folder + "/" + kControlName;
+  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+    return fail(path + " is too long for a Unix socket");
+  }
+  return Local::endpoint(path);
+}
+
+}  // namespace
+
+struct ControlSocket::Client {
+  explicit Client(Local::socket connected) : socket(std::move(connected)) {}
+  Local::socket socket;
+  std::string received;
+  std::string answer;
+};
+
+ControlSocket::ControlSocket(asio::io_context& io, const std::string& folder, BackUp back_up)
+    : io_(io),
+      acceptor_(io),
+      pause_(io),
+      path_(folder + "/" + kControlName),
+      back_up_(std::move(back_up)) {}
+
+ControlSocket::~ControlSocket() {
+  close();
+  if (worker_.joinable()) worker_.join();
+}
+
+Result<void> ControlSocket::open() {
+  const auto endpoint = endpoint_of(path_.substr(0, path_.rfind('/')));
+  if (!endpoint) return tl::make_unexpected(endpoint.error());
+  ::unlink(path_.c_str());  // of a node that was killed: the folder is ours
+  error_code error;
+  acceptor_.open(Local(), error);
+  if (!error) acceptor_.bind(*endpoint, error);
+  // Before it listens: nobody can have connected.
+  if (!error && ::chmod(path_.c_str(), kOwnerOnly) != 0) {
+    error = error_code(errno, boost::system::system_category());
+  }
+  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+  if (error) {
+    close();
+    return fail("cannot listen on " + path_ + ": " + error.message());
+  }
+  accept();
+  return {};
+}
+
+void ControlSocket::close() {
+  stop_ = true;
+  if (!acceptor_.is_open()) return;
+  error_code ignored;
+  acceptor_.close(ignored);
+  pause_.cancel();
+  ::unlink(path_.c_str());
+}
+
+void ControlSocket::accept() {
+  acceptor_.async_accept([this](const error_code& error, Local::socket socket) {
+    if (!acceptor_.is_open()) return;
+    if (!error) {
+      receive(std::make_shared<Client>(std::move(socket)));
+      return accept();
+    }
+    // There are no descriptors: no use in trying again at once.
+    pause_.expires_after(kPauseAfterError);
+    pause_.async_wait([this](const error_code& cancelled) {
+      if (!cancelled) accept();
+    });
+  });
+}
+
+void ControlSocket::receive(const std::shared_ptr<Client>& client) {
+  asio::async_read_until(client->socket, asio::dynamic_buffer(client->received, kLongestLine), '\n',
+                         [this, client](const error_code& error, std::size_t size) {
+                           if (error) return;
+                           serve(client, client->received.substr(0, size - 1));
+                         });
+}
+
+void ControlSocket::serve(const std::shared_ptr<Client>& client, const std::string& request) {
+  if (!request.starts_with(kBackUp)) return answer(client, "error this node knows `backup` only");
+  if (served_) return answer(client, "error a backup is under way already");
+  if (worker_.joinable()) worker_.join();  // it has told us that it is done
+  stop_ = !acceptor_.is_open();
+  const auto work = [this, client, target = request.substr(kBackUp.size())] {
+    ::pthread_setname_np(::pthread_self(), "backup");
+    auto done = back_up_(target, stop_);
+    std::string line = done ? std::string(kOk) + *done : std::string(kError) + done.error().text;
+    asio::post(io_, [this, client, line = std::move(line)]() mutable {
+      served_.reset();
+      answer(client, std::move(line));
+    });
+  };
+  try {
+    worker_ = std::thread(work);
+  } catch (const std::system_error& error) {
+    return answer(client, "error cannot start a thread: " + error.code().message());
+  }
+  served_ = client;
+  // It has nothing more to say: this is the end of the connection.
+  client->socket.async_wait(Local::socket::wait_read, [this, client](const error_code& error) {
+    if (!error && served_ == client) stop_ = true;
+  });
+}
+
+void ControlSocket::answer(const std::shared_ptr<Client>& client, std::string line) {
+  client->answer = on_one_line(std::move(line));
+  asio::async_write(client->socket, asio::buffer(client->answer),
+                    [client](const error_code&, std::size_t) {
+                      error_code ignored;
+                      client->socket.close(ignored);
+                    });
+}
+
+// --- the client's end ---------------------------------------------------------------------------
+namespace {
+
+class Connection {
+ public:
+  Connection() : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+  ~Connection() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// 0, or errno.
+  int connect(const Local::endpoint& to) const {
+    return ::connect(fd_, to.data(), static_cast<socklen_t>(to.size())) == 0 ? 0 : errno;
+  }
+  bool send(std::string_view text) const {
+    while (!text.empty()) {
+      const ssize_t put = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) return false;
+      text.remove_prefix(static_cast<std::size_t>(put));
+    }
+    return true;
+  }
+  /// Until the other end closes it.
+  std::string receive_all() const {
+    std::string all;
+    std::array<char, kLongestLine> part;
+    while (true) {
+      const ssize_t got = ::recv(fd_, part.data(), part.size(), 0);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return all;
+      all.append(part.data(), static_cast<std::size_t>(got));
+    }
+  }
+
+ private:
+  const int fd_;
+};
+
+}  // namespace
+
+Result<std::optional<std::string>> ask_node(const std::string& folder, const std::string& request) {
+  const auto endpoint = endpoint_of(folder);
+  if (!endpoint) return std::nullopt;  // nor can a node listen there
+  if (request.size() >= kLongestLine || request.find('\n') != std::string::npos) {
+    return fail("that is too long, or has a line end in it");
+  }
+  const Connection connection;
+  const int error = connection.connect(*endpoint);
+  if (error == ENOENT || error == ECONNREFUSED) return std::nullopt;
+  if (error != 0)
+    return fail("cannot reach the node at " + endpoint->path() + ": " + reason(error));
+  std::string answer;
+  if (connection.send(request + '\n')) answer = connection.receive_all();
+  if (!answer.ends_with('\n')) return fail("the node ended before it was done");
+  answer.pop_back();
+  if (answer.starts_with(kOk)) return answer.substr(kOk.size());
+  return fail(answer.starts_with(kError) ? answer.substr(kError.size()) : answer);
+}
+
+}  // namespace polymq::server
