@@ -2,7 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 
+#include "declarations.h"
+#include "disk.h"
 #include "model.h"
 #include "network.h"
 #include "simulation.h"
@@ -56,6 +59,38 @@ TEST(Sabotage, LostSettlementsAreFound) {
 TEST(Sabotage, LostRepliesAreFound) { expect_found(Sabotage::kLoseReplies, "churn", "fj"); }
 TEST(Sabotage, LostDeltasAreFound) { expect_found(Sabotage::kLoseDeltas, "topology", "fhjk"); }
 
+// What is lost over a restart.
+TEST(Sabotage, StoredMessagesThatAreLostAreFound) {
+  expect_found(Sabotage::kLoseMessages, "restarts", "aeg");
+}
+TEST(Sabotage, SettlementsThatAreLostAreFound) {
+  expect_found(Sabotage::kKeepSettled, "restarted_transactions", "aegh");
+}
+TEST(Sabotage, TornUnitsAreFound) {
+  expect_found(Sabotage::kTearUnits, "restarted_transactions", "aeg");
+}
+TEST(Sabotage, MarksOfDeliveryThatAreLostAreFound) {
+  expect_found(Sabotage::kLoseMarks, "restarted_paging", "b");
+}
+TEST(Sabotage, DeclarationsThatAreLostAreFound) {
+  expect_found(Sabotage::kLoseDeclarations, "restarts", "afhk");
+}
+
+TEST(Restarts, HappenAndMessagesAreReadBack) {
+  std::uint64_t restarts = 0;
+  std::uint64_t read = 0;
+  for (const Workload& workload : workloads()) {
+    const auto history = run_seed(3, workload, {.steps = 600});
+    ASSERT_TRUE(history) << workload.name;
+    EXPECT_TRUE(workload.restart_permille != 0 || history->restarts == 0);
+    restarts += history->restarts;
+    if (workload.name == "paging") EXPECT_GT(history->messages_read, 20u);
+    read += history->messages_read;
+  }
+  EXPECT_GT(restarts, 8u);
+  EXPECT_GT(read, 100u);
+}
+
 TEST(Network, MailWaitsAtTheSenderWhenAMailboxIsFullAndKeepsItsOrder) {
   Network network(2, 1);
   for (std::uint64_t round = 1; round <= 3; ++round) {
@@ -72,44 +107,148 @@ TEST(Network, MailWaitsAtTheSenderWhenAMailboxIsFullAndKeepsItsOrder) {
   EXPECT_TRUE(network.idle());
 }
 
-TEST(Store, FindsWhatIsStoredTwice) {
-  EventLog log(false);
-  Store store(1, {}, log);
-  storage::MessageRecord record;
-  record.queue = 1;
-  record.position = 7;
-  store.append(record);
-  EXPECT_THROW(store.append(record), Violation);
-  store.settle(1, 7, 7);
-  EXPECT_EQ(store.kept(), 0u);
+/// A store with a disk of its own.
+class StoreTest : public ::testing::Test {
+ protected:
+  Store& store(StoreFaults faults = {}) {
+    disk_.start(1);
+    disk_.queues_known(100);
+    store_ = std::make_unique<Store>(1, faults, log_, disk_, 0);
+    store_->open_queue(1, 0);
+    return *store_;
+  }
+  /// Message A of queue 1.
+  static storage::MessageRecord record(std::uint64_t position = 7) {
+    return {.queue = 1,
+            .position = position,
+            .exchange = "e",
+            .routing_key = "k",
+            .body = std::string_view("A\0\0\0\0\0\0\0", 8)};
+  }
+  std::vector<storage::CommitEnd> ended() {
+    std::vector<storage::CommitEnd> ended;
+    store_->take_ended(ended);
+    return ended;
+  }
+
+  EventLog log_{false};
+  Disk disk_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(StoreTest, FindsWhatIsStoredTwice) {
+  Store& kept = store();
+  kept.append(record());
+  EXPECT_THROW(kept.append(record()), Violation);
+  kept.settle(1, 7, 7);
+  EXPECT_EQ(kept.kept(), 0u);
 }
 
-TEST(Store, TellsWhatBecameOfACommit) {
-  EventLog log(false);
+TEST_F(StoreTest, TellsWhatBecameOfACommit) {
   const StoredName name{65, "e", "k"};
-  storage::MessageRecord record;
-  record.queue = 1;
-  record.position = 7;
-  record.exchange = "e";
-  record.routing_key = "k";
-  record.body = std::string_view("A\0\0\0\0\0\0\0", 8);
   for (const unsigned fail_percent : {0u, 100u}) {
     const Store::State end = fail_percent == 0 ? Store::State::kDurable : Store::State::kFailed;
-    Store store(1, {.fail_percent = fail_percent}, log);
-    std::vector<storage::CommitEnd> ended;
-    EXPECT_EQ(store.appended(name), Store::State::kUnknown);
-    store.append(record);
-    store.seal(0);
-    EXPECT_EQ(store.appended(name, 1), Store::State::kUnderWay);
-    EXPECT_EQ(store.appended(name, 2), Store::State::kUnknown);
-    store.take_ended(ended);
-    EXPECT_EQ(store.appended(name), end);
-    store.settle(1, 7, 7);
-    store.seal(0);
-    EXPECT_EQ(store.settled(name, 1), Store::State::kUnderWay);
-    store.take_ended(ended);
-    EXPECT_EQ(store.settled(name, 1), end);
+    Store& kept = store({.fail_percent = fail_percent});
+    EXPECT_EQ(kept.appended(name), Store::State::kUnknown);
+    kept.append(record(7 + fail_percent));
+    kept.seal(0);
+    EXPECT_EQ(kept.appended(name, 1), Store::State::kUnderWay);
+    EXPECT_EQ(kept.appended(name, 2), Store::State::kUnknown);
+    EXPECT_EQ(ended().size(), 1u);
+    EXPECT_EQ(kept.appended(name), end);
+    kept.settle(1, 7, 107);
+    kept.seal(0);
+    EXPECT_EQ(kept.settled(name, 1), Store::State::kUnderWay);
+    EXPECT_EQ(ended().size(), 1u);
+    EXPECT_EQ(kept.settled(name, 1), end);
   }
+}
+
+TEST_F(StoreTest, KeepsWhatIsDurableAndGivesItBack) {
+  Store& kept = store();
+  for (const std::uint64_t position : {1, 2, 3}) kept.append(record(position));
+  kept.settle(1, 2, 2);  // never written
+  kept.handed_out(1, 3);
+  kept.seal(0);
+  EXPECT_EQ(kept.readable_below(1), 0u) << "not durable yet";
+  ended();
+  EXPECT_EQ(kept.readable_below(1), 4u);
+  kept.returned(1, 3, 2, 1);
+  kept.seal(0);
+  ended();
+  kept.append(record(4));  // staged only
+  const storage::StoredQueue found = [&] {
+    disk_.start(1);
+    store_ = std::make_unique<Store>(1, StoreFaults{}, log_, disk_, 0);
+    return store_->open_queue(1, 0);
+  }();
+  EXPECT_EQ(found.next_position, 4u);
+  ASSERT_EQ(found.ranges.size(), 2u);
+  EXPECT_EQ(found.ranges[0].first, 1u);
+  EXPECT_EQ(found.ranges[1].first, 3u);
+  EXPECT_EQ(found.ranges[1].body_bytes, 8u);
+  std::vector<storage::ReadMessages> read;
+  for (std::uint64_t from = 1; from < found.next_position; from = read.back().next) {
+    store_->read(1, from, 1000);
+    store_->take_read(read);
+    for (const storage::MessageRecord& message : read.back().messages) {
+      EXPECT_TRUE(message.delivered) << "position 1 was handed out, 3 was returned";
+      EXPECT_EQ(message.acquired, message.position == 3 ? 2 : 0);
+      EXPECT_EQ(message.body.size(), 8u);
+    }
+  }
+}
+
+TEST_F(StoreTest, KeepsNothingOfAQueueThatIsNotKnown) {
+  Store& kept = store();
+  kept.open_queue(101, 0);
+  storage::MessageRecord early = record();
+  early.queue = 101;
+  kept.append(early);
+  kept.seal(0);
+  EXPECT_TRUE(ended().empty());
+  kept.queues_known(101);
+  EXPECT_EQ(ended().size(), 1u);
+}
+
+TEST(Disk, WritesAUnitWithAllItsPartsOrNotAtAll) {
+  Disk disk;
+  disk.start(2);
+  disk.submit(0, {.changes = {Batch::HandedOut{1, 5}}});
+  disk.submit(0, {.changes = {Batch::HandedOut{1, 6}}, .parts = {{9, 2}}});
+  disk.submit(1, {.changes = {Batch::HandedOut{2, 7}}});
+  EXPECT_TRUE(disk.write(0, storage::CommitEnd::kDurable));
+  EXPECT_FALSE(disk.write(0, storage::CommitEnd::kDurable)) << "half of the unit is missing";
+  disk.submit(1, {.changes = {Batch::HandedOut{2, 8}}, .parts = {{9, 2}}});
+  EXPECT_TRUE(disk.write(0, storage::CommitEnd::kDurable));
+  EXPECT_EQ(disk.queue(1)->handed_out, 6u);
+  EXPECT_EQ(disk.queue(2)->handed_out, 8u) << "with all that was before it";
+  EXPECT_TRUE(disk.has_ended(1));
+}
+
+TEST(Declarations, FindWhatIsNotThereThoughItWasSaid) {
+  const Declarations::Name name{Declarations::Kind::kQueue, 1, "q"};
+  storage::MetadataImage image;
+  Declarations told;
+  told.end(name, true, told.begin(name, true), true, {5, 0});
+  EXPECT_THROW(told.restarted(image), Violation);
+  image.queues.emplace_back();
+  image.queues.back().id = 5;
+  image.queues.back().vhost = 1;
+  image.queues.back().name = "q";
+  EXPECT_NO_THROW(told.restarted(image));
+  told.end(name, false, told.begin(name, false), true, {});
+  EXPECT_THROW(told.restarted(image), Violation);
+}
+
+TEST(Declarations, KnowNothingOfOperationsThatOverlap) {
+  const Declarations::Name name{Declarations::Kind::kQueue, 1, "q"};
+  Declarations told;
+  const auto adding = told.begin(name, true);
+  const auto removing = told.begin(name, false);
+  told.end(name, false, removing, true, {});
+  told.end(name, true, adding, true, {5, 0});
+  EXPECT_NO_THROW(told.restarted({}));
 }
 
 class ModelTest : public ::testing::Test {
@@ -210,6 +349,120 @@ TEST_F(ModelTest, FindsATransactionThatIsThereInPart) {
   Model::fill_body(parts[1], message_->body_space(), 20);
   model_.settled(deliver(), false);
   EXPECT_NO_THROW(end());  // all of it
+}
+
+/// A persistent message in safe.0, and what a restart may find of it.
+class RestartTest : public ModelTest {
+ protected:
+  RestartTest() {
+    model_.settled(deliver(), false);
+    safe_.id = 7;
+    safe_.vhost = &vhost_;
+    safe_.name = "safe.0";
+    first_ = publish();
+  }
+  MessageId publish(Published what = {}) {
+    what.body_size = 20;
+    what.persistent = true;
+    what.order = ++order_;
+    const MessageId id = model_.published(std::move(what));
+    model_.routed(id, safe_, true);
+    return id;
+  }
+  CopyKey take(MessageId id) {
+    Model::fill_body(id, message_->body_space(), 20);
+    return model_.delivered({message_, 0, 0, false}, safe_.id);
+  }
+  FoundMessage found(MessageId id, bool marked = false) {
+    return {.id = id,
+            .path = 0,
+            .queue = safe_.id,
+            .acquired = 0,
+            .failed = 0,
+            .marked = marked,
+            .told = marked};
+  }
+  void restart(std::vector<FoundMessage> messages, bool strict_marks = false) {
+    model_.restarted({std::move(messages), {safe_.id}, false, strict_marks});
+  }
+
+  engine::QueueEntry safe_;
+  std::uint64_t order_ = 0;
+  MessageId first_ = 0;
+};
+
+TEST_F(RestartTest, FindsThatAConfirmedMessageIsLost) {
+  EXPECT_NO_THROW(restart({})) << "nobody was told";
+  const MessageId second = publish();
+  model_.is_safe(second, 100);
+  EXPECT_THROW(restart({}), Violation);
+  EXPECT_NO_THROW(restart({found(second)}));
+  EXPECT_THROW(restart({}), Violation) << "it has survived once";
+}
+
+TEST_F(RestartTest, FindsThatAMessageIsThereTwiceOrBehindALaterOne) {
+  const MessageId second = publish();
+  EXPECT_THROW(restart({found(first_), found(first_)}), Violation);
+  EXPECT_THROW(restart({found(second), found(first_)}), Violation);
+  EXPECT_NO_THROW(restart({found(first_), found(second)}));
+}
+
+TEST_F(RestartTest, FindsAMessageThatWasSentAndIsNotMarked) {
+  model_.sent(take(first_));
+  EXPECT_THROW(restart({found(first_)}), Violation) << "the store was not told";
+  FoundMessage late = found(first_);
+  late.told = true;
+  EXPECT_THROW(restart({late}, true), Violation);
+  EXPECT_NO_THROW(restart({late}, false));
+  EXPECT_NO_THROW(restart({found(first_, true)}, true));
+  EXPECT_THROW(take(first_), Violation) << "it must be handed out as redelivered";
+}
+
+TEST_F(RestartTest, FindsWhatDidNotSurviveAndComesAllTheSame) {
+  EXPECT_NO_THROW(restart({}));
+  EXPECT_THROW(take(first_), Violation);
+}
+
+TEST_F(RestartTest, FindsATransactionThatWasStoredInPart) {
+  const auto unit = std::make_shared<Unit>();
+  const MessageId one = publish({.unit = unit});
+  const MessageId two = publish({.unit = unit});
+  EXPECT_THROW(restart({found(one)}), Violation);
+  EXPECT_NO_THROW(restart({found(one), found(two)}));
+}
+
+TEST_F(RestartTest, FindsAnAcknowledgementWithoutTheRestOfItsTransaction) {
+  model_.is_safe(first_, 100);
+  const auto unit = std::make_shared<Unit>();
+  const MessageId other = publish({.unit = unit});
+  model_.in_doubt(take(first_), unit, true);
+  EXPECT_THROW(restart({}), Violation);
+  EXPECT_THROW(restart({found(first_, true), found(other)}), Violation);
+  EXPECT_NO_THROW(restart({found(other)}));
+}
+
+TEST_F(RestartTest, FindsADeadLetterThatIsNowhereOrInTwoPlaces) {
+  engine::QueueEntry source;
+  source.id = 8;
+  source.vhost = &vhost_;
+  source.name = "ddlx.0";
+  engine::QueueEntry target;
+  target.id = 9;
+  target.vhost = &vhost_;
+  target.name = "dead.0";
+  model_.queue_seen(target);
+  Published what{.body_size = 20, .persistent = true};
+  const MessageId id = model_.published(std::move(what));
+  model_.routed(id, source, true);
+  model_.is_safe(id, 100);
+  Model::fill_body(id, message_->body_space(), 20);
+  model_.settled(model_.delivered({message_, 0, 0, false}, source.id), true);
+  const std::set<engine::QueueId> queues{safe_.id, source.id, target.id};
+  const FoundMessage original{id, 0, source.id, 0, 0, true, true};
+  const FoundMessage letter{id, 11, target.id, 0, 0, false, false, "ddlx.0"};
+  EXPECT_THROW(model_.restarted({{}, queues}), Violation);
+  EXPECT_THROW(model_.restarted({{original, letter}, queues}), Violation);
+  EXPECT_NO_THROW(model_.restarted({{letter}, queues}));
 }
 
 /// Messages through exchanges that remember, to the queue safe.0.

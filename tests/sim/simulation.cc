@@ -74,7 +74,7 @@ std::optional<History> run_seed(std::uint64_t seed, const Workload& workload,
     return std::nullopt;
   }
   running = nullptr;
-  return History{world->log().hash(), world->log().count()};
+  return world->history();
 }
 
 }  // namespace polymq::sim

@@ -13,6 +13,8 @@ namespace polymq::sim {
 struct History {
   std::uint64_t hash = 0;
   std::uint64_t events = 0;
+  std::uint64_t restarts = 0;
+  std::uint64_t messages_read = 0;  // back from the store
   bool operator==(const History&) const = default;
 };
 
