@@ -188,12 +188,16 @@ Queue::Slot* Queue::head(Position& position, bool strictly) {
 
 void Queue::dispatch() {
   if (deleting) return;
+  bool waits = false;
   while (!ready_.empty()) {
     Consumer* consumer = consumers_.next();
     if (consumer == nullptr) break;
     Position position;
     Slot* slot = head(position, true);
-    if (slot == nullptr) break;
+    if (slot == nullptr) {
+      waits = waits_for_messages();
+      break;
+    }
     ready_.pop();
     hand_out(position, *slot, *consumer);
     consumers_.served(*consumer);
@@ -201,6 +205,7 @@ void Queue::dispatch() {
   note_handed_out();
   if (ready_.empty()) return;
   arm_for_head();
+  if (waits) return;  // tokens would only go round until it is read
   for (Consumer* starved : consumers_.take_starved()) host_.want_token(*starved);
 }
 
