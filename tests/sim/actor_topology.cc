@@ -74,6 +74,7 @@ void ChannelActor::check_declared_everywhere(const std::string& name) {
   model.queue_seen(*here);
   const QueueKind& kind = kind_of(name);
   if (kind.auto_delete || kind.exclusive || kind.fleeting || model.name_vanished(name)) return;
+  if (model.vhost_is_ending(here->vhost->id)) return;
   for (engine::ShardIndex shard = 0; shard < world_.shard_count(); ++shard) {
     engine::Topology& topology = world_.shard(shard).topology();
     if (topology.queue(here->id) == nullptr && topology.vhost(here->vhost->id) != nullptr) {

@@ -35,32 +35,48 @@ void Declarations::restarted(const storage::MetadataImage& image) {
   things_.clear();
 }
 
-void Declarations::check(const Name& name, const Thing& thing,
-                         const storage::MetadataImage& image) {
-  const auto row_of = [&](const auto& rows) -> std::uint64_t {
+namespace {
+
+bool has(const auto& rows, std::uint64_t id) {
+  return std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.id == id; });
+}
+
+}  // namespace
+
+// Of what is no binding: its incarnation, or 0.
+std::uint64_t Declarations::row_of(const Name& name, const storage::MetadataImage& image) {
+  const auto find = [&](const auto& rows) -> std::uint64_t {
     const auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& one) {
       return one.vhost == name.vhost && one.name == name.name;
     });
     return row == rows.end() ? 0 : row->id;
   };
-  const auto has = [](const auto& rows, std::uint64_t id) {
-    return std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.id == id; });
-  };
+  if (name.kind == Kind::kQueue) return find(image.queues);
+  if (name.kind == Kind::kExchange) return find(image.exchanges);
+  const auto vhost = std::find_if(image.vhosts.begin(), image.vhosts.end(),
+                                  [&](const auto& row) { return row.name == name.name; });
+  return vhost == image.vhosts.end() ? 0 : vhost->id;
+}
+
+bool Declarations::has_binding(const Name& name, Ids ids, const storage::MetadataImage& image) {
+  return std::any_of(image.bindings.begin(), image.bindings.end(), [&](const auto& row) {
+    return row.source == ids.first && row.destination == ids.second && row.key == name.key;
+  });
+}
+
+void Declarations::check(const Name& name, const Thing& thing,
+                         const storage::MetadataImage& image) {
   const bool expected = *thing.there;
+  if (name.kind != Kind::kVhost && !has(image.vhosts, name.vhost)) return;  // gone with that
   if (name.kind != Kind::kBinding) {
-    const std::uint64_t id =
-        name.kind == Kind::kQueue ? row_of(image.queues) : row_of(image.exchanges);
+    const std::uint64_t id = row_of(name, image);
     if (expected ? id == thing.ids.first : id == 0) return;
     violated("(f) a client was told that %s is %s, but after the restart it is not",
              name.name.c_str(), expected ? "declared" : "deleted");
   }
   if (!has(image.exchanges, thing.ids.first)) return;
   if (!has(image.queues, thing.ids.second) && !has(image.exchanges, thing.ids.second)) return;
-  const bool there = std::any_of(image.bindings.begin(), image.bindings.end(), [&](const auto& row) {
-    return row.source == thing.ids.first && row.destination == thing.ids.second &&
-           row.key == name.key;
-  });
-  if (there == expected) return;
+  if (has_binding(name, thing.ids, image) == expected) return;
   violated("(f) a client was told that %s is %s to %s, but after the restart it is not",
            name.name.c_str(), expected ? "bound" : "no longer bound", name.destination.c_str());
 }

@@ -17,10 +17,10 @@ class Declarations {
  public:
   /// Incarnations: of an exchange or a queue, or of both ends of a binding.
   using Ids = std::pair<std::uint64_t, std::uint64_t>;
-  enum class Kind : std::uint8_t { kExchange, kQueue, kBinding };
+  enum class Kind : std::uint8_t { kVhost, kExchange, kQueue, kBinding };
   struct Name {
     Kind kind;
-    std::uint32_t vhost;
+    std::uint32_t vhost;    // where it is
     std::string name;  // of a binding: its source
     std::string destination = {};
     std::string key = {};
@@ -46,6 +46,8 @@ class Declarations {
     Ids ids = {};
   };
   static void check(const Name& name, const Thing& thing, const storage::MetadataImage& image);
+  static std::uint64_t row_of(const Name& name, const storage::MetadataImage& image);
+  static bool has_binding(const Name& name, Ids ids, const storage::MetadataImage& image);
 
   std::map<Name, Thing> things_;
   Ticket tick_ = 0;

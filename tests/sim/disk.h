@@ -35,6 +35,11 @@ struct KeptQueue {
   std::map<std::uint64_t, KeptMessage> messages = {};  // by position
   std::uint64_t next_position = 1;
   std::uint64_t handed_out = 0;  // all below may have been delivered
+
+  const KeptMessage* find(std::uint64_t position) const {
+    const auto known = messages.find(position);
+    return known == messages.end() ? nullptr : &known->second;
+  }
 };
 
 /// What a shard's store seals at once.

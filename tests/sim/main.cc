@@ -19,7 +19,8 @@ struct Options {
 
 [[noreturn]] void usage() {
   std::fprintf(stderr,
-               "usage: polymq_sim [--seeds FROM-TO] [--workload NAME|all] [--steps N] [--verbose]\n"
+               "usage: polymq_sim [--seeds FROM-TO] [--workload NAME|all] [--steps N] [--strict-marks] "
+               "[--verbose]\n"
                "workloads:");
   for (const Workload& workload : workloads()) {
     std::fprintf(stderr, " %s", std::string(workload.name).c_str());
@@ -39,8 +40,8 @@ Options parse(const std::vector<std::string>& arguments) {
   Options options;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& name = arguments[i];
-    if (name == "--verbose") {
-      options.run.verbose = true;
+    if (name == "--verbose" || name == "--strict-marks") {
+      (name == "--verbose" ? options.run.verbose : options.run.strict_marks) = true;
       continue;
     }
     if (++i == arguments.size()) usage();

@@ -180,6 +180,8 @@ class Model {
   }
   /// Somebody does what may remove it: deletes it, or ends its owner.
   void may_vanish(engine::QueueId queue);
+  void vhost_may_vanish(engine::VhostId vhost) { ending_vhosts_.insert(vhost); }
+  bool vhost_is_ending(engine::VhostId vhost) const { return ending_vhosts_.contains(vhost); }
   /// Some queue of that name may have been removed.
   bool name_vanished(const std::string& name) const { return vanished_names_.contains(name); }
   void owner_ends(engine::ClientId owner) { ended_owners_.insert(owner); }
@@ -241,6 +243,8 @@ class Model {
                      const Remains& remains) const;
   void check_mark(const CopyKey& key, const Copy& copy, const FoundMessage& found,
                   bool strictly) const;
+  /// Somebody wants it gone, or it goes by itself: what is sent there may be dropped already.
+  bool may_be_ending(engine::QueueId queue) const;
   bool surely_stored(const CopyKey& key, const Copy& copy, const Remains& remains) const;
   void check_stored_order(const Remains& remains) const;
   void check_stored_units(const OnDisk& on_disk, const Remains& remains) const;
@@ -274,6 +278,7 @@ class Model {
   std::map<engine::QueueId, engine::QueueId> dead_letter_targets_;
   std::set<engine::QueueId> may_vanish_;
   std::map<engine::QueueId, unsigned> purges_;  // under way, or of channels that closed
+  std::set<engine::VhostId> ending_vhosts_;
   std::set<std::string> vanished_names_;
   std::set<engine::ClientId> ended_owners_;
   // By message and target queue: dead letters that must have arrived, and that did.

@@ -77,6 +77,12 @@ void Model::check_mark(const CopyKey& key, const Copy& copy, const FoundMessage&
            found.told ? "" : "; the store was not even told");
 }
 
+bool Model::may_be_ending(QueueId queue) const {
+  const QueueRecord& record = queues_.at(queue);
+  return may_vanish_.contains(queue) || ending_vhosts_.contains(record.vhost) ||
+         record.kind->auto_delete || record.kind->fleeting;
+}
+
 // Its publisher was told, or it has survived a restart already.
 bool Model::surely_stored(const CopyKey& key, const Copy& copy, const Remains& remains) const {
   const Published& message = messages_.at(key.message);
@@ -88,7 +94,7 @@ bool Model::surely_stored(const CopyKey& key, const Copy& copy, const Remains& r
 void Model::check_missing(const CopyKey& key, const Copy& copy, const OnDisk& on_disk,
                           const Remains& remains) const {
   if (!surely_stored(key, copy, remains)) return;
-  if (may_vanish_.contains(key.queue)) return;  // its end had begun
+  if (may_be_ending(key.queue)) return;
   const bool waits = copy.state == State::kIn || copy.state == State::kHeld;
   const QueueKind& kind = *queues_.at(key.queue).kind;
   const bool may_leave = kind.lossy || messages_.at(key.message).own_ttl;
@@ -138,7 +144,7 @@ void Model::check_stored_units(const OnDisk& on_disk, const Remains& remains) co
     if (!remains.queues.contains(key.queue) || !message.persistent || key.path != 0) continue;
     const bool there = on_disk.contains(key);
     const bool may_leave = queues_.at(key.queue).kind->lossy || message.own_ttl || copy.purged ||
-                           may_vanish_.contains(key.queue);
+                           may_be_ending(key.queue);
     if (open(message.unit.get())) {
       Evidence& evidence = units[message.unit.get()];
       const bool waits = copy.state == State::kIn || copy.state == State::kHeld;
@@ -225,6 +231,7 @@ void Model::take_over(const OnDisk& on_disk, const Remains& remains) {
   for (const auto& [id, queue] : queues_) {
     if (!remains.queues.contains(id)) may_vanish_.insert(id);
   }
+  ending_vhosts_.clear();
   purges_.clear();
   dead_expected_.clear();
   dead_seen_.clear();

@@ -105,12 +105,14 @@ void World::open_client() {
 
 // --- operators ----------------------------------------------------------------------------------
 
-void World::administer(decltype(engine::ControlRequest::what) what, const char* name) {
+void World::administer(decltype(engine::ControlRequest::what) what, const char* name,
+                       std::function<void()> done) {
   log_.add("operator: %s", name);
   ++administering_;
-  shards_[random_.below(shards_.size())]->administer(std::move(what), [this](ReplyBody&) {
+  shards_[random_.below(shards_.size())]->administer(std::move(what), [this, done](ReplyBody&) {
     if (administering_ == 0) violated("(f) an operator is answered twice");
     --administering_;
+    if (done) done();
   });
 }
 
@@ -153,11 +155,16 @@ void World::change_policies() {
 }
 
 void World::change_vhost() {
-  if (shards_[0]->topology().vhost("v2") != nullptr) {
-    administer(engine::RemoveVhost{"v2"}, "remove vhost v2");
-  } else {
-    administer(engine::AddVhost{"v2", "", {}}, "add vhost v2");
-  }
+  const engine::Vhost* known = shards_[0]->topology().vhost("v2");
+  const bool adds = known == nullptr;
+  const Declarations::Name name{Declarations::Kind::kVhost, 0, "v2"};
+  const auto told = [this, name, adds, begun = declarations_.begin(name, adds)] {
+    const engine::Vhost* here = shards_[0]->topology().vhost("v2");
+    declarations_.end(name, adds, begun, true, {here == nullptr ? 0 : here->id, 0});
+  };
+  if (adds) return administer(engine::AddVhost{"v2", "", {}}, "add vhost v2", told);
+  model_.vhost_may_vanish(known->id);
+  administer(engine::RemoveVhost{"v2"}, "remove vhost v2", told);
 }
 
 // --- winding down -------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ void World::restart(bool at_rest) {
 }
 
 Remains World::remains(const storage::MetadataImage& image, bool at_rest) const {
-  Remains remains{.at_rest = at_rest, .strict_marks = workload_.strict_marks};
+  Remains remains{.at_rest = at_rest, .strict_marks = strict_marks_};
   for (const storage::QueueRow& row : image.queues) {
     remains.queues.insert(row.id);
     const KeptQueue* kept = disk_.queue(row.id);

@@ -21,6 +21,9 @@ struct History {
 struct RunOptions {
   std::uint64_t steps = 1500;
   bool verbose = false;
+  /// Whatever was sent to a client must be marked as redelivered after a restart, also when the
+  /// store was told too late.
+  bool strict_marks = false;
   /// For tests of the simulation itself.
   Sabotage sabotage = Sabotage::kNone;
   std::string* violation = nullptr;  // takes what is printed otherwise

@@ -345,13 +345,13 @@ storage::ReadMessages Store::answer(const Read& read) {
   const KeptQueue* kept = disk_.queue(read.queue);
   for (const std::uint64_t position : read.positions) {
     if (!open.live.contains(position)) continue;  // settled while it was read
-    const auto message = kept->messages.find(position);
-    if (message == kept->messages.end()) {
+    const KeptMessage* message = kept == nullptr ? nullptr : kept->find(position);
+    if (message == nullptr) {
       if (disk_.dead()) continue;
       violated("the simulated store does not have position %lu of queue #%lu", position,
                read.queue);
     }
-    storage::MessageRecord& record = done.messages.emplace_back(message->second.record);
+    storage::MessageRecord& record = done.messages.emplace_back(message->record);
     record.delivered = record.delivered || position < open.delivered_below;
     done.bytes.push_back(take_texts(record));
     ++messages_read_;

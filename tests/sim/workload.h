@@ -115,9 +115,6 @@ struct Workload {
   bool vhosts = false;  // a second vhost comes and goes
   std::int64_t memory_limit = INT64_MAX;
   unsigned restart_permille = 0;  // the chance of a step that it is the node's end
-  /// Whatever was sent to a client is marked as redelivered after a restart; else only that of which
-  /// the store could say so in time.
-  bool strict_marks = false;
   std::uint64_t paging_window = 0;  // bytes that a queue keeps in memory; 0: as the engine does
 };
 

@@ -20,6 +20,7 @@ World::World(std::uint64_t seed, const Workload& workload, const RunOptions& run
     : seed_(seed),
       workload_(workload),
       steps_(run.steps),
+      strict_marks_(run.strict_marks),
       log_(run.verbose),
       random_(seed),
       model_(workload_),

@@ -1,6 +1,7 @@
 // A whole engine on one thread: shards, mailboxes, clocks, stores and clients, driven by one seed.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -132,7 +133,8 @@ class World {
   bool is_everywhere(engine::QueueId queue) const;
 
   void open_client();
-  void administer(decltype(engine::ControlRequest::what) what, const char* name);
+  void administer(decltype(engine::ControlRequest::what) what, const char* name,
+                  std::function<void()> done = nullptr);
   void change_policies();
   void change_vhost();
   std::vector<std::string> vhost_names() const;
@@ -140,6 +142,7 @@ class World {
   const std::uint64_t seed_;
   const Workload workload_;
   const std::uint64_t steps_;
+  const bool strict_marks_;
   EventLog log_;
   Random random_;
   Model model_;
