@@ -36,7 +36,7 @@ void ChannelActor::change_exchange() {
     return session_.delete_exchange({vhost->id, name, random.chance(50)},
                                     done(begin("delete exchange " + name)));
   }
-  engine::DeclareExchange what{vhost->id, name,  first ? "fanout" : "topic", lasts, first && !lasts,
+  engine::DeclareExchange what{vhost->id, name, first ? "fanout" : "topic", lasts, first && !lasts,
                                false,     {}};
   if (!first) {
     what.arguments.push_back({"alternate-exchange", engine::Value::string("amq.fanout")});

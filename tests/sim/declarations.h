@@ -20,8 +20,8 @@ class Declarations {
   enum class Kind : std::uint8_t { kVhost, kExchange, kQueue, kBinding };
   struct Name {
     Kind kind;
-    std::uint32_t vhost;    // where it is
-    std::string name;  // of a binding: its source
+    std::uint32_t vhost;  // where it is
+    std::string name;     // of a binding: its source
     std::string destination = {};
     std::string key = {};
     auto operator<=>(const Name&) const = default;

@@ -18,10 +18,11 @@ struct Options {
 };
 
 [[noreturn]] void usage() {
-  std::fprintf(stderr,
-               "usage: polymq_sim [--seeds FROM-TO] [--workload NAME|all] [--steps N] [--strict-marks] "
-               "[--verbose]\n"
-               "workloads:");
+  std::fprintf(
+      stderr,
+      "usage: polymq_sim [--seeds FROM-TO] [--workload NAME|all] [--steps N] [--strict-marks] "
+      "[--verbose]\n"
+      "workloads:");
   for (const Workload& workload : workloads()) {
     std::fprintf(stderr, " %s", std::string(workload.name).c_str());
   }

@@ -8,8 +8,8 @@
 namespace polymq::sim {
 
 void Metadata::append(std::uint64_t version, std::vector<storage::MetadataChange> changes) {
-  if (version != appended_ + 1) violated("(h) version %lu of the metadata follows %lu", version,
-                                         appended_);
+  if (version != appended_ + 1)
+    violated("(h) version %lu of the metadata follows %lu", version, appended_);
   appended_ = version;
   under_way_.push_back({version, std::move(changes)});
 }
@@ -71,9 +71,9 @@ void Metadata::apply(const storage::BindingRow& row) {
 
 void Metadata::apply(const storage::BindingGone& gone) {
   const storage::BindingRow& row = gone.binding;
-  if (bindings_.erase({row.source, row.destination, row.to_exchange, row.key, row.arguments}) == 0) {
-    violated("(h) a binding from #%lu to #%lu goes, but was not kept", row.source,
-             row.destination);
+  if (bindings_.erase({row.source, row.destination, row.to_exchange, row.key, row.arguments}) ==
+      0) {
+    violated("(h) a binding from #%lu to #%lu goes, but was not kept", row.source, row.destination);
   }
 }
 

@@ -279,7 +279,9 @@ void Model::check_end(const std::set<QueueId>& alive,
       violated("(a) message %lu of %s is still held", key.message, queue_name(key.queue).c_str());
     }
     const Published& message = messages_.at(key.message);
-    if (copy.state == State::kSettled || copy.state == State::kGone || copy.may_drop || !promised(message)) continue;
+    if (copy.state == State::kSettled || copy.state == State::kGone || copy.may_drop ||
+        !promised(message))
+      continue;
     violated("(a)(k) message %lu of %s (#%lu) is lost", key.message, queue_name(key.queue).c_str(),
              key.queue);
   }

@@ -136,8 +136,8 @@ void Model::check_stored_units(const OnDisk& on_disk, const Remains& remains) co
   };
   std::map<const Unit*, Evidence> units;
   const auto open = [](const Unit* unit) {
-    return unit != nullptr && (unit->outcome == Unit::Outcome::kPending ||
-                               unit->outcome == Unit::Outcome::kUnknown);
+    return unit != nullptr &&
+           (unit->outcome == Unit::Outcome::kPending || unit->outcome == Unit::Outcome::kUnknown);
   };
   for (const auto& [key, copy] : copies_) {
     const Published& message = messages_.at(key.message);
@@ -182,7 +182,8 @@ void Model::check_two_places(const OnDisk& on_disk, const Remains& remains) cons
 bool Model::letter_arrived(MessageId id, QueueId target, const OnDisk& on_disk) const {
   const CopyKey first{id, target, 1};
   const auto is_it = [&](const CopyKey& key) { return key.message == id && key.queue == target; };
-  if (const auto there = on_disk.lower_bound(first); there != on_disk.end() && is_it(there->first)) {
+  if (const auto there = on_disk.lower_bound(first);
+      there != on_disk.end() && is_it(there->first)) {
     return true;
   }
   for (auto it = copies_.lower_bound(first); it != copies_.end() && is_it(it->first); ++it) {

@@ -27,6 +27,20 @@ History World::history() const {
 
 // --- starting -----------------------------------------------------------------------------------
 
+engine::ShardOptions World::options_of(ShardIndex shard, ShardIndex count) const {
+  engine::ShardOptions options;
+  options.index = shard;
+  options.count = count;
+  options.seed = seed_ + restarts_;
+  options.memory_limit = workload_.memory_limit;
+  options.first_incarnation = restarts_ * kIncarnationsPerLife + 1;
+  if (workload_.paging_window != 0) {
+    options.paging = {workload_.paging_window * 4, workload_.paging_window / 2,
+                      workload_.paging_window};
+  }
+  return options;
+}
+
 void World::start_node(ShardIndex count) {
   static constexpr std::size_t kCapacities[] = {1, 1, 4, kUnlimited};
   static constexpr unsigned kHolds[] = {0, 30, 70, 95};
@@ -41,21 +55,10 @@ void World::start_node(ShardIndex count) {
   disk_.start(count);
   metadata_.start();
   for (ShardIndex index = 0; index < count; ++index) {
-    stores_.push_back(
-        std::make_unique<Store>(random_.next(), workload_.store, log_, disk_, index));
+    stores_.push_back(std::make_unique<Store>(random_.next(), workload_.store, log_, disk_, index));
     if (calm_) stores_.back()->calm();
-    engine::ShardOptions options;
-    options.index = index;
-    options.count = count;
-    options.seed = seed_ + restarts_;
-    options.memory_limit = workload_.memory_limit;
-    options.first_incarnation = restarts_ * kIncarnationsPerLife + 1;
-    if (workload_.paging_window != 0) {
-      options.paging = {workload_.paging_window * 4, workload_.paging_window / 2,
-                        workload_.paging_window};
-    }
-    shards_.push_back(std::make_unique<engine::Shard>(options, network_->outbox(index),
-                                                      *stores_.back(), metadata_));
+    shards_.push_back(std::make_unique<engine::Shard>(
+        options_of(index, count), network_->outbox(index), *stores_.back(), metadata_));
   }
   const auto deltas = shards_[engine::kControlShard]->restore(metadata_.image());
   if (!deltas) violated("(f) what is stored cannot be read: %s", deltas.error().text.c_str());

@@ -205,8 +205,8 @@ void Store::seal(MonotonicMs now) {
   if (!touched_) return;
   if (touched_since_ == kNever) touched_since_ = now;
   // Parts of units go at once, because others wait for them.
-  const bool may_wait = batch_.parts.empty() && (!awaited_ || !under_way_.empty()) &&
-                        now < touched_since_ + kLazyMs;
+  const bool may_wait =
+      batch_.parts.empty() && (!awaited_ || !under_way_.empty()) && now < touched_since_ + kLazyMs;
   if (!may_wait || !random_.chance(faults_.lazy_percent)) seal_now();
 }
 

@@ -96,6 +96,7 @@ class World {
   void reap();
 
   // restart.cc
+  engine::ShardOptions options_of(engine::ShardIndex shard, engine::ShardIndex count) const;
   /// The node starts with so many shards, and finds what is stored.
   void start_node(engine::ShardIndex shards);
   /// The whole node is killed and started again.
@@ -164,7 +165,7 @@ class World {
   unsigned restarts_ = 0;
   std::uint64_t messages_read_ = 0;  // by stores of earlier lives
   bool calm_ = false;                // stores end everything at once
-  unsigned hold_percent_ = 0;  // the chance that a mailbox is left alone in a turn
+  unsigned hold_percent_ = 0;        // the chance that a mailbox is left alone in a turn
   unsigned act_percent_ = 0;
   bool all_expired_ = false;
   bool winding_down_ = true;  // nobody acts, and no mail is held back: but for the work itself
