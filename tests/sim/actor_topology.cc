@@ -101,21 +101,21 @@ void ChannelActor::remove_queue(const std::string& name) {
   }
   const auto operation = begin("delete " + name);
   const auto told = follow(Declarations::Kind::kQueue, false, name);
-  session_.delete_queue(name, conditions,
-                        [this, queue, operation, told](EngineResult<std::uint64_t> result) {
-                          end(operation);
-                          told(result.has_value());
-                          if (!result) {
-                            refused(result.error());
-                            return;
-                          }
-                          for (engine::ShardIndex i = 0; i < world_.shard_count(); ++i) {
-                            if (world_.shard(i).topology().queue(queue) != nullptr) {
-                              violated("(f) '%s' is done, but shard %u still knows the queue",
-                                       operation->what.c_str(), i);
-                            }
-                          }
-                        });
+  session_.delete_queue(name, conditions, [=, this](const EngineResult<std::uint64_t>& result) {
+    end(operation);
+    const QueueKind& kind = kind_of(name);
+    told(result && !kind.auto_delete && !kind.fleeting);
+    if (!result) {
+      refused(result.error());
+      return;
+    }
+    for (engine::ShardIndex i = 0; i < world_.shard_count(); ++i) {
+      if (world_.shard(i).topology().queue(queue) != nullptr) {
+        violated("(f) '%s' is done, but shard %u still knows the queue", operation->what.c_str(),
+                 i);
+      }
+    }
+  });
 }
 
 void ChannelActor::purge() {

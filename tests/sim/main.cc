@@ -18,11 +18,11 @@ struct Options {
 };
 
 [[noreturn]] void usage() {
-  std::fprintf(
-      stderr,
-      "usage: polymq_sim [--seeds FROM-TO] [--workload NAME|all] [--steps N] [--strict-marks] "
-      "[--verbose]\n"
-      "workloads:");
+  std::fprintf(stderr,
+               "usage: polymq_sim [--seeds FROM-TO] [--workload NAME|all] [--steps N] "
+               "[--strict-marks] [--strict-answers] "
+               "[--verbose]\n"
+               "workloads:");
   for (const Workload& workload : workloads()) {
     std::fprintf(stderr, " %s", std::string(workload.name).c_str());
   }
@@ -41,8 +41,12 @@ Options parse(const std::vector<std::string>& arguments) {
   Options options;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& name = arguments[i];
-    if (name == "--verbose" || name == "--strict-marks") {
-      (name == "--verbose" ? options.run.verbose : options.run.strict_marks) = true;
+    bool* const flag = name == "--verbose"          ? &options.run.verbose
+                       : name == "--strict-marks"   ? &options.run.strict_marks
+                       : name == "--strict-answers" ? &options.run.strict_answers
+                                                    : nullptr;
+    if (flag != nullptr) {
+      *flag = true;
       continue;
     }
     if (++i == arguments.size()) usage();

@@ -15,6 +15,8 @@ void Metadata::append(std::uint64_t version, std::vector<storage::MetadataChange
 }
 
 void Metadata::take_ended(std::vector<storage::MetadataEnd>& ended) {
+  // It is asked many times in a turn.
+  if (delay_percent_ != 0 && !random_.chance((100 - delay_percent_) / 4)) return;
   while (!under_way_.empty() && !random_.chance(delay_percent_)) make_durable();
   for (; untold_ != 0 && !random_.chance(delay_percent_); --untold_) {
     ended.push_back(storage::MetadataEnd::kDurable);

@@ -164,6 +164,7 @@ void World::change_vhost() {
   };
   if (adds) return administer(engine::AddVhost{"v2", "", {}}, "add vhost v2", told);
   model_.vhost_may_vanish(known->id);
+  declarations_.vhost_may_vanish(known->id);
   administer(engine::RemoveVhost{"v2"}, "remove vhost v2", told);
 }
 

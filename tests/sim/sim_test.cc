@@ -63,7 +63,7 @@ TEST(Sabotage, SettlementsThatAreLostAreFound) {
   expect_found(Sabotage::kKeepSettled, "restarted_transactions", "aegh");
 }
 TEST(Sabotage, TornUnitsAreFound) {
-  expect_found(Sabotage::kTearUnits, "restarted_transactions", "aeg");
+  expect_found(Sabotage::kTearUnits, "restarted_transactions", "aegk");
 }
 TEST(Sabotage, MarksOfDeliveryThatAreLostAreFound) {
   expect_found(Sabotage::kLoseMarks, "restarted_paging", "b");
@@ -80,7 +80,7 @@ TEST(Restarts, HappenAndMessagesAreReadBack) {
     ASSERT_TRUE(history) << workload.name;
     EXPECT_TRUE(workload.restart_permille != 0 || history->restarts == 0);
     restarts += history->restarts;
-    if (workload.name == "paging") EXPECT_GT(history->messages_read, 20u);
+    if (workload.name == "paging") EXPECT_GT(history->messages_read, 5u);
     read += history->messages_read;
   }
   EXPECT_GT(restarts, 8u);

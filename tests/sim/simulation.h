@@ -24,6 +24,9 @@ struct RunOptions {
   /// Whatever was sent to a client must be marked as redelivered after a restart, also when the
   /// store was told too late.
   bool strict_marks = false;
+  /// So must be what a client was told of a thing while it was another one's request for the same
+  /// that was still under way.
+  bool strict_answers = false;
   /// For tests of the simulation itself.
   Sabotage sabotage = Sabotage::kNone;
   std::string* violation = nullptr;  // takes what is printed otherwise
