@@ -9,7 +9,7 @@
 namespace polymq::engine {
 
 Home::Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, const Now& now,
-           MemoryMeter& meter)
+           MemoryMeter& meter, const PagingLimits& paging)
     : mailer_(mailer),
       topology_(topology),
       store_(store),
@@ -17,7 +17,8 @@ Home::Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, con
       meter_(meter),
       logs_(store),
       dead_letters_(mailer, topology, store, meter, now),
-      exchanges_(mailer, topology, logs_, meter, now) {}
+      exchanges_(mailer, topology, logs_, meter, now),
+      paging_(paging) {}
 
 Home::~Home() = default;
 
@@ -467,10 +468,8 @@ void Home::read_back(Queue& queue, Position first, std::uint64_t bytes) {
 }
 
 std::uint64_t Home::paging_window() const {
-  constexpr std::uint64_t kTogether = 64 * 1024 * 1024;
-  constexpr std::uint64_t kLeast = 64 * 1024;
-  constexpr std::uint64_t kMost = 4 * 1024 * 1024;
-  return std::clamp(kTogether / std::max<std::uint64_t>(paging_queues_, 1), kLeast, kMost);
+  const std::uint64_t share = paging_.together / std::max<std::uint64_t>(paging_queues_, 1);
+  return std::clamp(share, paging_.least, paging_.most);
 }
 
 void Home::page(Queue& queue) {

@@ -15,11 +15,18 @@
 
 namespace polymq::engine {
 
+/// How many bytes of messages queues keep in memory before they leave the rest to the store.
+struct PagingLimits {
+  std::uint64_t together = 64 * 1024 * 1024;  // of all queues that have messages in the store only
+  std::uint64_t least = 64 * 1024;            // of one queue
+  std::uint64_t most = 4 * 1024 * 1024;
+};
+
 /// Shard: its own. Handles all mail that is about queues living here.
 class Home final : public QueueHost {
  public:
   Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, const Now& now,
-       MemoryMeter& meter);
+       MemoryMeter& meter, const PagingLimits& paging);
   ~Home() override;
 
   // --- from the topology replica ---
@@ -204,6 +211,7 @@ class Home final : public QueueHost {
   };
   std::deque<Marking> marking_;
   boost::unordered_flat_map<QueueId, std::vector<ParkedGet>> parked_gets_;
+  const PagingLimits paging_;
   std::size_t paging_queues_ = 0;  // that have messages on disk only
 };
 

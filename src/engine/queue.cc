@@ -201,12 +201,14 @@ Queue::Slot* Queue::head(Position& position, bool strictly) {
 void Queue::dispatch() {
   if (deleting) return;
   if (stores_) unmarked_ = host_.unmarked(*this);
+  bool waits = false;
   while (!ready_.empty()) {
     Consumer* consumer = consumers_.next();
     if (consumer == nullptr) break;
     Position position;
     Slot* slot = head(position, true);
-    if (slot == nullptr || must_be_marked(position, *slot)) break;
+    waits = slot == nullptr ? head_is_cold() : must_be_marked(position, *slot);
+    if (slot == nullptr || waits) break;
     ready_.pop();
     hand_out(position, *slot, *consumer);
     consumers_.served(*consumer);
@@ -214,6 +216,7 @@ void Queue::dispatch() {
   note_handed_out();
   if (ready_.empty()) return;
   arm_for_head();
+  if (waits) return;  // tokens would only go round until it is read
   for (Consumer* starved : consumers_.take_starved()) host_.want_token(*starved);
 }
 

@@ -283,8 +283,9 @@ class Queue {
   Position evicted_below_ = 0;  // what is left there cannot leave
   bool stores_ = false;         // some of it is, or was, stored
   bool loading_ = false;
-  bool head_wanted_ = false;  // by something that found it on disk
-  bool indexing_ = false;     // order by priority is not known before everything was read
+  Position loading_below_ = 0;  // what is asked for; more may leave while it is read
+  bool head_wanted_ = false;    // by something that found it on disk
+  bool indexing_ = false;       // order by priority is not known before everything was read
   // What was handed out and is stored must be known as delivered after a crash.
   Position lent_below_ = 0;      // the highest stored position that was ever lent, and one
   Position marked_below_ = 0;    // what the store was told of that, and of what will be lent next

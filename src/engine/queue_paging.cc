@@ -62,6 +62,7 @@ void Queue::page() {
   if (!cold_.empty() && !loading_ && wants_more) {
     loading_ = true;
     head_wanted_ = false;
+    loading_below_ = cold_.end;
     host_.read_back(*this, cold_.first, kPageBytes);
   }
   // What came since a start is put in order when all was read: until then it must not leave.
@@ -104,7 +105,7 @@ void Queue::loaded(const storage::ReadMessages& read) {
   loading_ = false;
   if (deleting || cold_.empty() || read.first != cold_.first) return;  // purged meanwhile
   for (const storage::MessageRecord& record : read.messages) {
-    if (record.position >= cold_.end) break;
+    if (record.position >= loading_below_) break;
     if (slots_.find(record.position) != nullptr) continue;
     const auto message = from_record(record, meter_);
     if (!message) {
@@ -125,7 +126,7 @@ void Queue::loaded(const storage::ReadMessages& read) {
     if (indexing_) ready_.push(record.position, priority_of(**message));
   }
   for (const auto& damage : read.damages) host_.damaged(*this, damage.first, damage.what);
-  cold_.first = std::min(read.next, cold_.end);
+  cold_.first = std::min(read.next, loading_below_);
   slots_.hold(cold_.first);
   if (cold_.first == cold_.end) all_loaded();
   enforce_length();

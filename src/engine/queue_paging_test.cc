@@ -112,6 +112,19 @@ TEST_P(QueuePagingTest, ABigQueueIsReadByGetsToo) {
   EXPECT_EQ(numbers(drain()), from_to(1, 250));
 }
 
+TEST_P(QueuePagingTest, WhatGoesWhileTheRestIsReadIsReadLater) {
+  queue("q");
+  publish_large(1, 5);
+  restart_and_hold();
+  EXPECT_EQ(peer(0).get("q"), "no answer");
+  EXPECT_EQ(life_->reads(), 1);  // of all that there is
+  publish_large(6, 250);
+  EXPECT_THAT(paged_out(), Gt(50u));
+  release();
+  EXPECT_EQ(ready(), 249u) << "one went to the get that waited";
+  EXPECT_EQ(numbers(drain()), from_to(2, 250));
+}
+
 TEST_P(QueuePagingTest, NothingGoesBeforeItIsDurable) {
   queue("q");
   life_->hold_commits(true);

@@ -258,6 +258,21 @@ TEST_P(QueueRestartTest, APurgedQueueWithPrioritiesForgetsWhatWasNotReadYet) {
   EXPECT_THAT(drain(), ElementsAre("5", "4"));
 }
 
+TEST_P(QueueRestartTest, ConsumersThatShareAPrefetchWaitForWhatIsRead) {
+  queue("q");
+  publish({"1", "2", "3"});
+  restart_and_hold();
+  peer(2).session.set_shared_prefetch(1);
+  EXPECT_EQ(peer(2).consume("q", {}, 0), "");
+  EXPECT_EQ(peer(2).consume("q", {}, 1), "") << "neither passes the only token on for ever";
+  EXPECT_TRUE(peer(2).deliveries.empty());
+  release();
+  ASSERT_EQ(peer(2).deliveries.size(), 1u);
+  EXPECT_EQ(peer(2).deliveries.front().body, "1");
+  peer(2).settle_all(Settle::kAck);
+  EXPECT_THAT(peer(2).take(), ElementsAre("2"));
+}
+
 // --- priorities ---------------------------------------------------------------------------------
 
 TEST_P(QueueRestartTest, AfterARestartTheHighestPriorityComesFirst) {

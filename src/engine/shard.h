@@ -29,6 +29,7 @@ struct ShardOptions {
   std::int64_t memory_limit = INT64_MAX;
   /// Queues and exchanges are numbered from here on: no number from it on was ever given out.
   std::uint64_t first_incarnation = 1;
+  PagingLimits paging = {};
 };
 
 /// The engine on one thread.

@@ -146,7 +146,7 @@ void ChannelActor::take(const engine::DeliveryItem& item, const Held& held) {
 void ChannelActor::check_order(Consumer& consumer, const Held& held,
                                const engine::DeliveryItem& item) {
   const MessageId id = held.key.message;
-  if (item.acquired != 0 || held.key.path != 0) return;
+  if (item.redelivered || held.key.path != 0) return;
   if (world_.model().may_be_disordered(id, consumer.queue)) return;
   const Published& message = world_.model().message(id);
   if (message.delay_ms != 0 && !message.via.empty()) return check_delayed_order(consumer, id);
@@ -216,6 +216,7 @@ void ChannelActor::sent(std::uint64_t tag) {
   const auto held = held_.find(tag);
   if (held == held_.end()) violated("a message is settled before it is sent");
   held->second.sent = true;
+  world_.model().sent(held->second.key);
   world_.model().check_lent(*held->second.message, held->second.key);
 }
 

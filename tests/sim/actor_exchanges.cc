@@ -21,18 +21,22 @@ void ChannelActor::change_exchange() {
     return declare_settled(kind);
   }
   const bool first = random.chance(50);
-  const std::string name = first ? "x.0" : "x.1";
-  const auto done = [this](const std::shared_ptr<Operation>& operation) {
-    return [this, operation](EngineResult<void> result) {
+  const bool lasts = world_.workload().restart_permille != 0 && random.chance(70);
+  const std::string name = std::string(lasts ? "d." : "x.") + (first ? "0" : "1");
+  const bool removes = random.chance(30);
+  const auto told = follow(Declarations::Kind::kExchange, !removes, name);
+  const auto done = [this, told](const std::shared_ptr<Operation>& operation) {
+    return [this, operation, told](EngineResult<void> result) {
       end(operation);
+      told(result.has_value());
       if (!result) refused(result.error());
     };
   };
-  if (random.chance(30)) {
+  if (removes) {
     return session_.delete_exchange({vhost->id, name, random.chance(50)},
                                     done(begin("delete exchange " + name)));
   }
-  engine::DeclareExchange what{vhost->id, name, first ? "fanout" : "topic", false, first,
+  engine::DeclareExchange what{vhost->id, name, first ? "fanout" : "topic", lasts, first && !lasts,
                                false,     {}};
   if (!first) {
     what.arguments.push_back({"alternate-exchange", engine::Value::string("amq.fanout")});

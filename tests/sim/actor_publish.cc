@@ -13,7 +13,7 @@ engine::Message* ChannelActor::make_message(const std::string& exchange, const s
                                             bool answered, MessageId& id) {
   Random& random = world_.random();
   const Workload& workload = world_.workload();
-  Published record{.by = session_.id(), .order = next_order_++};
+  Published record{.by = world_.unique(session_.id()), .order = next_order_++};
   record.exchange = exchange;
   record.routing_key = key;
   record.body_size = random.between(
@@ -24,11 +24,12 @@ engine::Message* ChannelActor::make_message(const std::string& exchange, const s
   record.answered = answered;
   record.published.wall = world_.wall();
   const std::string properties = draw_headers(exchange, record);
+  record.persistent = random.chance(workload.persistent_percent);
   engine::MessageParts parts{.exchange = exchange,
                              .routing_key = key,
                              .properties = properties,
                              .body_size = record.body_size,
-                             .persistent = random.chance(workload.persistent_percent)};
+                             .persistent = record.persistent};
   if (record.priority >= 0) parts.priority = static_cast<std::uint8_t>(record.priority);
   const std::size_t size = record.body_size;
   const bool expires = record.own_ttl;
@@ -45,12 +46,14 @@ engine::Message* ChannelActor::make_message(const std::string& exchange, const s
 std::string ChannelActor::draw_exchange() {
   static constexpr const char* kExchanges[] = {"amq.fanout", "amq.topic", "amq.direct", "x.0",
                                                "x.1"};
+  static constexpr const char* kLasting[] = {"amq.fanout", "amq.topic", "d.0", "d.1"};
   Random& random = world_.random();
   const auto kind = [&](std::span<const ExchangeKind> kinds) {
     return std::string(kinds[random.below(kinds.size())].name);
   };
   if (random.chance(world_.workload().settled_percent)) return kind(settled_exchanges());
   if (world_.workload().roving && random.chance(70)) return kind(roving_exchanges());
+  if (world_.workload().restart_permille != 0) return random.pick(kLasting);
   return random.pick(kExchanges);
 }
 
@@ -144,7 +147,8 @@ void ChannelActor::commit() {
         {held->second.consumer, held->second.lease, held->second.lease, settlement.how});
     settled.emplace_back(held->second.key, settlement.how);
     note_dead_letter_target(held->second.key.queue);
-    world_.model().in_doubt(held->second.key, unit.get());
+    const bool goes = settlement.how == Settle::kAck || settlement.how == Settle::kDiscard;
+    world_.model().in_doubt(held->second.key, unit, goes);
     if (!held->second.reported) lent_.insert(*held);
     held_.erase(held);
   }

@@ -119,6 +119,19 @@ void ClientActor::close() {
   });
 }
 
+void ClientActor::vanish() {
+  std::vector<ChannelActor*> all;
+  for (const auto& channel : channels_) all.push_back(channel.get());
+  for (std::deque<Output>* from : {&unreported_, &output_}) {
+    for (const Output& output : std::exchange(*from, {})) report(output, true);
+  }
+  client_.flush();
+  for (ChannelActor* channel : all) channel->vanish();
+  if (closing_) return;
+  closing_ = true;
+  client_.close([this] { finished_ = true; });
+}
+
 void ClientActor::channel_closed(ChannelActor& channel) {
   // A dialect may destroy it at once, from within the engine's call, or keep it until later.
   if (acting_ || !world_.random().chance(50)) return;
@@ -273,6 +286,17 @@ void ChannelActor::close() {
     world_.log().add("channel %lx is closed", session_.id().value);
     client_.channel_closed(*this);
   });
+}
+
+void ChannelActor::vanish() {
+  if (purging_ != 0) world_.model().purged(std::exchange(purging_, 0));
+  if (closing_) return;
+  closing_ = true;
+  if (operation_) std::exchange(operation_, nullptr)->dropped = true;
+  rollback();
+  held_.clear();
+  lent_.clear();
+  session_.close([this] { client_.channel_closed(*this); });
 }
 
 }  // namespace polymq::sim

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -11,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "declarations.h"
 #include "engine/session.h"
 #include "engine/shard.h"
 #include "model.h"
@@ -38,6 +40,9 @@ class ChannelActor final : public engine::SessionEvents {
   void flush() { session_.flush(); }
   /// May destroy this channel.
   void close();
+  /// The node has died. What is left of it is brought to its end without a word to the model.
+  /// May destroy this channel.
+  void vanish();
   bool closing() const { return closing_; }
   /// Nothing is owed to it: no answer, no confirm.
   void check_quiet() const;
@@ -133,6 +138,11 @@ class ChannelActor final : public engine::SessionEvents {
   void return_held();
 
   // actor_topology.cc
+  /// An operation on something that outlives a restart begins; to be called with its end.
+  std::function<void(bool done)> follow(Declarations::Kind kind, bool adds, const std::string& name,
+                                        const std::string& destination = {}, bool to_exchange = {},
+                                        const std::string& key = {});
+  Declarations::Ids incarnations(const Declarations::Name& name, bool to_exchange);
   void declare();
   void check_declared_everywhere(const std::string& name);
   void remove();
@@ -186,6 +196,7 @@ class ClientActor final : public engine::ClientEvents {
   /// Writes some of the output (all of it: `all`) to the socket and reports some of that.
   void write(bool all);
   void close();
+  void vanish();
   bool closing() const { return closing_; }
   /// Closed everywhere: to be destroyed.
   bool finished() const { return finished_; }

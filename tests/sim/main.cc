@@ -19,7 +19,9 @@ struct Options {
 
 [[noreturn]] void usage() {
   std::fprintf(stderr,
-               "usage: polymq_sim [--seeds FROM-TO] [--workload NAME|all] [--steps N] [--verbose]\n"
+               "usage: polymq_sim [--seeds FROM-TO] [--workload NAME|all] [--steps N] "
+               "[--strict-answers] "
+               "[--verbose]\n"
                "workloads:");
   for (const Workload& workload : workloads()) {
     std::fprintf(stderr, " %s", std::string(workload.name).c_str());
@@ -39,8 +41,11 @@ Options parse(const std::vector<std::string>& arguments) {
   Options options;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& name = arguments[i];
-    if (name == "--verbose") {
-      options.run.verbose = true;
+    bool* const flag = name == "--verbose"          ? &options.run.verbose
+                       : name == "--strict-answers" ? &options.run.strict_answers
+                                                    : nullptr;
+    if (flag != nullptr) {
+      *flag = true;
       continue;
     }
     if (++i == arguments.size()) usage();

@@ -15,6 +15,8 @@ constexpr std::size_t kIdBytes = sizeof(MessageId);
 
 char filler(MessageId id, std::size_t at) { return static_cast<char>(id * 31 + at * 7); }
 
+}  // namespace
+
 std::uint64_t path_of(const Message& message) {
   if (message.extension() == nullptr || message.extension()->deaths.empty()) return 0;
   std::uint64_t hash = 0xcbf29ce484222325u;
@@ -28,13 +30,17 @@ std::uint64_t path_of(const Message& message) {
   return hash | 1;
 }
 
-}  // namespace
-
 // --- publishing ---------------------------------------------------------------------------------
 
 void Model::fill_body(MessageId id, char* body, std::size_t size) {
   std::memcpy(body, &id, kIdBytes);
   for (std::size_t at = kIdBytes; at < size; ++at) body[at] = filler(id, at);
+}
+
+MessageId Model::id_of(const Message& message) {
+  MessageId id = 0;
+  if (message.body().size() >= kIdBytes) std::memcpy(&id, message.body().data(), kIdBytes);
+  return id;
 }
 
 MessageId Model::published(Published message) {
@@ -81,8 +87,7 @@ bool Model::may_be_disordered(MessageId id, QueueId queue) const {
 
 MessageId Model::checked_body(const Message& message) const {
   const std::string_view body = message.body();
-  MessageId id = 0;
-  if (body.size() >= kIdBytes) std::memcpy(&id, body.data(), kIdBytes);
+  const MessageId id = id_of(message);
   const auto known = messages_.find(id);
   if (known == messages_.end()) violated("(a) a message that nobody published (%lu)", id);
   if (body.size() != known->second.body_size) violated("(a) message %lu has another size", id);
@@ -118,8 +123,10 @@ Model::Copy& Model::copy_of(const CopyKey& key) {
 }
 
 void Model::check_counters(const CopyKey& key, const Copy& copy, const DeliveryItem& item) const {
-  if (item.redelivered != (item.acquired != 0)) {
-    violated("(b) message %lu: redelivered and acquired-count disagree", key.message);
+  if (item.redelivered != (item.acquired != 0 || copy.marked)) {
+    violated("(b) message %lu of %s is redelivered: %d, but it was acquired %u times, marked: %d",
+             key.message, queue_name(key.queue).c_str(), item.redelivered, item.acquired,
+             copy.marked);
   }
   if (copy.uncertain) return;
   if (item.acquired != copy.taken || item.failed != copy.failed) {
@@ -144,6 +151,9 @@ CopyKey Model::delivered(const DeliveryItem& item, QueueId queue) {
   if (copy.state == State::kSettled) {
     violated("(a) message %lu of %s is handed out after it was settled", id, where);
   }
+  if (copy.state == State::kGone) {
+    violated("(a) message %lu of %s is handed out, but it did not survive the restart", id, where);
+  }
   if (message.unit && message.unit->outcome == Unit::Outcome::kRefused &&
       !message.unit->goes_onward && workload_.store.fail_percent == 0) {
     violated("(g) message %lu is of a refused transaction", id);
@@ -159,7 +169,9 @@ CopyKey Model::delivered(const DeliveryItem& item, QueueId queue) {
 }
 
 void Model::settled(const CopyKey& key, bool discarded) {
-  copies_.at(key).state = State::kSettled;
+  Copy& copy = copies_.at(key);
+  copy.state = State::kSettled;
+  copy.discarded = discarded;
   if (!discarded || queues_.at(key.queue).kind->lossy) return;
   if (const auto target = dead_letter_targets_.find(key.queue);
       target != dead_letter_targets_.end()) {
@@ -175,10 +187,11 @@ void Model::returned(const CopyKey& key, Return how) {
   if (how == Return::kFailed) ++copy.failed;
 }
 
-void Model::in_doubt(const CopyKey& key, const Unit* by) {
+void Model::in_doubt(const CopyKey& key, const std::shared_ptr<const Unit>& by, bool goes) {
   Copy& copy = copies_.at(key);
   copy.state = State::kInDoubt;
   copy.doubt = by;
+  copy.doubt_goes = goes;
   copy.uncertain = true;
 }
 
@@ -186,10 +199,11 @@ void Model::doubt_ends(const CopyKey& key, const Unit* by, engine::Settle how,
                        Unit::Outcome outcome) {
   Copy& copy = copies_.at(key);
   // It came back, and somebody has it, or has even settled it in the next transaction.
-  if (copy.state != State::kInDoubt || copy.doubt != by) return;
+  if (copy.state != State::kInDoubt || copy.doubt.get() != by) return;
   const bool gone = how == engine::Settle::kAck || how == engine::Settle::kDiscard;
   if (gone && outcome == Unit::Outcome::kApplied) {
     settled(key, how == engine::Settle::kDiscard);
+    copy.settled_for_good = true;
   } else if (gone && outcome == Unit::Outcome::kUnknown) {
     copy.may_drop = true;  // and stays in doubt
   } else {
@@ -205,8 +219,18 @@ void Model::check_lent(const Message& message, const CopyKey& key) const {
 
 void Model::purged(QueueId queue) {
   for (auto& [key, copy] : copies_) {
-    if (key.queue == queue && copy.state != State::kHeld) copy.may_drop = true;
+    if (key.queue == queue && copy.state != State::kHeld) copy.may_drop = copy.purged = true;
   }
+}
+
+std::vector<MessageId> Model::waiting_in(QueueId queue) const {
+  std::vector<MessageId> waiting;
+  for (const auto& [key, copy] : copies_) {
+    if (key.queue != queue || key.path != 0 || copy.state != State::kIn) continue;
+    if (queues_.at(queue).kind->lossy || messages_.at(key.message).own_ttl) continue;
+    waiting.push_back(key.message);
+  }
+  return waiting;
 }
 
 // --- direct messages ----------------------------------------------------------------------------
@@ -255,7 +279,9 @@ void Model::check_end(const std::set<QueueId>& alive,
       violated("(a) message %lu of %s is still held", key.message, queue_name(key.queue).c_str());
     }
     const Published& message = messages_.at(key.message);
-    if (copy.state == State::kSettled || copy.may_drop || !promised(message)) continue;
+    if (copy.state == State::kSettled || copy.state == State::kGone || copy.may_drop ||
+        !promised(message))
+      continue;
     violated("(a)(k) message %lu of %s (#%lu) is lost", key.message, queue_name(key.queue).c_str(),
              key.queue);
   }

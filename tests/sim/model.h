@@ -21,8 +21,11 @@ namespace polymq::sim {
 
 using MessageId = std::uint64_t;
 
-/// A copy of a message in a queue's incarnation. `path` tells copies apart that came back by way of
-/// dead lettering: a hash of the broker's record of deaths, 0 without any.
+/// Tells copies of a message apart that came back by way of dead lettering: a hash of the broker's
+/// record of deaths, 0 without any.
+std::uint64_t path_of(const engine::Message& message);
+
+/// A copy of a message in a queue's incarnation.
 struct CopyKey {
   MessageId message;
   engine::QueueId queue;
@@ -48,6 +51,7 @@ struct Published {
   std::string routing_key = {};
   std::size_t body_size = 0;
   bool own_ttl = false;
+  bool persistent = false;
   std::shared_ptr<Unit> unit = {};
   std::uint64_t refused = UINT64_MAX;  // the tick at which its publisher was told so
   bool answered = false;               // its publisher hears what becomes of it
@@ -71,6 +75,26 @@ struct Published {
   }
 };
 
+/// A message as the disk has it when a life of the node has ended.
+struct FoundMessage {
+  MessageId id;
+  std::uint64_t path;
+  engine::QueueId queue;
+  std::uint16_t acquired;
+  std::uint16_t failed;
+  bool marked;  // it may have been delivered, says the disk
+  /// The queue that it was dead-lettered in, if there was only one.
+  std::string died_in = {};
+};
+
+/// What is left of a life of the node.
+struct Remains {
+  std::vector<FoundMessage> messages = {};  // of these queues, in order of position
+  std::set<engine::QueueId> queues = {};
+  /// All was stored, and nothing under way.
+  bool at_rest = false;
+};
+
 /// How a copy comes back to its queue, as far as its two counters are concerned.
 enum class Return : std::uint8_t { kUnwritten, kWritten, kFailed };
 
@@ -81,6 +105,8 @@ class Model {
   // --- publishing ---
   /// Writes `id`'s bytes into a body, by which it is known again.
   static void fill_body(MessageId id, char* body, std::size_t size);
+  /// 0: it is too short to have one.
+  static MessageId id_of(const engine::Message& message);
   MessageId published(Published message);
   /// It was routed to that queue. `answered`: its publisher will hear if the queue refuses it.
   void routed(MessageId id, const engine::QueueEntry& entry, bool answered);
@@ -111,11 +137,23 @@ class Model {
   void settled(const CopyKey& key, bool discarded);
   /// Its bytes are still what they were: it is lent until it is reported written.
   void check_lent(const engine::Message& message, const CopyKey& key) const;
+  /// It was written to its holder's socket.
+  void sent(const CopyKey& key) { copies_.at(key).sent = true; }
   void returned(const CopyKey& key, Return how);
   /// A transaction settled it, and whether that happened is not known (yet).
-  void in_doubt(const CopyKey& key, const Unit* by);
+  /// `goes`: it is gone then, not back in its queue.
+  void in_doubt(const CopyKey& key, const std::shared_ptr<const Unit>& by, bool goes);
   void doubt_ends(const CopyKey& key, const Unit* by, engine::Settle how, Unit::Outcome outcome);
+  void purge_begins(engine::QueueId queue) { ++purges_[queue]; }
+  void purge_ends(engine::QueueId queue) { --purges_[queue]; }
+  /// Some other purge may have taken what came since.
+  bool is_purged(engine::QueueId queue) const {
+    const auto known = purges_.find(queue);
+    return known != purges_.end() && known->second != 0;
+  }
   void purged(engine::QueueId queue);
+  /// Messages that nobody holds or has settled, and that leave the queue by nothing but that.
+  std::vector<MessageId> waiting_in(engine::QueueId queue) const;
   /// What a queue may send its rejected messages to must be known to be checked.
   void dead_letter_target(engine::QueueId source, const engine::QueueEntry* target);
 
@@ -134,13 +172,25 @@ class Model {
 
   // --- queues ---
   void queue_seen(const engine::QueueEntry& entry);
+  void queue_kept(engine::QueueId queue, const std::string& name, engine::VhostId vhost) {
+    queues_.try_emplace(queue, QueueRecord{name, vhost, {}, &kind_of(name)});
+  }
   /// Somebody does what may remove it: deletes it, or ends its owner.
   void may_vanish(engine::QueueId queue);
+  void vhost_may_vanish(engine::VhostId vhost) { ending_vhosts_.insert(vhost); }
+  bool vhost_is_ending(engine::VhostId vhost) const { return ending_vhosts_.contains(vhost); }
   /// Some queue of that name may have been removed.
   bool name_vanished(const std::string& name) const { return vanished_names_.contains(name); }
   void owner_ends(engine::ClientId owner) { ended_owners_.insert(owner); }
   const std::string& queue_name(engine::QueueId queue) const { return queues_.at(queue).name; }
   bool knows_queue(engine::QueueId queue) const { return queues_.contains(queue); }
+
+  // --- restarts ---
+  /// The node has died, and this is what is left: is all there that was promised, and nothing that
+  /// may not be? From now on what is there is what must be there.
+  void restarted(const Remains& remains);
+  /// No client of the life before can say anything any more.
+  void clients_are_gone();
 
   /// At the end, with nothing under way and nothing held: `alive` are the queues that are left (and
   /// `vhosts` likewise), and all that was in them has been delivered by then.
@@ -148,16 +198,25 @@ class Model {
                  const std::set<engine::VhostId>& vhosts) const;
 
  private:
-  enum class State : std::uint8_t { kIn, kHeld, kInDoubt, kSettled };
+  enum class State : std::uint8_t { kIn, kHeld, kInDoubt, kSettled, kGone };
   struct Copy {
     State state = State::kIn;
-    const Unit* doubt = nullptr;  // whose end decides
+    std::shared_ptr<const Unit> doubt = {};  // whose end decides
+    bool doubt_goes = false;                 // it is gone then
     bool may_drop = false;
     bool uncertain = false;  // its counters are not known
     bool seen = false;
     std::uint16_t taken = 0;
     std::uint16_t failed = 0;
+    // About restarts.
+    bool sent = false;              // to some socket
+    bool marked = false;            // as perhaps delivered, by a life before
+    bool found = false;             // after a restart
+    bool discarded = false;         // rejected for good
+    bool purged = false;            // perhaps
+    bool settled_for_good = false;  // and its holder was told so
   };
+  using OnDisk = std::map<CopyKey, const FoundMessage*>;
   struct QueueRecord {
     std::string name;
     engine::VhostId vhost;
@@ -173,6 +232,22 @@ class Model {
   };
   /// Those that a deduplicating exchange takes for one message.
   using Doubles = std::vector<MessageId>;
+
+  // model_restart.cc
+  OnDisk index(const Remains& remains) const;
+  void check_found(const CopyKey& key, const FoundMessage& found, const Remains& remains) const;
+  void check_missing(const CopyKey& key, const Copy& copy, const OnDisk& on_disk,
+                     const Remains& remains) const;
+  void check_mark(const CopyKey& key, const Copy& copy, const FoundMessage& found) const;
+  /// Somebody wants it gone, or it goes by itself: what is sent there may be dropped already.
+  bool may_be_ending(engine::QueueId queue) const;
+  bool surely_stored(const CopyKey& key, const Copy& copy, const Remains& remains) const;
+  void check_stored_order(const Remains& remains) const;
+  void check_stored_units(const OnDisk& on_disk, const Remains& remains) const;
+  void check_two_places(const OnDisk& on_disk, const Remains& remains) const;
+  bool letter_arrived(MessageId id, engine::QueueId target, const OnDisk& on_disk) const;
+  engine::QueueId queue_called(std::string_view name, const Remains& remains) const;
+  void take_over(const OnDisk& on_disk, const Remains& remains);
 
   MessageId checked_body(const engine::Message& message) const;
   CopyKey key_of(MessageId id, engine::QueueId queue, const engine::Message& message);
@@ -198,6 +273,8 @@ class Model {
   std::map<engine::QueueId, unsigned> disordering_;
   std::map<engine::QueueId, engine::QueueId> dead_letter_targets_;
   std::set<engine::QueueId> may_vanish_;
+  std::map<engine::QueueId, unsigned> purges_;  // under way, or of channels that closed
+  std::set<engine::VhostId> ending_vhosts_;
   std::set<std::string> vanished_names_;
   std::set<engine::ClientId> ended_owners_;
   // By message and target queue: dead letters that must have arrived, and that did.

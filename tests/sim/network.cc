@@ -16,8 +16,6 @@ constexpr std::uint64_t kSpoilEvery = 4;
 
 bool is_victim(const engine::Mail& mail, Sabotage sabotage) {
   switch (sabotage) {
-    case Sabotage::kNone:
-      return false;
     case Sabotage::kLosePublishes:
     case Sabotage::kSwapPublishes:
       return std::holds_alternative<engine::PublishBatch>(mail);
@@ -31,8 +29,9 @@ bool is_victim(const engine::Mail& mail, Sabotage sabotage) {
       return std::holds_alternative<engine::Reply>(mail);
     case Sabotage::kLoseDeltas:
       return std::holds_alternative<engine::Round>(mail);
+    default:  // not about mail
+      return false;
   }
-  return false;
 }
 
 }  // namespace

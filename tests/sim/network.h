@@ -7,20 +7,9 @@
 #include <vector>
 
 #include "engine/mail.h"
+#include "sabotage.h"
 
 namespace polymq::sim {
-
-/// What goes wrong on purpose, to see that it is found.
-enum class Sabotage : std::uint8_t {
-  kNone,
-  kLosePublishes,
-  kSwapPublishes,  // a batch is overtaken by the next mail to the same shard
-  kLoseConfirms,
-  kLoseDeliveries,
-  kLoseSettlements,
-  kLoseReplies,
-  kLoseDeltas,
-};
 
 class Network {
  public:

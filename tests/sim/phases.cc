@@ -26,10 +26,13 @@ void World::run() {
   winding_down_ = false;
   for (std::uint64_t step_number = 0; step_number < steps_; ++step_number) step();
   winding_down_ = true;
+  calm_ = true;
   for (const auto& store : stores_) store->calm();
+  metadata_.calm();
   quiesce("after the work");
   check_nobody_waits();
   close_clients();
+  if (workload_.restart_permille != 0 && random_.chance(70)) restart(true);
   // Timers that are due: expiry, retries, reports of memory.
   for (std::int64_t rested = 0; rested <= kRestMs; rested += kRestStepMs) {
     now_.monotonic += kRestStepMs;
@@ -102,12 +105,14 @@ void World::open_client() {
 
 // --- operators ----------------------------------------------------------------------------------
 
-void World::administer(decltype(engine::ControlRequest::what) what, const char* name) {
+void World::administer(decltype(engine::ControlRequest::what) what, const char* name,
+                       std::function<void()> done) {
   log_.add("operator: %s", name);
   ++administering_;
-  shards_[random_.below(shards_.size())]->administer(std::move(what), [this](ReplyBody&) {
+  shards_[random_.below(shards_.size())]->administer(std::move(what), [this, done](ReplyBody&) {
     if (administering_ == 0) violated("(f) an operator is answered twice");
     --administering_;
+    if (done) done();
   });
 }
 
@@ -150,11 +155,17 @@ void World::change_policies() {
 }
 
 void World::change_vhost() {
-  if (shards_[0]->topology().vhost("v2") != nullptr) {
-    administer(engine::RemoveVhost{"v2"}, "remove vhost v2");
-  } else {
-    administer(engine::AddVhost{"v2", "", {}}, "add vhost v2");
-  }
+  const engine::Vhost* known = shards_[0]->topology().vhost("v2");
+  const bool adds = known == nullptr;
+  const Declarations::Name name{Declarations::Kind::kVhost, 0, "v2"};
+  const auto told = [this, name, adds, begun = declarations_.begin(name, adds)] {
+    const engine::Vhost* here = shards_[0]->topology().vhost("v2");
+    declarations_.end(name, adds, begun, true, {here == nullptr ? 0 : here->id, 0});
+  };
+  if (adds) return administer(engine::AddVhost{"v2", "", {}}, "add vhost v2", told);
+  model_.vhost_may_vanish(known->id);
+  declarations_.vhost_may_vanish(known->id);
+  administer(engine::RemoveVhost{"v2"}, "remove vhost v2", told);
 }
 
 // --- winding down -------------------------------------------------------------------------------
@@ -296,24 +307,28 @@ void World::drain(const std::string& vhost) {
     model_.queue_seen(*entry);
   }
   std::sort(names.begin(), names.end());
-  for (const std::string& name : names) {
-    for (bool empty = false; !empty;) {
-      const engine::QueueEntry* entry =
-          shards_[0]->topology().queue(*shards_[0]->topology().vhost(vhost), name);
-      if (entry == nullptr) break;
-      const engine::QueueEntry* home = shards_[entry->home]->topology().queue(entry->id);
-      const std::uint64_t ready = home->local->ready();
-      if (home->local->unacked() != 0) {
-        violated("(h) %s says that messages are out, but nobody has them", name.c_str());
-      }
-      channel.get(name, true, &empty);
-      quiesce("while queues are drained");
-      if (empty && ready != 0) {
-        violated("(j) %s counts %lu messages, but has none to give", name.c_str(), ready);
-      }
+  for (const std::string& name : names) drain(channel, vhost, name);
+  close_clients();
+}
+
+void World::drain(ChannelActor& channel, const std::string& vhost, const std::string& name) {
+  for (bool empty = false; !empty;) {
+    const engine::QueueEntry* entry =
+        shards_[0]->topology().queue(*shards_[0]->topology().vhost(vhost), name);
+    if (entry == nullptr) return;
+    const engine::QueueEntry* home = shards_[entry->home]->topology().queue(entry->id);
+    const std::uint64_t ready = home->local->ready();
+    if (home->local->unacked() != 0) {
+      violated("(h) %s says that messages are out, but nobody has them", name.c_str());
+    }
+    channel.get(name, true, &empty);
+    quiesce("while queues are drained");
+    const std::uint64_t left = home->local->ready();
+    const bool expires = home->local->settings().ttl_ms || workload_.ttl_percent != 0;
+    if (empty ? ready != 0 : left + 1 != ready && !expires) {
+      violated("(j) %s counts %lu messages, and after a get %lu", name.c_str(), ready, left);
     }
   }
-  close_clients();
 }
 
 void World::delete_everything(const std::string& vhost) {
@@ -335,6 +350,14 @@ void World::delete_everything(const std::string& vhost) {
     }
   }
   close_clients();
+}
+
+// What failed may have been a settlement.
+void World::check_kept_nothing() const {
+  if (workload_.store.fail_percent != 0) return;
+  if (disk_.messages() != 0) violated("(h) %zu stored messages are left", disk_.messages());
+  const storage::MetadataImage image = metadata_.image();
+  if (!image.queues.empty()) violated("(h) %zu stored queues are left", image.queues.size());
 }
 
 void World::check_nothing_left() {
@@ -367,6 +390,7 @@ void World::check_nothing_left() {
       violated("(h) the store of shard %u keeps %zu messages", index, stores_[index]->kept());
     }
   }
+  check_kept_nothing();
   if (bytes != 0) violated("(h) %ld bytes of messages are left", bytes);
 }
 

@@ -3,10 +3,9 @@
 
 #include <algorithm>
 
-#include "model.h"
+#include "model_test.h"
 #include "network.h"
 #include "simulation.h"
-#include "store.h"
 
 namespace polymq::sim {
 namespace {
@@ -56,6 +55,38 @@ TEST(Sabotage, LostSettlementsAreFound) {
 TEST(Sabotage, LostRepliesAreFound) { expect_found(Sabotage::kLoseReplies, "churn", "fj"); }
 TEST(Sabotage, LostDeltasAreFound) { expect_found(Sabotage::kLoseDeltas, "topology", "fhjk"); }
 
+// What is lost over a restart.
+TEST(Sabotage, StoredMessagesThatAreLostAreFound) {
+  expect_found(Sabotage::kLoseMessages, "restarts", "aeg");
+}
+TEST(Sabotage, SettlementsThatAreLostAreFound) {
+  expect_found(Sabotage::kKeepSettled, "restarted_transactions", "aegh");
+}
+TEST(Sabotage, TornUnitsAreFound) {
+  expect_found(Sabotage::kTearUnits, "restarted_transactions", "aegk");
+}
+TEST(Sabotage, MarksOfDeliveryThatAreLostAreFound) {
+  expect_found(Sabotage::kLoseMarks, "restarted_paging", "b");
+}
+TEST(Sabotage, DeclarationsThatAreLostAreFound) {
+  expect_found(Sabotage::kLoseDeclarations, "restarts", "afhk");
+}
+
+TEST(Restarts, HappenAndMessagesAreReadBack) {
+  std::uint64_t restarts = 0;
+  std::uint64_t read = 0;
+  for (const Workload& workload : workloads()) {
+    const auto history = run_seed(3, workload, {.steps = 600});
+    ASSERT_TRUE(history) << workload.name;
+    EXPECT_TRUE(workload.restart_permille != 0 || history->restarts == 0);
+    restarts += history->restarts;
+    if (workload.name == "paging") EXPECT_GT(history->messages_read, 5u);
+    read += history->messages_read;
+  }
+  EXPECT_GT(restarts, 8u);
+  EXPECT_GT(read, 100u);
+}
+
 TEST(Network, MailWaitsAtTheSenderWhenAMailboxIsFullAndKeepsItsOrder) {
   Network network(2, 1);
   for (std::uint64_t round = 1; round <= 3; ++round) {
@@ -71,75 +102,6 @@ TEST(Network, MailWaitsAtTheSenderWhenAMailboxIsFullAndKeepsItsOrder) {
   }
   EXPECT_TRUE(network.idle());
 }
-
-TEST(Store, FindsWhatIsStoredTwice) {
-  EventLog log(false);
-  Store store(1, {}, log);
-  storage::MessageRecord record;
-  record.queue = 1;
-  record.position = 7;
-  store.append(record);
-  EXPECT_THROW(store.append(record), Violation);
-  store.settle(1, 7, 7);
-  EXPECT_EQ(store.kept(), 0u);
-}
-
-TEST(Store, TellsWhatBecameOfACommit) {
-  EventLog log(false);
-  const StoredName name{65, "e", "k"};
-  storage::MessageRecord record;
-  record.queue = 1;
-  record.position = 7;
-  record.exchange = "e";
-  record.routing_key = "k";
-  record.body = std::string_view("A\0\0\0\0\0\0\0", 8);
-  for (const unsigned fail_percent : {0u, 100u}) {
-    const Store::State end = fail_percent == 0 ? Store::State::kDurable : Store::State::kFailed;
-    Store store(1, {.fail_percent = fail_percent}, log);
-    std::vector<storage::CommitEnd> ended;
-    EXPECT_EQ(store.appended(name), Store::State::kUnknown);
-    store.append(record);
-    store.seal(0);
-    EXPECT_EQ(store.appended(name, 1), Store::State::kUnderWay);
-    EXPECT_EQ(store.appended(name, 2), Store::State::kUnknown);
-    store.take_ended(ended);
-    EXPECT_EQ(store.appended(name), end);
-    store.settle(1, 7, 7);
-    store.seal(0);
-    EXPECT_EQ(store.settled(name, 1), Store::State::kUnderWay);
-    store.take_ended(ended);
-    EXPECT_EQ(store.settled(name, 1), end);
-  }
-}
-
-class ModelTest : public ::testing::Test {
- protected:
-  ModelTest() : model_(workloads().front()) {
-    vhost_.id = 1;
-    entry_.id = 5;
-    entry_.vhost = &vhost_;
-    entry_.name = "plain.0";
-    Published published;
-    published.body_size = 20;
-    id_ = model_.published(std::move(published));
-    model_.routed(id_, entry_, true);
-    message_ = engine::Message::create({.body_size = 20}, meter_);
-    Model::fill_body(id_, message_->body_space(), 20);
-  }
-  ~ModelTest() override { message_->release(meter_); }
-
-  CopyKey deliver(std::uint16_t acquired = 0, std::uint16_t failed = 0) {
-    return model_.delivered({message_, acquired, failed, acquired != 0}, entry_.id);
-  }
-  void end() { model_.check_end({entry_.id}, {vhost_.id}); }
-
-  engine::MemoryMeter meter_;
-  engine::Vhost vhost_;
-  engine::QueueEntry entry_;
-  Model model_;
-  MessageId id_ = 0;
-  engine::Message* message_ = nullptr;
-};
 
 TEST_F(ModelTest, FindsAMessageThatIsLost) { EXPECT_THROW(end(), Violation); }
 

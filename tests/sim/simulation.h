@@ -13,12 +13,17 @@ namespace polymq::sim {
 struct History {
   std::uint64_t hash = 0;
   std::uint64_t events = 0;
+  std::uint64_t restarts = 0;
+  std::uint64_t messages_read = 0;  // back from the store
   bool operator==(const History&) const = default;
 };
 
 struct RunOptions {
   std::uint64_t steps = 1500;
   bool verbose = false;
+  /// After a restart also that must be true which a client was told of a thing while it was another
+  /// one's request for the same that was still under way.
+  bool strict_answers = false;
   /// For tests of the simulation itself.
   Sabotage sabotage = Sabotage::kNone;
   std::string* violation = nullptr;  // takes what is printed otherwise

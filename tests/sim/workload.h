@@ -114,6 +114,8 @@ struct Workload {
   bool policies = false;
   bool vhosts = false;  // a second vhost comes and goes
   std::int64_t memory_limit = INT64_MAX;
+  unsigned restart_permille = 0;    // the chance of a step that it is the node's end
+  std::uint64_t paging_window = 0;  // bytes that a queue keeps in memory; 0: as the engine does
 };
 
 std::span<const Workload> workloads();

@@ -11,7 +11,6 @@ using engine::ShardIndex;
 
 namespace {
 
-constexpr std::size_t kUnlimited = SIZE_MAX;
 /// A quiescent engine is reached long before, unless something goes round and round.
 constexpr int kMostRoundsToQuiet = 3000;
 
@@ -23,30 +22,14 @@ World::World(std::uint64_t seed, const Workload& workload, const RunOptions& run
       steps_(run.steps),
       log_(run.verbose),
       random_(seed),
-      model_(workload_) {
+      model_(workload_),
+      sabotage_(run.sabotage),
+      disk_(run.sabotage),
+      metadata_(seed, workload.store.delay_percent, run.sabotage),
+      declarations_(run.strict_answers) {
   static const engine::FakeCodec codec;  // headers as readable text
   engine::register_codec(engine::Dialect::kAmqp091, codec);
-  static constexpr std::size_t kCapacities[] = {1, 1, 4, kUnlimited};
-  static constexpr unsigned kHolds[] = {0, 30, 70, 95};
-  static constexpr unsigned kActs[] = {10, 30, 80};
-  const auto count = static_cast<ShardIndex>(random_.between(1, 4));
-  const std::size_t capacity = random_.pick(kCapacities);
-  hold_percent_ = random_.pick(kHolds);
-  act_percent_ = random_.pick(kActs);
-  network_ = std::make_unique<Network>(count, capacity, run.sabotage);
-  more_work_.assign(count, false);
-  for (ShardIndex index = 0; index < count; ++index) {
-    stores_.push_back(std::make_unique<Store>(random_.next(), workload_.store, log_));
-    engine::ShardOptions options;
-    options.index = index;
-    options.count = count;
-    options.seed = seed;
-    options.memory_limit = workload_.memory_limit;
-    shards_.push_back(std::make_unique<engine::Shard>(options, network_->outbox(index),
-                                                      *stores_.back(), metadata_));
-  }
-  log_.add("%u shards, mailboxes of %zd, held back %u%%, acting %u%%", count,
-           static_cast<std::ptrdiff_t>(capacity), hold_percent_, act_percent_);
+  start_node(static_cast<ShardIndex>(random_.between(1, 4)));
 }
 
 World::~World() = default;
@@ -58,6 +41,8 @@ bool World::reads_sockets(ShardIndex shard) const {
 // --- turns --------------------------------------------------------------------------------------
 
 void World::step() {
+  const unsigned restarts = workload_.restart_permille;
+  if (restarts != 0 && random_.below(1000) < restarts) return restart(false);
   const std::uint64_t dice = random_.below(1000);
   if (dice < 760) return turn(static_cast<ShardIndex>(random_.below(shards_.size())));
   if (dice < 960) return advance_clock();
@@ -123,7 +108,7 @@ void World::reap() {
 }
 
 bool World::quiet() const {
-  return network_->idle() &&
+  return network_->idle() && metadata_.idle() &&
          std::none_of(more_work_.begin(), more_work_.end(), [](bool more) { return more; }) &&
          std::all_of(stores_.begin(), stores_.end(), [](const auto& s) { return s->idle(); }) &&
          std::none_of(clients_.begin(), clients_.end(), [](const auto& c) { return c->busy(); });
@@ -169,18 +154,35 @@ void World::check_stored(MessageId id) const {
   }
 }
 
+bool World::is_everywhere(engine::QueueId queue) const {
+  return std::all_of(shards_.begin(), shards_.end(), [&](const auto& shard) {
+    const engine::QueueEntry* entry = shard->topology().queue(queue);
+    return entry != nullptr && !(entry->local && entry->local->deleting);
+  });
+}
+
 void World::check_settlement_stored(const CopyKey& key) const {
-  if (key.path != 0) return;           // not told from others of the same message
-  for (const auto& shard : shards_) {  // with its queue, the message has gone anyway
-    const engine::QueueEntry* entry = shard->topology().queue(key.queue);
-    if (entry == nullptr || (entry->local && entry->local->deleting)) return;
-  }
+  if (key.path != 0) return;              // not told from others of the same message
+  if (!is_everywhere(key.queue)) return;  // with its queue, the message has gone anyway
   const StoredName name = stored_name(key.message);
   for (const auto& store : stores_) {
     const Store::State state = store->settled(name, key.queue);
     if (state == Store::State::kUnderWay || state == Store::State::kFailed) {
       violated("(g) a transaction is done, but its acknowledgement of message %lu is not stored",
                key.message);
+    }
+  }
+}
+
+void World::check_purge_stored(engine::QueueId queue) const {
+  if (!model_.knows_queue(queue) || !is_everywhere(queue)) return;
+  if (model_.is_purged(queue)) return;
+  for (const MessageId id : model_.waiting_in(queue)) {
+    for (const auto& store : stores_) {
+      if (store->settled(stored_name(id), queue) == Store::State::kUnderWay) {
+        violated("(g) a purge of %s is done, but that message %lu went is not stored",
+                 model_.queue_name(queue).c_str(), id);
+      }
     }
   }
 }

@@ -1,19 +1,22 @@
 // A whole engine on one thread: shards, mailboxes, clocks, stores and clients, driven by one seed.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "actors.h"
+#include "declarations.h"
+#include "disk.h"
 #include "engine/shard.h"
 #include "event_log.h"
+#include "metadata.h"
 #include "model.h"
 #include "network.h"
 #include "random.h"
 #include "simulation.h"
-#include "storage/memory_metadata.h"
 #include "store.h"
 #include "workload.h"
 
@@ -30,6 +33,7 @@ class World {
   /// be destroyed: engine objects may have been left in the middle of something.
   void run();
   const EventLog& log() const { return log_; }
+  History history() const;
 
   // --- for actors ---
   Random& random() { return random_; }
@@ -46,12 +50,19 @@ class World {
   /// So much time has passed that every message with a time to live of its own has expired.
   bool all_expired() const { return all_expired_; }
   const std::vector<std::string>& queue_names() const { return queue_names_; }
+  Declarations& declarations() { return declarations_; }
+  /// The engine numbers sessions from the beginning again in each life.
+  engine::SessionId unique(engine::SessionId id) const {
+    return {id.value | std::uint64_t{restarts_} << 48};
+  }
 
   /// A confirm, or a commit's success, says that `id` is safe: no commit with it is under way, none
   /// has failed.
   void check_stored(MessageId id) const;
   /// A transaction is done: so is its acknowledgement.
   void check_settlement_stored(const CopyKey& key) const;
+  /// A purge is done: none of what it dropped may come back.
+  void check_purge_stored(engine::QueueId queue) const;
   /// The commit with it failed before anybody saw it, and its publisher knows: nobody sees it then.
   bool withdrawn(const CopyKey& key) const;
 
@@ -84,6 +95,19 @@ class World {
   bool quiet() const;
   void reap();
 
+  // restart.cc
+  engine::ShardOptions options_of(engine::ShardIndex shard, engine::ShardIndex count) const;
+  /// The node starts with so many shards, and finds what is stored.
+  void start_node(engine::ShardIndex shards);
+  /// The whole node is killed and started again.
+  void restart(bool at_rest);
+  Remains remains(const storage::MetadataImage& image, bool at_rest) const;
+  FoundMessage found_message(engine::QueueId queue, const KeptMessage& kept,
+                             std::uint64_t handed_out) const;
+  /// Lets the dead engine come to its end, so that nothing of it stays in memory.
+  void bury();
+  void check_counts(const storage::MetadataImage& image) const;
+
   // The phases.
   void set_up();
   void set_up_exchanges(ChannelActor& channel);
@@ -96,17 +120,22 @@ class World {
   void check_topology();
   /// No queue is over its limits, holds what has expired, or has outlived itself.
   void check_settings() const;
+  void check_kept_nothing() const;
   void check_limits(const engine::Queue& queue, const char* name) const;
   /// On above the limit, off well below it, everywhere.
   void check_alarm() const;
   void drain(const std::string& vhost);
+  void drain(ChannelActor& channel, const std::string& vhost, const std::string& name);
   void delete_everything(const std::string& vhost);
   void check_nothing_left();
 
   StoredName stored_name(MessageId id) const;
+  /// Every shard knows it, and nobody deletes it.
+  bool is_everywhere(engine::QueueId queue) const;
 
   void open_client();
-  void administer(decltype(engine::ControlRequest::what) what, const char* name);
+  void administer(decltype(engine::ControlRequest::what) what, const char* name,
+                  std::function<void()> done = nullptr);
   void change_policies();
   void change_vhost();
   std::vector<std::string> vhost_names() const;
@@ -118,9 +147,12 @@ class World {
   Random random_;
   Model model_;
   Now now_{1000, 1'700'000'000'000};
+  const Sabotage sabotage_;
+  Disk disk_;
+  Metadata metadata_;
+  Declarations declarations_;
   std::unique_ptr<Network> network_;
   std::vector<std::unique_ptr<Store>> stores_;
-  storage::MemoryMetadata metadata_;
   std::vector<std::unique_ptr<engine::Shard>> shards_;
   std::vector<bool> more_work_;
   std::vector<std::unique_ptr<ClientActor>> clients_;
@@ -129,7 +161,10 @@ class World {
   std::map<engine::QueueId, ActiveConsumer> active_consumers_;
   std::size_t administering_ = 0;
   unsigned histories_ = 0;
-  unsigned hold_percent_ = 0;  // the chance that a mailbox is left alone in a turn
+  unsigned restarts_ = 0;
+  std::uint64_t messages_read_ = 0;  // by stores of earlier lives
+  bool calm_ = false;                // stores end everything at once
+  unsigned hold_percent_ = 0;        // the chance that a mailbox is left alone in a turn
   unsigned act_percent_ = 0;
   bool all_expired_ = false;
   bool winding_down_ = true;  // nobody acts, and no mail is held back: but for the work itself

@@ -1,0 +1,168 @@
+// The end of a life of the node, and the start of the next one.
+#include <algorithm>
+
+#include "engine/stored_message.h"
+#include "world.h"
+
+namespace polymq::sim {
+
+using engine::ReplyBody;
+using engine::ShardIndex;
+
+namespace {
+
+constexpr std::size_t kUnlimited = SIZE_MAX;
+/// Queues and exchanges get their numbers from a range of this size, a new one in each life.
+constexpr std::uint64_t kIncarnationsPerLife = 1'000'000;
+/// How long a restart takes at most.
+constexpr std::uint64_t kLongestRestartMs = 100;
+
+}  // namespace
+
+History World::history() const {
+  std::uint64_t read = messages_read_;
+  for (const auto& store : stores_) read += store->messages_read();
+  return {log_.hash(), log_.count(), restarts_, read};
+}
+
+// --- starting -----------------------------------------------------------------------------------
+
+engine::ShardOptions World::options_of(ShardIndex shard, ShardIndex count) const {
+  engine::ShardOptions options;
+  options.index = shard;
+  options.count = count;
+  options.seed = seed_ + restarts_;
+  options.memory_limit = workload_.memory_limit;
+  options.first_incarnation = restarts_ * kIncarnationsPerLife + 1;
+  if (workload_.paging_window != 0) {
+    options.paging = {workload_.paging_window * 4, workload_.paging_window / 2,
+                      workload_.paging_window};
+  }
+  return options;
+}
+
+void World::start_node(ShardIndex count) {
+  static constexpr std::size_t kCapacities[] = {1, 1, 4, kUnlimited};
+  static constexpr unsigned kHolds[] = {0, 30, 70, 95};
+  static constexpr unsigned kActs[] = {10, 30, 80};
+  const std::size_t capacity = random_.pick(kCapacities);
+  hold_percent_ = random_.pick(kHolds);
+  act_percent_ = random_.pick(kActs);
+  log_.add("%u shards, mailboxes of %zd, held back %u%%, acting %u%%", count,
+           static_cast<std::ptrdiff_t>(capacity), hold_percent_, act_percent_);
+  network_ = std::make_unique<Network>(count, capacity, sabotage_);
+  more_work_.assign(count, false);
+  disk_.start(count);
+  metadata_.start();
+  for (ShardIndex index = 0; index < count; ++index) {
+    stores_.push_back(std::make_unique<Store>(random_.next(), workload_.store, log_, disk_, index));
+    if (calm_) stores_.back()->calm();
+    shards_.push_back(std::make_unique<engine::Shard>(
+        options_of(index, count), network_->outbox(index), *stores_.back(), metadata_));
+  }
+  const auto deltas = shards_[engine::kControlShard]->restore(metadata_.image());
+  if (!deltas) violated("(f) what is stored cannot be read: %s", deltas.error().text.c_str());
+  for (ShardIndex index = 1; index < count; ++index) shards_[index]->restore(*deltas);
+}
+
+// --- ending -------------------------------------------------------------------------------------
+
+void World::restart(bool at_rest) {
+  log_.add("the node dies");
+  for (std::size_t i = 0; i < clients_.size(); ++i) clients_[i]->vanish();
+  disk_.crash(random_);
+  metadata_.crash(random_);
+  const storage::MetadataImage image = metadata_.image();
+  declarations_.restarted(image);
+  for (const storage::QueueRow& row : image.queues) {
+    model_.queue_kept(row.id, row.name, row.vhost);
+  }
+  for (const auto& [queue, kept] : disk_.queues()) {
+    if (metadata_.knew_queue(storage::incarnation_of(queue))) continue;
+    violated("(k) the store speaks of queue #%lu, which the metadata does not know", queue);
+  }
+  std::vector<std::uint64_t> queues;
+  for (const storage::QueueRow& row : image.queues) queues.push_back(row.id);
+  for (const storage::ExchangeRow& row : image.exchanges) queues.push_back(row.id);
+  disk_.keep_only(queues);
+  model_.restarted(remains(image, at_rest));
+  bury();
+  ++restarts_;
+  const auto ms = static_cast<std::int64_t>(random_.below(kLongestRestartMs));
+  now_.monotonic += ms;
+  now_.wall += ms;
+  start_node(static_cast<ShardIndex>(random_.between(1, 4)));
+  check_counts(image);
+  const bool winds_down = std::exchange(winding_down_, true);
+  administer(engine::AddVhost{"/", "", {}}, "add vhost /");
+  quiesce("after a restart");
+  winding_down_ = winds_down;
+  if (winding_down_) return;
+  for (std::uint64_t more = random_.between(1, workload_.clients); more != 0; --more) open_client();
+}
+
+Remains World::remains(const storage::MetadataImage& image, bool at_rest) const {
+  Remains remains{.at_rest = at_rest};
+  for (const storage::QueueRow& row : image.queues) {
+    remains.queues.insert(row.id);
+    const KeptQueue* kept = disk_.queue(row.id);
+    if (kept == nullptr) continue;
+    for (const auto& [position, message] : kept->messages) {
+      remains.messages.push_back(found_message(row.id, message, kept->handed_out));
+    }
+  }
+  return remains;
+}
+
+FoundMessage World::found_message(engine::QueueId queue, const KeptMessage& kept,
+                                  std::uint64_t handed_out) const {
+  const storage::MessageRecord& record = kept.record;
+  engine::MemoryMeter meter;
+  const auto message = engine::from_record(record, meter);
+  if (!message) violated("(a) a stored message cannot be read: %s", message.error().text.c_str());
+  const bool counted = record.acquired != 0;
+  FoundMessage found{.id = Model::id_of(**message),
+                     .path = path_of(**message),
+                     .queue = queue,
+                     .acquired = record.acquired,
+                     .failed = record.failed,
+                     .marked = counted || record.delivered || record.position < handed_out};
+  if (const engine::MessageExtension* extension = (*message)->extension();
+      extension != nullptr && extension->deaths.size() == 1 && extension->deaths[0].count == 1) {
+    found.died_in = extension->deaths[0].queue;
+  }
+  (*message)->release(meter);
+  return found;
+}
+
+void World::bury() {
+  const bool winds_down = std::exchange(winding_down_, true);
+  for (const auto& store : stores_) store->calm();
+  quiesce("after its death");
+  winding_down_ = winds_down;
+  if (!clients_.empty()) violated("(j) a client does not end with the node");
+  for (const auto& store : stores_) messages_read_ += store->messages_read();
+  shards_.clear();
+  stores_.clear();
+  network_.reset();
+  model_.clients_are_gone();
+  active_consumers_.clear();
+  direct_addresses_.clear();
+  log_.add("the node is gone");
+}
+
+// As many as were stored, if none may have gone since.
+void World::check_counts(const storage::MetadataImage& image) const {
+  for (const storage::QueueRow& row : image.queues) {
+    const engine::QueueEntry* control = shards_[0]->topology().queue(row.id);
+    const engine::Queue& queue = *shards_[control->home]->topology().queue(row.id)->local;
+    const KeptQueue* kept = disk_.queue(row.id);
+    const std::size_t stored = kept == nullptr ? 0 : kept->messages.size();
+    const bool exactly = !kind_of(row.name).lossy;
+    if (exactly ? queue.ready() == stored : queue.ready() <= stored) continue;
+    violated("(g) %s counts %lu messages after the restart, but %zu are stored", row.name.c_str(),
+             queue.ready(), stored);
+  }
+}
+
+}  // namespace polymq::sim

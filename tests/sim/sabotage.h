@@ -1,0 +1,26 @@
+// What goes wrong on purpose, to see that it is found.
+#pragma once
+
+#include <cstdint>
+
+namespace polymq::sim {
+
+enum class Sabotage : std::uint8_t {
+  kNone,
+  // Mail between shards.
+  kLosePublishes,
+  kSwapPublishes,  // a batch is overtaken by the next mail to the same shard
+  kLoseConfirms,
+  kLoseDeliveries,
+  kLoseSettlements,
+  kLoseReplies,
+  kLoseDeltas,
+  // What is kept over a restart.
+  kLoseMessages,     // some that were durable
+  kKeepSettled,      // settlements, though they were durable
+  kTearUnits,        // a unit is written in parts
+  kLoseMarks,        // what was handed out
+  kLoseDeclarations  // the last change of the metadata
+};
+
+}  // namespace polymq::sim
