@@ -107,8 +107,11 @@ void Journal::restated(std::size_t writer, SegmentNumber number) {
 
 void Journal::chunks_shrunk(const std::vector<ShrunkChunk>& chunks) {
   const std::lock_guard lock(mutex_);
+  // Much may go by a purge, and no segment be begun after it: now and then is often enough.
+  constexpr std::uint64_t kGoneChunks = 64;
   for (const ShrunkChunk& chunk : chunks) {
-    if (segments_.chunk_shrunk(chunk)) house_needed();
+    const bool look = chunk.gone && ++gone_chunks_ % kGoneChunks == 0;
+    if (segments_.chunk_shrunk(chunk) || look) house_needed();
   }
 }
 

@@ -158,7 +158,8 @@ class Journal {
   SegmentNumber next_segment_;
   std::optional<PreparedSegment> prepared_;  // to be written to next
   std::uint64_t wanted_size_ = 0;            // of the next one, if it must be larger
-  bool may_be_dead_ = false;                 // a segment has lost what kept it
+  std::uint64_t gone_chunks_ = 0;            // of which no message lives
+  bool may_be_dead_ = false;                 // a segment may have lost what kept it
   std::uint64_t freed_commit_ = 0;           // what had been written then
   std::uint64_t written_commit_ = 0;
   bool sync_wanted_ = false;  // before a segment may go
