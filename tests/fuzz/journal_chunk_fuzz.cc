@@ -27,7 +27,6 @@ struct Copier {
   void operator()(const Removed& queue) { writer.removed(queue); }
   void operator()(const Returned& message) { writer.returned(message); }
   void operator()(const HandedOut& mark) { writer.handed_out(mark); }
-  void operator()(const Deduplicated& id) { writer.deduplicated(id); }
 };
 
 /// A chunk with the same records; those of an index without an error can be read again.

@@ -101,8 +101,8 @@ TEST_F(RestartTest, FindsADeadLetterThatIsNowhereOrInTwoPlaces) {
   Model::fill_body(id, message_->body_space(), 20);
   model_.settled(model_.delivered({message_, 0, 0, false}, source.id), true);
   const std::set<engine::QueueId> queues{safe_.id, source.id, target.id};
-  const FoundMessage original{id, 0, source.id, 0, 0, true, true};
-  const FoundMessage letter{id, 11, target.id, 0, 0, false, false, "ddlx.0"};
+  const FoundMessage original{id, 0, source.id, 0, 0, true};
+  const FoundMessage letter{id, 11, target.id, 0, 0, false, "ddlx.0"};
   EXPECT_THROW(model_.restarted({{}, queues}), Violation);
   EXPECT_THROW(model_.restarted({{original, letter}, queues}), Violation);
   EXPECT_NO_THROW(model_.restarted({{letter}, queues}));

@@ -2,6 +2,8 @@
 // that delay and fail, and clients that note what they hear.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <deque>
 #include <map>
