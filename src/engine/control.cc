@@ -80,6 +80,7 @@ void Control::apply(Delta delta) {
     }
     changes_.push_back(*std::move(change));
   }
+  topology_.begin_round(round_ + 1);
   topology_.apply(delta);
   open_.push_back(std::move(delta));
 }
@@ -350,14 +351,15 @@ bool Control::send_round() {
   const bool changed = !open_.empty();
   if (!changes_.empty()) {
     metadata_.append(++version_, std::exchange(changes_, {}));
-    handed_.push_back({version_, next_incarnation_, std::exchange(gone_, {})});
+    handed_.push_back({version_, round_ + 1, next_incarnation_, std::exchange(gone_, {})});
     take_metadata();  // one that keeps nothing has ended it already
   }
   if (changed) {
     ++round_;
+    told_kept_ = kept_round();
     const auto deltas = std::make_shared<const std::vector<Delta>>(std::exchange(open_, {}));
     for (ShardIndex shard = 0; shard < mailer_.shard_count(); ++shard) {
-      if (shard != mailer_.self()) mailer_.send(shard, Round{round_, deltas});
+      if (shard != mailer_.self()) mailer_.send(shard, Round{round_, deltas, told_kept_});
     }
     applied_[mailer_.self()] = round_;
   }
@@ -398,11 +400,20 @@ bool Control::take_metadata() {
       continue;
     }
     durable_version_ = handed.version;
+    kept_round_ = handed.round;
     known_below_ = handed.incarnations_below;
     for (const auto& [home, queue] : handed.gone) mailer_.send(home, ForgetStored{{queue}});
   }
-  if (!ended.empty()) release_waiting();
-  return !ended.empty();
+  if (ended.empty()) return false;
+  // Before the answers that rely on it.
+  if (kept_round() > told_kept_) {
+    told_kept_ = kept_round();
+    for (ShardIndex shard = 0; shard < mailer_.shard_count(); ++shard) {
+      if (shard != mailer_.self()) mailer_.send(shard, RoundsKept{told_kept_});
+    }
+  }
+  release_waiting();
+  return true;
 }
 
 // Queues of one shard are spread over the lanes that it serves.

@@ -46,6 +46,10 @@ class Control {
   std::uint64_t incarnations_below() const { return known_below_; }
   /// This shard's replica has changes that were not sent yet.
   bool ahead() const { return !open_.empty(); }
+  /// What the rounds up to this one say is known to the metadata for good.
+  std::uint64_t kept_round() const {
+    return handed_.empty() && changes_.empty() ? round_ : kept_round_;
+  }
   /// The round that this shard's own replica reflects.
   std::uint64_t round() const { return round_; }
   std::int64_t message_bytes() const;
@@ -88,6 +92,8 @@ class Control {
   std::uint64_t next_incarnation_;
   VhostId next_vhost_ = 1;
   std::uint64_t round_ = 0;
+  std::uint64_t kept_round_ = 0;                  // while something is being stored
+  std::uint64_t told_kept_ = 0;                   // the shards
   std::vector<Delta> open_;                       // decided, not sent
   std::vector<std::uint64_t> applied_;            // per shard: the last round it said it applied
   std::deque<Waiting> waiting_;                   // in order of rounds
@@ -96,6 +102,7 @@ class Control {
   std::uint64_t durable_version_ = 0;
   struct Handed {
     std::uint64_t version;
+    std::uint64_t round;
     std::uint64_t incarnations_below;
     std::vector<std::pair<ShardIndex, std::uint64_t>> gone;  // what the message store may have
   };

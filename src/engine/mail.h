@@ -208,6 +208,11 @@ struct MemoryReport {
 struct Round {
   std::uint64_t number;
   std::shared_ptr<const std::vector<Delta>> deltas;
+  std::uint64_t kept;  // see RoundsKept
+};
+/// What the rounds up to this one say would be there after a crash, too.
+struct RoundsKept {
+  std::uint64_t round;
 };
 struct Alarm {
   bool on;
@@ -285,12 +290,12 @@ struct Reply {
   ReplyBody body;
 };
 
-using Mail =
-    std::variant<PublishBatch, SettleBatch, WrittenBatch, DeliveryBatch, PublishAnswer,
-                 QueueRequest, Reply, CloseSession, CloseClient, ShareCredit, SetPrefetch,
-                 GrantToken, TokenWanted, TokensReturned, UnitPart, UnitDecision, UnitPrepared,
-                 UnitDone, ControlRequest, RemoveQueue, Round, RoundApplied, ForgetSession,
-                 MemoryReport, Alarm, ForgetStored, ConsumerGone, DirectMessage, InspectDirect>;
+using Mail = std::variant<PublishBatch, SettleBatch, WrittenBatch, DeliveryBatch, PublishAnswer,
+                          QueueRequest, Reply, CloseSession, CloseClient, ShareCredit, SetPrefetch,
+                          GrantToken, TokenWanted, TokensReturned, UnitPart, UnitDecision,
+                          UnitPrepared, UnitDone, ControlRequest, RemoveQueue, Round, RoundsKept,
+                          RoundApplied, ForgetSession, MemoryReport, Alarm, ForgetStored,
+                          ConsumerGone, DirectMessage, InspectDirect>;
 
 /// Footprints of the messages that are the receiver's work now.
 inline std::uint64_t message_bytes(const Mail& mail) {

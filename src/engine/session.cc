@@ -199,6 +199,10 @@ void Session::declare_queue(QueueDeclare what, Completion<QueueState> done) {
 
   const auto same = check_redeclaration(*entry, client_.id_, declaration(what));
   if (!same) return done(tl::make_unexpected(same.error()));
+  // Somebody has only just declared it: control answers when that would survive a crash.
+  if (entry->stored() && entry->round > shard_.kept_round()) {
+    return create_queue(std::move(what), 0, std::move(done));
+  }
   ask_queue(
       what.name, InspectQueue{},
       [done](ReplyBody& body) {
@@ -270,8 +274,8 @@ void Session::delete_queue(std::string name, DeleteQueue conditions,
         body, done, [](Removed& answer) -> EngineResult<std::uint64_t> { return answer.messages; });
   };
   ask_queue(name, conditions, removed, [this, done, removed](QueueId gone) {
-    if (gone == 0) return done(0);
-    // Somebody else deletes it: control answers when it is gone everywhere.
+    if (gone == 0 && shard_.replica_is_kept()) return done(0);
+    // Somebody else deletes it: control answers when it is gone everywhere, and for good.
     const RequestId request = shard_.ask(kControlShard, id_, removed);
     shard_.send(kControlShard, RemoveQueue{gone, request, shard_.self(), 0});
   });

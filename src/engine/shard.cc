@@ -227,11 +227,17 @@ void Shard::handle(ShardIndex, Reply& reply) {
 }
 
 void Shard::handle(ShardIndex from, Round& round) {
+  topology_.begin_round(round.number);
   for (const Delta& delta : *round.deltas) topology_.apply(delta);
   topology_.take_unused_exchanges();  // control decides about them
   round_ = round.number;
+  kept_round_ = std::max(kept_round_, round.kept);
   send(from, RoundApplied{round.number});
   unpark();
+}
+
+void Shard::handle(ShardIndex, RoundsKept& kept) {
+  kept_round_ = std::max(kept_round_, kept.round);
 }
 
 void Shard::unpark() {

@@ -76,6 +76,11 @@ class Shard final : public Mailer, private TopologyObserver {
   const ShardOptions& options() const { return options_; }
   std::uint64_t random();
   std::uint64_t secret() { return options_.secret ? options_.secret() : random(); }
+  /// The replica, up to this round, is what would be there after a crash.
+  std::uint64_t kept_round() const { return control_ ? control_->kept_round() : kept_round_; }
+  bool replica_is_kept() const {
+    return kept_round() >= round_ && !(control_ && control_->ahead());
+  }
   /// An operation on vhosts or policies, by the operator.
   void administer(decltype(ControlRequest::what) what, std::function<void(ReplyBody&)> done);
 
@@ -115,6 +120,7 @@ class Shard final : public Mailer, private TopologyObserver {
   void handle(ShardIndex from, PublishAnswer& answer);
   void handle(ShardIndex from, Reply& reply);
   void handle(ShardIndex from, Round& round);
+  void handle(ShardIndex from, RoundsKept& kept);
   void handle(ShardIndex from, Alarm& alarm);
   void handle(ShardIndex from, ConsumerGone& gone);
   void handle(ShardIndex from, DirectMessage& direct);
@@ -145,6 +151,7 @@ class Shard final : public Mailer, private TopologyObserver {
   Home home_;
   std::unique_ptr<Control> control_;
   std::uint64_t round_ = 0;                             // of the replica
+  std::uint64_t kept_round_ = 0;                        // up to it all of that is stored
   std::deque<Mail> own_mail_;                           // to ourselves
   std::deque<std::pair<ShardIndex, Mail>> early_mail_;  // for a home that is not ready
   std::vector<std::deque<Envelope>> parked_;            // by sender: ahead of our replica

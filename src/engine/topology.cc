@@ -148,6 +148,7 @@ void Topology::operator()(const QueueAdded& delta) {
   entry->auto_delete = delta.auto_delete;
   entry->owner = delta.owner;
   entry->lane = delta.lane;
+  entry->round = round_;
   entry->arguments = delta.arguments;
   entry->declared = delta.settings;
   apply_policies(*entry);

@@ -55,8 +55,9 @@ struct QueueEntry : Target {
   std::string name;
   bool durable = false;
   bool auto_delete = false;
-  storage::Lane lane = 0;  // of its messages in the store
-  ClientId owner;          // the connection that an exclusive queue belongs to, else none
+  storage::Lane lane = 0;   // of its messages in the store
+  std::uint64_t round = 0;  // in which it was declared
+  ClientId owner;           // the connection that an exclusive queue belongs to, else none
   std::shared_ptr<const Fields> arguments;
   std::shared_ptr<const QueueSettings> declared;   // from its arguments
   std::shared_ptr<const QueueSettings> effective;  // with policies
@@ -202,6 +203,8 @@ class Topology {
   Topology& operator=(const Topology&) = delete;
 
   void apply(const Delta& delta);
+  /// The round that the next deltas belong to.
+  void begin_round(std::uint64_t round) { round_ = round; }
   /// Grows with each applied delta; what was looked up before may be stale afterwards.
   std::uint64_t version() const { return version_; }
 
@@ -269,6 +272,7 @@ class Topology {
   void reach(Target& target);
 
   TopologyObserver& observer_;
+  std::uint64_t round_ = 0;
   std::uint64_t version_ = 0;
   StringMap<std::unique_ptr<Vhost>> vhosts_;
   boost::unordered_flat_map<VhostId, Vhost*> vhosts_by_id_;
