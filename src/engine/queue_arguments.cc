@@ -45,15 +45,15 @@ Refusal alone(const Value& value, const Fields&) {
   return check(value);
 }
 
-template <std::optional<std::int64_t> QueueSettings::*member>
+template <std::optional<std::int64_t> QueueSettings::* member>
 void read_integer(const Value& value, QueueSettings& settings) {
   settings.*member = *value.as_integer();
 }
-template <std::optional<std::string> QueueSettings::*member>
+template <std::optional<std::string> QueueSettings::* member>
 void read_string(const Value& value, QueueSettings& settings) {
   settings.*member = *value.as_string();
 }
-template <bool QueueSettings::*member>
+template <bool QueueSettings::* member>
 void read_bool(const Value& value, QueueSettings& settings) {
   settings.*member = *value.as_bool();
 }

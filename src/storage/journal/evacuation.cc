@@ -79,10 +79,9 @@ std::uint32_t JournalStore::encode_moved(KeptQueue& queue, ChunkWriter& writer,
   std::uint32_t messages = 0;
   for (const MessageRecord& message : queue.moved) {
     if (!queue.extents.contains(message.position)) continue;  // settled meanwhile
-    queue.extents.remove(message.position, message.position,
-                         [&](std::uint64_t number, std::uint32_t count) {
-                           cut({queue.lane, number}, count);
-                         });
+    queue.extents.remove(
+        message.position, message.position,
+        [&](std::uint64_t number, std::uint32_t count) { cut({queue.lane, number}, count); });
     const std::uint32_t at = writer.message(message);
     queue.extents.insert({message.position, 1, at, chunk_number});
     ++messages;
