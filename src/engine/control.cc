@@ -71,6 +71,12 @@ Result<std::vector<Delta>> Control::restore(const storage::MetadataImage& image,
 }
 
 void Control::apply(Delta delta) {
+  note(delta);
+  topology_.apply(delta);
+}
+
+// Before it is applied: what follows from it here may send mail, and that sends the round.
+void Control::note(const Delta& delta) {
   if (auto change = to_change(delta, topology_)) {
     if (const auto* gone = std::get_if<storage::QueueGone>(&*change)) {
       gone_.emplace_back(topology_.queue(gone->id)->home, gone->id);
@@ -81,8 +87,7 @@ void Control::apply(Delta delta) {
     changes_.push_back(*std::move(change));
   }
   topology_.begin_round(round_ + 1);
-  topology_.apply(delta);
-  open_.push_back(std::move(delta));
+  open_.push_back(delta);
 }
 
 void Control::handle(ShardIndex from, ControlRequest& request) {
@@ -319,17 +324,20 @@ ReplyBody Control::decide(const AddVhost& what) {
 ReplyBody Control::decide(const RemoveVhost& what) {
   Vhost* vhost = topology_.vhost(what.name);
   if (vhost == nullptr) return not_found("vhost '" + what.name + "'");
-  std::vector<QueueId> queues;
-  for (const auto& [name, entry] : vhost->queues) queues.push_back(entry->id);
-  for (const QueueId id : queues) {
-    --homes_per_shard_[topology_.queue(id)->home];
-    apply(QueueRemoved{id});
+  // All of it in one round: a crash leaves the whole vhost, or nothing.
+  std::vector<Delta> deltas;
+  for (const auto& [name, entry] : vhost->queues) {
+    --homes_per_shard_[entry->home];
+    deltas.emplace_back(QueueRemoved{entry->id});
   }
-  std::vector<ExchangeId> exchanges;
-  for (const auto& [name, exchange] : vhost->exchanges) exchanges.push_back(exchange->id);
-  for (const ExchangeId id : exchanges) remove_exchange(id);
+  for (const auto& [name, exchange] : vhost->exchanges) {
+    if (exchange->inlet) --homes_per_shard_[exchange->inlet->home];
+    deltas.emplace_back(ExchangeRemoved{exchange->id});
+  }
+  deltas.emplace_back(VhostRemoved{vhost->id});
+  for (const Delta& delta : deltas) note(delta);
+  for (const Delta& delta : deltas) topology_.apply(delta);
   topology_.take_unused_exchanges();
-  apply(VhostRemoved{vhost->id});
   return Done{};
 }
 

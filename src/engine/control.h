@@ -77,6 +77,7 @@ class Control {
   ReplyBody decide(const SetPolicies& what);
 
   void apply(Delta delta);
+  void note(const Delta& delta);
   /// Auto-delete exchanges whose last binding went follow it, and theirs, and so on.
   void remove_unused_exchanges();
   void remove_exchange(ExchangeId id);
