@@ -170,6 +170,55 @@ TEST_P(ExchangeRestartTest, ADeadLetterPassesAnExchangeWithStateWhole) {
   EXPECT_THAT(drain("dead"), ElementsAre("1", "2"));
 }
 
+TEST_P(ExchangeRestartTest, ARefusalBehindAnExchangeIsToldAndItsIdForgotten) {
+  queue("q",
+        {{"x-max-length", Value::integer(1)}, {"x-overflow", Value::string("reject-publish")}});
+  sees_ids("x");
+  EXPECT_EQ(publish_to("x", "1", id("a")), "ack");
+  EXPECT_EQ(publish_to("x", "2", id("b")), "nack");
+  const std::uint64_t original =
+      peer(0).send({.body = "3", .exchange = "x", .persistent = true, .headers = id("c")});
+  const std::uint64_t duplicate =
+      peer(2).send({.body = "3", .exchange = "x", .persistent = true, .headers = id("c")});
+  cluster().run();
+  peer(0).on_publishes_settled();
+  peer(2).on_publishes_settled();
+  EXPECT_EQ(peer(0).confirms[original], "nack");
+  EXPECT_EQ(peer(2).confirms[duplicate], "nack") << "neither is anywhere";
+  restart();
+  EXPECT_THAT(drain(), ElementsAre("1"));
+  EXPECT_EQ(publish_to("x", "2 again", id("b")), "ack");
+  EXPECT_THAT(drain(), ElementsAre("2 again"));
+}
+
+TEST_P(ExchangeRestartTest, ATransactionHearsOfARefusalBehindAnExchange) {
+  queue("q",
+        {{"x-max-length", Value::integer(1)}, {"x-overflow", Value::string("reject-publish")}});
+  sees_ids("x");
+  const auto commit = [&](const std::string& body) {
+    Channeled& from = peer(0);
+    Shard& shard = from.connection.client.shard();
+    Exchange& exchange = *shard.topology().exchange(*from.connection.client.vhost(), "x");
+    Session::TransactionPublish publish{
+        make_message({.body = body, .exchange = "x", .persistent = true, .headers = id(body)},
+                     shard.meter()),
+        {}};
+    for (const Target* target : from.session.route(exchange, *publish.message)) {
+      publish.targets.emplace_back(target->home, target->id);
+    }
+    std::vector<Session::TransactionPublish> publishes;
+    publishes.push_back(std::move(publish));
+    const auto done = std::make_shared<std::optional<bool>>();
+    from.session.commit(std::move(publishes), {}, [done](bool ok) { *done = ok; });
+    cluster().run();
+    return *done;
+  };
+  EXPECT_EQ(commit("1"), true);
+  EXPECT_EQ(commit("2"), false);
+  restart();
+  EXPECT_THAT(drain(), ElementsAre("1"));
+}
+
 TEST_P(ExchangeRestartTest, WhatMovesIsHandedOutWhenItHasArrivedForGood) {
   queue("q", {{"x-dead-letter-exchange", Value::string("")},
               {"x-dead-letter-routing-key", Value::string("dead")}});

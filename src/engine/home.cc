@@ -98,7 +98,7 @@ bool Home::push(const PublishItem& item, bool awaited, Queue::Arrival arrival, W
       queue->mark_stored(position);
       waits.stored.push_back({item.target, position});
       if (arrival == Queue::Arrival::kMoving) {
-        marking_.push_back({store_.await_staged(), item.target, position});
+        arriving_.push_back({store_.await_staged(), {item.target, position}});
       }
     }
     waits.everything = waits.everything || pushed == Queue::Pushed::kDuplicate;
@@ -132,6 +132,7 @@ void Home::handle(PublishBatch& batch) {
   const bool moving = batch.unit.id != 0;
   const auto arrival = moving ? Queue::Arrival::kMoving : Queue::Arrival::kAlone;
   if (moving) store_.join_unit(batch.unit.id, batch.unit.parts);
+  exchanges_.begin_batch(batch.from);
   for (const PublishItem& item : batch.items) {
     const bool awaited = item.sequence != 0;
     const bool refused = push(item, awaited, arrival, waits);
@@ -146,11 +147,27 @@ void Home::handle(PublishBatch& batch) {
 void Home::handle(const PublishAnswer& answer) {
   if (answer.to.number() == kDeadLetterPublisher) return dead_letters_.answered(answer);
   exchanges_.answered(answer);
+  send_answers();
+}
+
+// Ids that were forgotten for a refusal must not be known after a crash: who hears of it sends
+// again.
+void Home::send_answers() {
+  for (StatefulExchanges::Answer& answer : exchanges_.take_answers()) {
+    const storage::CommitNumber commit = answer.forgot ? store_.await_everything() : 0;
+    Awaiting awaiting{commit, answer.to, std::move(answer.answer), {}, {}};
+    if (commit == 0) {
+      this->answer(awaiting);
+    } else {
+      awaiting_.push_back(std::move(awaiting));
+    }
+  }
 }
 
 void Home::answer(Awaiting& awaiting) {
   if (awaiting.relay != 0) {
-    return exchanges_.answer(awaiting.relay, awaiting.to, std::move(awaiting.answer));
+    exchanges_.answer(awaiting.relay, awaiting.to, std::move(awaiting.answer));
+    return send_answers();
   }
   std::visit([&](auto& answer) { mailer_.send(awaiting.to, std::move(answer)); }, awaiting.answer);
 }
@@ -167,6 +184,7 @@ void Home::await(Awaiting awaiting, const std::vector<PublishItem>& items) {
 void Home::commits_ended(const std::vector<storage::CommitEnd>& ended) {
   for (const storage::CommitEnd end : ended) {
     ++ended_;
+    note_arrived(end == storage::CommitEnd::kDurable);
     for (; !awaiting_.empty() && awaiting_.front().commit == ended_; awaiting_.pop_front()) {
       Awaiting& awaiting = awaiting_.front();
       if (end == storage::CommitEnd::kDurable) {
@@ -199,7 +217,8 @@ void Home::fail(Awaiting& awaiting) {
     }
   }
   if (auto* publish = std::get_if<PublishAnswer>(&awaiting.answer)) {
-    publish->rejected = std::move(awaiting.sequences);
+    publish->rejected.insert(publish->rejected.end(), awaiting.sequences.begin(),
+                             awaiting.sequences.end());
     std::sort(publish->rejected.begin(), publish->rejected.end());
   } else if (auto* unit = std::get_if<UnitDone>(&awaiting.answer)) {
     unit->ok = false;
@@ -325,6 +344,7 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
   }
   Waits waits;
   store_.join_unit(decision.unit, decision.parts);
+  exchanges_.begin_batch({});
   // Others may have filled a queue since it agreed: it takes the unit all the same, whole.
   for (const PublishItem& item : part.publishes) {
     push(item, true, Queue::Arrival::kInTransaction, waits);
@@ -340,7 +360,8 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
 // --- the turn -----------------------------------------------------------------------------------
 bool Home::work() {
   go_on_marked();
-  bool worked = dead_letters_.run();
+  // What they publish here is handled later while that is so, but would be a part of this commit.
+  bool worked = !loading() && dead_letters_.run();
   if (!dirty_.empty()) consumers_behind_ = false;
   for (Queue* queue : std::exchange(dirty_, {})) {
     queue->dirty = false;
@@ -351,6 +372,7 @@ bool Home::work() {
     if (behind && !queue->deleting) consumers_behind_ = true;
   }
   exchanges_.work();
+  send_answers();
   return_tokens();
   hand_over();
   return worked;
@@ -381,7 +403,7 @@ void Home::arm_timer(Queue& queue, WallMs at) {
 }
 
 void Home::run_timers() {
-  exchanges_.run_timers();
+  if (!loading()) exchanges_.run_timers();
   // What a slice leaves over asks for a timer that is due at once: it is for the next turn.
   std::vector<Timer> due;
   for (; !timers_.empty() && timers_.top().at <= now_.wall; timers_.pop()) {
@@ -437,21 +459,30 @@ void Home::handed_out_stored(Queue& queue, Position below) { store_.handed_out(q
 storage::Unmarked Home::unmarked(const Queue& queue) const { return store_.unmarked(queue.id()); }
 
 void Home::wait_for_marks(Queue& queue) {
-  const storage::CommitNumber commit = store_.await_everything();
-  if (commit == 0) return mark_dirty(queue);
-  marking_.push_back({commit, queue.id()});
+  const Marking marking{store_.await_everything(), queue.id()};
+  if (marking.commit == 0) return mark_dirty(queue);
+  if (marking_.empty() || marking_.back() != marking) marking_.push_back(marking);
 }
 
-// A store that takes nothing any more ends nothing, and no queue has to wait for it.
+// For a store that takes no more marks no queue has to wait.
 void Home::go_on_marked() {
   while (!marking_.empty() && (marking_.front().commit <= ended_ || store_.refuses())) {
-    const Marking marking = marking_.front();
+    const QueueId id = marking_.front().queue;
     marking_.pop_front();
-    if (Queue* queue = find_queue(marking.queue)) {
-      if (marking.arrived != 0) queue->arrived(marking.arrived);
-      mark_dirty(*queue);
-    }
-    resume_gets(marking.queue);
+    if (Queue* queue = find_queue(id)) mark_dirty(*queue);
+    resume_gets(id);
+  }
+}
+
+void Home::note_arrived(bool durable) {
+  for (; !arriving_.empty() && arriving_.front().commit == ended_; arriving_.pop_front()) {
+    const Stored message = arriving_.front().message;
+    Queue* queue = find_queue(message.target);
+    if (queue == nullptr) continue;
+    queue->arrived(message.position);
+    if (!durable) queue->withdraw(message.position);
+    mark_dirty(*queue);
+    if (durable) resume_gets(message.target);
   }
 }
 
@@ -488,10 +519,7 @@ bool Home::take_read() {
   std::vector<storage::ReadMessages> read;
   store_.take_read(read);
   for (const storage::ReadMessages& done : read) {
-    if (logs_.take(done)) {
-      if (!logs_.loading()) exchanges_.loaded();
-      continue;
-    }
+    if (logs_.take(done)) continue;
     Queue* queue = find_queue(done.queue);
     if (queue == nullptr || queue->deleting) continue;
     queue->loaded(done);
@@ -499,7 +527,9 @@ bool Home::take_read() {
     mark_dirty(*queue);
     resume_gets(done.queue);
   }
-  return !read.empty();
+  if (!std::exchange(was_loading_, logs_.loading()) || logs_.loading()) return !read.empty();
+  exchanges_.loaded();
+  return true;
 }
 
 void Home::damaged(const Queue& queue, Position position, const std::string& what) {

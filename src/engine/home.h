@@ -69,6 +69,8 @@ class Home final : public QueueHost {
   /// What exchanges and queues remember from before a restart is still being read; it decides
   /// about what comes. No mail should be handled until then.
   bool loading() const { return logs_.loading(); }
+  /// All that was there before a restart is known, but for what is being read.
+  void restored() { exchanges_.restored(); }
   /// The wall time of the nearest timer, kNever without one.
   WallMs next_timer() const;
   static constexpr std::uint64_t kBacklogBytes = 1024 * 1024;  // of bodies
@@ -148,6 +150,8 @@ class Home final : public QueueHost {
   void settle(const SettleItem& item);
   void note_durable(const std::vector<Stored>& stored);
   void go_on_marked();
+  void note_arrived(bool durable);
+  void send_answers();
   /// Of a commit that has failed.
   void fail(Awaiting& awaiting);
   void page(Queue& queue);
@@ -203,13 +207,19 @@ class Home final : public QueueHost {
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::deque<Awaiting> awaiting_;
   storage::CommitNumber ended_ = 0;
-  /// A queue that waits to go on.
+  bool was_loading_ = true;
+  /// A queue that goes on when a commit has ended.
   struct Marking {
     storage::CommitNumber commit;
     QueueId queue;
-    Position arrived = 0;  // that is safe here then; 0: nothing
+    bool operator==(const Marking&) const = default;
   };
   std::deque<Marking> marking_;
+  struct Arriving {
+    storage::CommitNumber commit;
+    Stored message;
+  };
+  std::deque<Arriving> arriving_;  // from other queues or exchanges
   boost::unordered_flat_map<QueueId, std::vector<ParkedGet>> parked_gets_;
   const PagingLimits paging_;
   std::size_t paging_queues_ = 0;  // that have messages on disk only

@@ -114,7 +114,7 @@ Queue::Pushed Queue::push(Message* message, Arrival arrival) {
     message->release(meter_);
     return Pushed::kRejected;
   }
-  if (const auto key = deduplication_key(*message);
+  if (const auto key = full ? std::nullopt : deduplication_key(*message);
       key && seen_->insert(*key, host_.now().wall, std::nullopt, message->persistent())) {
     message->release(meter_);
     return Pushed::kDuplicate;  // dropped, and its publisher told that all is well
@@ -181,7 +181,7 @@ Queue::Slot* Queue::head(Position& position, bool strictly) {
       ready_.pop();
       continue;
     }
-    if (may_expire) {
+    if (may_expire && !slot->arriving) {
       const WallMs due = deadline(*slot);
       if (due < host_.now().wall || (!strictly && due == host_.now().wall)) {
         if (--slice == 0) {
@@ -246,8 +246,8 @@ bool Queue::must_be_marked(Position position, const Slot& slot) {
   if (position >= marked_below_) {
     if (position > marked_below_) mark_run_from_ = position;
     mark_ahead(position);
-  } else if (position < lent_below_) {
-    host_.wait_for_marks(*this);  // for its own record; after mark_ahead() that was done
+  } else {
+    host_.wait_for_marks(*this);
   }
   return true;
 }
@@ -320,6 +320,7 @@ void Queue::arm_for_head() {
       return;  // armed when it was read
     }
     if (slot == nullptr || slot->state != State::kReady) continue;  // a removed one surfaces
+    if (slot->arriving) return;                                     // armed when it is there
     const WallMs due = deadline(*slot);
     if (due != kNever) host_.arm_timer(*this, due);
     return;

@@ -38,12 +38,15 @@ Shard::Shard(const ShardOptions& options, Outbox& outbox, storage::MessageStore&
 Shard::~Shard() = default;
 
 Result<std::vector<Delta>> Shard::restore(const storage::MetadataImage& image) {
-  return control_->restore(image, options_.default_delivery_limit);
+  auto deltas = control_->restore(image, options_.default_delivery_limit);
+  home_.restored();
+  return deltas;
 }
 
 void Shard::restore(const std::vector<Delta>& deltas) {
   for (const Delta& delta : deltas) topology_.apply(delta);
   topology_.take_unused_exchanges();
+  home_.restored();
 }
 
 // xorshift64*: routing needs spread, not secrecy.

@@ -16,7 +16,6 @@ std::span<const std::string> more_keys(const Message& message) {
 StatefulExchanges::StatefulExchanges(Mailer& mailer, Topology& topology, StoredLogs& logs,
                                      MemoryMeter& meter, const Now& now)
     : topology_(topology),
-      mailer_(mailer),
       logs_(logs),
       meter_(meter),
       now_(now),
@@ -64,6 +63,11 @@ void StatefulExchanges::exchange_removed(const Exchange& exchange) {
   }
   const auto it = states_.find(exchange.id);
   if (it == states_.end()) return;
+  if (const auto here = passing_.find(exchange.id); here != passing_.end()) {
+    const std::unordered_map<Position, Onward> passing = std::move(here->second);
+    passing_.erase(here);
+    for (const auto& [position, onward] : passing) settle(onward, false);
+  }
   dying_.push_back(std::move(it->second));
   states_.erase(it);
 }
@@ -79,6 +83,10 @@ StatefulExchanges::Published StatefulExchanges::publish(Exchange& exchange, Mess
   if (key && state.seen(*key, *message, now_.wall)) {
     message->release(meter_);
     hand_over();  // its original may be among what is to go
+    const auto original = undecided_.find(SeenHere{exchange.id, *key});
+    // In a circle of exchanges the original may wait for just this answer.
+    const bool waits = awaited && !relayed_ && original != undecided_.end();
+    if (waits) original->second.push_back(owe(sequence));
     return {.duplicate = stored};
   }
   if (const auto position = state.hold(*message, now_.wall)) {
@@ -90,18 +98,41 @@ StatefulExchanges::Published StatefulExchanges::publish(Exchange& exchange, Mess
   if (in_unit && stored) {
     // It arrives here with its unit, and goes on in one of its own.
     const Position position = state.hold(own(message), now_.wall);
+    passing_[exchange.id][position] = {awaited ? owe(sequence) : Owed{}, exchange.id, key};
+    if (key) undecided_[SeenHere{exchange.id, *key}];
     arm(exchange.id, state);
     return {.stored = position};
   }
   staged_ = staged_ || (stored && noted);
   find_targets(exchange, *message, Cycles::kCut);
-  const Onward onward{0, sequence, exchange.id, key};
-  pass_on(exchange, message, awaited ? &onward : nullptr);
+  if (targets_.empty() || !(awaited || key)) {
+    pass_on(exchange, message, nullptr);
+    return {};
+  }
+  if (key) undecided_[SeenHere{exchange.id, *key}];
+  const Onward onward{awaited ? owe(sequence) : Owed{}, exchange.id, key};
+  pass_on(exchange, message, &onward);
   return {};
+}
+
+StatefulExchanges::Owed StatefulExchanges::owe(std::uint64_t sequence) {
+  if (open_relay_ == 0) open_relay_ = ++last_relay_;
+  ++relays_[open_relay_].owed;
+  return {open_relay_, sequence};
 }
 
 void StatefulExchanges::withdraw(ExchangeId exchange, Position position) {
   if (ExchangeState* state = find_state(exchange)) state->withdraw(position);
+  if (const auto onward = take_passing(exchange, position)) settle(*onward, true);
+}
+
+std::optional<StatefulExchanges::Onward> StatefulExchanges::take_passing(ExchangeId exchange,
+                                                                         Position position) {
+  const auto here = passing_.find(exchange);
+  if (here == passing_.end()) return std::nullopt;
+  auto taken = here->second.extract(position);
+  if (here->second.empty()) passing_.erase(here);
+  return taken.empty() ? std::nullopt : std::optional(std::move(taken.mapped()));
 }
 
 // A message that is ours alone, in place of a reference.
@@ -129,6 +160,7 @@ void StatefulExchanges::pass_on(Exchange& exchange, Message* message, const Onwa
   exchange.published_out += targets_.size();
   if (targets_.empty()) {
     message->release(meter_);
+    if (onward != nullptr) settle(*onward, false);
     return;
   }
   Message* own = this->own(message);  // a queue here may have it, too
@@ -136,9 +168,7 @@ void StatefulExchanges::pass_on(Exchange& exchange, Message* message, const Onwa
     own->make_extension().passed.push_back(exchange.id);
   }
   if (onward == nullptr) return publisher_.publish(own, targets_);
-  if (open_relay_ == 0) open_relay_ = ++last_relay_;
-  ++relays_[open_relay_].owed;
-  onward_.push({open_relay_, onward->sequence, onward->exchange, onward->key});
+  onward_.push(*onward);
   publisher_.publish_tracked(own, targets_);
 }
 
@@ -153,21 +183,40 @@ void StatefulExchanges::answer(RelayId relay, ShardIndex to, BatchAnswer answer)
 void StatefulExchanges::answered(const PublishAnswer& answer) {
   publisher_.answered(answer);
   for (const Publisher::Settled& settled : std::exchange(publisher_.settled(), {})) {
-    settle(settled);
+    const Onward onward = *onward_.find(settled.sequence);
+    onward_.erase(settled.sequence);
+    settle(onward, settled.rejected);
   }
 }
 
-void StatefulExchanges::settle(const Publisher::Settled& settled) {
-  const Onward onward = *onward_.find(settled.sequence);
-  onward_.erase(settled.sequence);
-  Relay& relay = relays_.find(onward.relay)->second;
-  --relay.owed;
-  if (settled.rejected) {
-    relay.rejected.push_back(onward.sequence);
-    ExchangeState* state = find_state(onward.exchange);
-    if (onward.key && state != nullptr) state->forget(*onward.key);
+void StatefulExchanges::settle(const Onward& onward, bool rejected) {
+  std::vector<Owed> alike;
+  bool forgot = false;
+  if (onward.key) {
+    const SeenHere seen{onward.exchange, *onward.key};
+    if (const auto found = undecided_.find(seen); found != undecided_.end()) {
+      alike = std::move(found->second);
+      undecided_.erase(found);
+    }
+    // Whoever hears that it was refused may send it again.
+    const bool told = rejected && (onward.owed.relay != 0 || !alike.empty());
+    ExchangeState* state = told ? find_state(onward.exchange) : nullptr;
+    if (state != nullptr) {
+      state->forget(*onward.key);
+      forgot = state->stored();
+    }
   }
-  finish(onward.relay);
+  settle(onward.owed, rejected, forgot);
+  for (const Owed& owed : alike) settle(owed, rejected, forgot);
+}
+
+void StatefulExchanges::settle(const Owed& owed, bool rejected, bool forgot) {
+  if (owed.relay == 0) return;
+  Relay& relay = relays_.find(owed.relay)->second;
+  --relay.owed;
+  relay.forgot = relay.forgot || forgot;
+  if (rejected) relay.rejected.push_back(owed.sequence);
+  finish(owed.relay);
 }
 
 void StatefulExchanges::finish(RelayId id) {
@@ -181,7 +230,7 @@ void StatefulExchanges::finish(RelayId id) {
     UnitDone& unit = std::get<UnitDone>(*relay.answer);
     unit.ok = unit.ok && relay.rejected.empty();
   }
-  std::visit([&](auto& answer) { mailer_.send(relay.to, std::move(answer)); }, *relay.answer);
+  answers_.push_back({relay.to, *std::move(relay.answer), relay.forgot});
 }
 
 // --- histories ----------------------------------------------------------------------------------
@@ -222,7 +271,7 @@ void StatefulExchanges::replay(const Exchange& source, Destination destination,
 
 // --- the turn -----------------------------------------------------------------------------------
 void StatefulExchanges::work() {
-  replay();
+  if (!logs_.loading()) replay();
   hand_over();
 }
 
@@ -260,7 +309,8 @@ void StatefulExchanges::run_timers() {
       state->let_go(*held);
       staged_ = staged_ || (state->stored() && held->message->persistent());
       find_targets(exchange, *held->message, cycles);
-      pass_on(exchange, held->message, nullptr);
+      const auto onward = take_passing(timer.exchange, held->position);
+      pass_on(exchange, held->message, onward ? &*onward : nullptr);
     }
     arm(timer.exchange, *state);
   }

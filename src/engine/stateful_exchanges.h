@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -43,14 +44,18 @@ class StatefulExchanges {
   void exchange_added(const Exchange& exchange);
   void binding_added(const Exchange& source, Destination destination);
   void exchange_removed(const Exchange& exchange);
+  /// The topology of before a restart is there; its bindings are not new.
+  void restored() { replays_.clear(); }
   /// All that was kept from before a restart has been read.
   void loaded();
 
   // --- publishes ---
+  void begin_batch(SessionId from) { relayed_ = from.number() == kExchangePublisher; }
   struct Published {
     /// Held in the store's log of the exchange, when the commit that is being staged has ended.
     std::optional<Position> stored = std::nullopt;
-    /// It is dropped. What it is a duplicate of is safe when everything staged so far is.
+    /// It is dropped. What it is a duplicate of is safe when everything staged so far is, and when
+    /// its batch's relay has ended.
     bool duplicate = false;
   };
   /// Takes over one reference of `message`, published to `exchange` under `sequence`. `awaited`:
@@ -61,8 +66,15 @@ class StatefulExchanges {
   void withdraw(ExchangeId exchange, Position position);
   /// After the last publish of a batch; 0: none of its answers is awaited here.
   RelayId end_batch() { return std::exchange(open_relay_, 0); }
-  /// The rest of the batch is done: sends `answer` once all that went on is answered too.
+  /// The rest of the batch is done: take_answers() has `answer` once all that went on is answered
+  /// too.
   void answer(RelayId relay, ShardIndex to, BatchAnswer answer);
+  struct Answer {
+    ShardIndex to;
+    BatchAnswer answer;
+    bool forgot;  // an id that was stored; the answer waits until that is, too
+  };
+  std::vector<Answer> take_answers() { return std::exchange(answers_, {}); }
   /// Answers to what went on from here.
   void answered(const PublishAnswer& answer);
 
@@ -93,13 +105,26 @@ class StatefulExchanges {
     std::vector<std::uint64_t> rejected;
     ShardIndex to = 0;
     std::optional<BatchAnswer> answer;  // when the rest of the batch is done
+    bool forgot = false;
+  };
+  /// A message of a relay's batch.
+  struct Owed {
+    RelayId relay = 0;           // 0: nobody waits
+    std::uint64_t sequence = 0;  // in its batch
   };
   /// A message that went on.
   struct Onward {
-    RelayId relay = 0;
-    std::uint64_t sequence = 0;  // in its relay's batch
+    Owed owed;
     ExchangeId exchange = 0;
     std::optional<DeduplicationKey> key;
+  };
+  struct SeenHere {
+    ExchangeId exchange;
+    DeduplicationKey key;
+    bool operator==(const SeenHere&) const = default;
+  };
+  struct SeenHash {
+    std::size_t operator()(const SeenHere& seen) const { return seen.key.low ^ seen.exchange; }
   };
   enum class Cycles : std::uint8_t { kCut, kAllow };
 
@@ -111,15 +136,17 @@ class StatefulExchanges {
   void find_targets(Exchange& exchange, const Message& message, Cycles cycles);
   /// Sends one reference of `message`, which is ours, to targets_. `onward`: null if nobody waits.
   void pass_on(Exchange& exchange, Message* message, const Onward* onward);
+  Owed owe(std::uint64_t sequence);
+  void settle(const Owed& owed, bool rejected, bool forgot);
+  void settle(const Onward& onward, bool rejected);
   void replay();
   void replay(const Exchange& source, Destination destination, const Message& message);
   void arm(ExchangeId exchange, ExchangeState& state);
-  void settle(const Publisher::Settled& settled);
   void finish(RelayId relay);
+  std::optional<Onward> take_passing(ExchangeId exchange, Position position);
   std::uint64_t random();
 
   Topology& topology_;
-  Mailer& mailer_;
   StoredLogs& logs_;
   MemoryMeter& meter_;
   const Now& now_;
@@ -131,8 +158,14 @@ class StatefulExchanges {
   boost::unordered_flat_map<RelayId, Relay> relays_;
   RelayId last_relay_ = 0;
   RelayId open_relay_ = 0;           // of the batch that is being handled
+  bool relayed_ = false;             // that batch comes from an exchange
   bool staged_ = false;              // something that belongs to what hand_over() will send
   SlidingWindow<Onward> onward_{1};  // numbered as the publisher's sequences
+  /// Ids of messages that went on or soon will: duplicates of them, that share their fate.
+  boost::unordered_flat_map<SeenHere, std::vector<Owed>, SeenHash> undecided_;
+  /// What is held for a moment, by its place.
+  boost::unordered_flat_map<ExchangeId, std::unordered_map<Position, Onward>> passing_;
+  std::vector<Answer> answers_;
   std::vector<Target*> targets_;
   std::uint64_t random_;
 };

@@ -20,11 +20,10 @@ void Declarations::end(const Name& what, bool adds, Ticket begun, bool done, Ids
   Thing& thing = known->second;
   Side& mine = thing.sides[adds ? 1 : 0];
   const Side& others = thing.sides[adds ? 0 : 1];
-  const bool first = mine.open == 1 && mine.last_end < begun;
   --mine.open;
   mine.last_end = ++tick_;
   const bool alone = others.open == 0 && others.last_end < begun;
-  if (!done || !alone || (!strict_ && !first) || (ids.first == 0 && adds)) return;
+  if (!done || !alone || (ids.first == 0 && adds)) return;
   thing.there = adds;
   thing.ids = ids;
 }

@@ -14,12 +14,8 @@ namespace polymq::sim {
 
 /// Operations on one thing may overlap: only those add to what is known that nothing of the other
 /// direction was under way with.
-/// `strict`: an answer counts although another operation of the same direction is under way, which
-/// may be the one that changed something.
 class Declarations {
  public:
-  explicit Declarations(bool strict) : strict_(strict) {}
-
   /// Incarnations: of an exchange or a queue, or of both ends of a binding.
   using Ids = std::pair<std::uint64_t, std::uint64_t>;
   enum class Kind : std::uint8_t { kVhost, kExchange, kQueue, kBinding };
@@ -56,7 +52,6 @@ class Declarations {
   static std::uint64_t row_of(const Name& name, const storage::MetadataImage& image);
   static bool has_binding(const Name& name, Ids ids, const storage::MetadataImage& image);
 
-  const bool strict_;
   std::map<Name, Thing> things_;
   std::set<std::uint32_t> ending_vhosts_;
   Ticket tick_ = 0;

@@ -20,7 +20,6 @@ struct Options {
 [[noreturn]] void usage() {
   std::fprintf(stderr,
                "usage: polymq_sim [--seeds FROM-TO] [--workload NAME|all] [--steps N] "
-               "[--strict-answers] "
                "[--verbose]\n"
                "workloads:");
   for (const Workload& workload : workloads()) {
@@ -41,11 +40,8 @@ Options parse(const std::vector<std::string>& arguments) {
   Options options;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& name = arguments[i];
-    bool* const flag = name == "--verbose"          ? &options.run.verbose
-                       : name == "--strict-answers" ? &options.run.strict_answers
-                                                    : nullptr;
-    if (flag != nullptr) {
-      *flag = true;
+    if (name == "--verbose") {
+      options.run.verbose = true;
       continue;
     }
     if (++i == arguments.size()) usage();

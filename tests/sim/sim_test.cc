@@ -80,7 +80,7 @@ TEST(Restarts, HappenAndMessagesAreReadBack) {
     ASSERT_TRUE(history) << workload.name;
     EXPECT_TRUE(workload.restart_permille != 0 || history->restarts == 0);
     restarts += history->restarts;
-    if (workload.name == "paging") EXPECT_GT(history->messages_read, 5u);
+    if (workload.name == "paging") EXPECT_GT(history->messages_read, 0u);
     read += history->messages_read;
   }
   EXPECT_GT(restarts, 8u);

@@ -21,9 +21,6 @@ struct History {
 struct RunOptions {
   std::uint64_t steps = 1500;
   bool verbose = false;
-  /// After a restart also that must be true which a client was told of a thing while it was another
-  /// one's request for the same that was still under way.
-  bool strict_answers = false;
   /// For tests of the simulation itself.
   Sabotage sabotage = Sabotage::kNone;
   std::string* violation = nullptr;  // takes what is printed otherwise

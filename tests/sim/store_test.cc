@@ -134,7 +134,7 @@ TEST(Declarations, FindWhatIsNotThereThoughItWasSaid) {
   const Declarations::Name name{Declarations::Kind::kQueue, 1, "q"};
   storage::MetadataImage image;
   image.vhosts.emplace_back().id = 1;
-  Declarations told(true);
+  Declarations told;
   told.end(name, true, told.begin(name, true), true, {5, 0});
   EXPECT_THROW(told.restarted(image), Violation);
   image.queues.emplace_back();
@@ -146,25 +146,19 @@ TEST(Declarations, FindWhatIsNotThereThoughItWasSaid) {
   EXPECT_THROW(told.restarted(image), Violation);
 }
 
-TEST(Declarations, CountAnAnswerBesideTheSameRequestOnlyIfStrict) {
+TEST(Declarations, CountAnAnswerBesideTheSameRequest) {
   const Declarations::Name name{Declarations::Kind::kQueue, 1, "q"};
   storage::MetadataImage image;
   image.vhosts.emplace_back().id = 1;
-  for (const bool strict : {false, true}) {
-    Declarations told(strict);
-    told.begin(name, true);
-    told.end(name, true, told.begin(name, true), true, {5, 0});
-    if (strict) {
-      EXPECT_THROW(told.restarted(image), Violation);
-    } else {
-      EXPECT_NO_THROW(told.restarted(image));
-    }
-  }
+  Declarations told;
+  told.begin(name, true);
+  told.end(name, true, told.begin(name, true), true, {5, 0});
+  EXPECT_THROW(told.restarted(image), Violation);
 }
 
 TEST(Declarations, KnowNothingOfOperationsThatOverlap) {
   const Declarations::Name name{Declarations::Kind::kQueue, 1, "q"};
-  Declarations told(true);
+  Declarations told;
   const auto adding = told.begin(name, true);
   const auto removing = told.begin(name, false);
   told.end(name, false, removing, true, {});

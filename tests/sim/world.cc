@@ -25,8 +25,7 @@ World::World(std::uint64_t seed, const Workload& workload, const RunOptions& run
       model_(workload_),
       sabotage_(run.sabotage),
       disk_(run.sabotage),
-      metadata_(seed, workload.store.delay_percent, run.sabotage),
-      declarations_(run.strict_answers) {
+      metadata_(seed, workload.store.delay_percent, run.sabotage) {
   static const engine::FakeCodec codec;  // headers as readable text
   engine::register_codec(engine::Dialect::kAmqp091, codec);
   start_node(static_cast<ShardIndex>(random_.between(1, 4)));

@@ -2,6 +2,7 @@
 // and tells them. While it syncs, the next group collects.
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "base/log.h"
@@ -68,11 +69,13 @@ std::vector<Journal::Handed> Journal::take_group(std::uint64_t most) {
   }
   for (bool changed = !failed_; changed;) {
     changed = false;
-    std::unordered_map<std::uint64_t, std::uint32_t> there;
+    std::unordered_map<std::uint64_t, std::uint32_t> there;  // how many of its writers
     for (std::size_t w = 0; w < writers_.size(); ++w) {
+      std::unordered_set<std::uint64_t> units;
       for (std::size_t i = 0; i < take[w]; ++i) {
-        for (const SealedPart& part : writers_[w].waiting[i].parts) ++there[part.unit];
+        for (const SealedPart& part : writers_[w].waiting[i].parts) units.insert(part.unit);
       }
+      for (const std::uint64_t unit : units) ++there[unit];
     }
     for (std::size_t w = 0; w < writers_.size(); ++w) {
       for (std::size_t i = 0; i < take[w]; ++i) {

@@ -275,10 +275,14 @@ void JournalStore::encode_lane(Lane lane, std::span<const std::uint64_t> queues,
   while (!queues.empty()) {
     const std::uint64_t number = chunks.end();
     std::uint32_t messages = 0;
-    for (; !queues.empty() && writer.size() < kMostPerChunk; queues = queues.subspan(1)) {
+    // Ids are small, and would count for as much as the messages beside them.
+    const std::uint64_t part = queues.front() >> kLogPartShift;
+    for (; !queues.empty() && writer.size() < kMostPerChunk &&
+           queues.front() >> kLogPartShift == part;
+         queues = queues.subspan(1)) {
       messages += encode_queue(queues.front(), writer, number);
     }
-    if (writer.empty()) return;
+    if (writer.empty()) continue;
     const std::size_t before = batch.bytes.size();
     writer.finish(lane, number, batch.bytes);
     const auto size = static_cast<std::uint32_t>(batch.bytes.size() - before);
