@@ -105,7 +105,7 @@ StatefulExchanges::Published StatefulExchanges::publish(Exchange& exchange, Mess
   }
   staged_ = staged_ || (stored && noted);
   find_targets(exchange, *message, Cycles::kCut);
-  if (targets_.empty() || !(awaited || key)) {
+  if (!awaited && !key) {
     pass_on(exchange, message, nullptr);
     return {};
   }
@@ -325,7 +325,8 @@ bool StatefulExchanges::sweep() {
 std::size_t StatefulExchanges::pending() const {
   std::size_t held = 0;
   for (const auto& [id, state] : states_) held += state->held();
-  return held + relays_.size() + onward_.size() + dying_.size();
+  return held + relays_.size() + onward_.size() + passing_.size() + undecided_.size() +
+         answers_.size() + dying_.size();
 }
 
 }  // namespace polymq::engine
