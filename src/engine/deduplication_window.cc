@@ -18,12 +18,12 @@ DeduplicationKey DeduplicationKey::of(std::string_view scope, std::string_view i
 }
 
 DeduplicationWindow::Seen DeduplicationWindow::insert(DeduplicationKey key, WallMs now,
-                                                      std::optional<std::int64_t> ttl_ms) {
+                                                      std::optional<std::int64_t> own_ttl_ms) {
   drop_expired(now);
   const auto it = entries_.find(key);
   // One with a shorter time of its own may have expired behind one that has not.
   if (it != entries_.end() && it->second.expiry > now) return Seen::kDuplicate;
-  entries_[key] = {expiry(now, ttl_ms), ++last_number_};
+  entries_[key] = {expiry(now, own_ttl_ms), ++last_number_};
   order_.push_back({key, last_number_});
   drop_surplus();
   return Seen::kFresh;

@@ -32,9 +32,9 @@ class DeduplicationWindow {
   enum class Seen : std::uint8_t { kFresh, kDuplicate };
   /// Remembers `key` if it is fresh. A duplicate changes nothing, so it does not prolong its
   /// original's time.
-  Seen insert(DeduplicationKey key, WallMs now) { return insert(key, now, limits_.ttl_ms); }
-  /// The same with a time of its own.
-  Seen insert(DeduplicationKey key, WallMs now, std::optional<std::int64_t> ttl_ms);
+  /// `own_ttl_ms`: instead of the rule's.
+  Seen insert(DeduplicationKey key, WallMs now,
+              std::optional<std::int64_t> own_ttl_ms = std::nullopt);
   /// The original did not come to be after all, or has gone for good. Returns its entry's number,
   /// 0 without one.
   std::uint64_t forget(DeduplicationKey key);
@@ -51,8 +51,8 @@ class DeduplicationWindow {
   void restore(DeduplicationKey key, WallMs expiry, std::uint64_t number);
 
   /// When a key inserted now would be forgotten; kNever without a time limit.
-  WallMs expiry(WallMs now) const { return expiry(now, limits_.ttl_ms); }
-  static WallMs expiry(WallMs now, std::optional<std::int64_t> ttl_ms) {
+  WallMs expiry(WallMs now, std::optional<std::int64_t> own_ttl_ms = std::nullopt) const {
+    const std::optional<std::int64_t> ttl_ms = own_ttl_ms ? own_ttl_ms : limits_.ttl_ms;
     return ttl_ms ? now + *ttl_ms : kNever;
   }
   /// Entries remembered, of which some may have expired since the last insert.

@@ -21,15 +21,14 @@ Result<void> SeenIds::restore(const storage::MessageRecord& record) {
   return {};
 }
 
-bool SeenIds::insert(DeduplicationKey key, WallMs now, std::optional<std::int64_t> ttl_ms,
+bool SeenIds::insert(DeduplicationKey key, WallMs now, std::optional<std::int64_t> own_ttl_ms,
                      bool stored) {
-  if (!ttl_ms) ttl_ms = ttl_ms_;
-  if (window_.insert(key, now, ttl_ms) == DeduplicationWindow::Seen::kDuplicate) return true;
+  if (window_.insert(key, now, own_ttl_ms) == DeduplicationWindow::Seen::kDuplicate) return true;
   if (store_ == nullptr) return false;
   if (stored) {
     store_->append({.queue = log_,
                     .position = window_.last_number(),
-                    .enqueued = DeduplicationWindow::expiry(now, ttl_ms),
+                    .enqueued = window_.expiry(now, own_ttl_ms),
                     .extension = {reinterpret_cast<const char*>(&key), sizeof key}});
   }
   // They are forgotten oldest first, mostly: those in between go with their elders.

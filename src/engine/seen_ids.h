@@ -13,15 +13,16 @@ namespace polymq::engine {
 /// Shard: one per queue or exchange that deduplicates. Stays in its place while its log is read.
 class SeenIds {
  public:
-  explicit SeenIds(DeduplicationLimits limits) : window_(limits), ttl_ms_(limits.ttl_ms) {}
+  explicit SeenIds(DeduplicationLimits limits) : window_(limits) {}
   SeenIds(const SeenIds&) = delete;
   SeenIds& operator=(const SeenIds&) = delete;
 
   /// From now on entries are kept in this log; what it has already is known when it was read.
   void keep_in(StoredLogs& logs, std::uint64_t log, storage::Lane lane);
-  /// True if it was seen before; else it is remembered, for `ttl_ms` or as long as is the rule.
+  /// True if it was seen before; else it is remembered, for `own_ttl_ms` or as long as is the rule.
   /// `stored`: over a restart, too, if there is a log.
-  bool insert(DeduplicationKey key, WallMs now, std::optional<std::int64_t> ttl_ms, bool stored);
+  bool insert(DeduplicationKey key, WallMs now, std::optional<std::int64_t> own_ttl_ms,
+              bool stored);
   /// The original did not come to be after all.
   void forget(DeduplicationKey key);
 
@@ -29,7 +30,6 @@ class SeenIds {
   Result<void> restore(const storage::MessageRecord& record);
 
   DeduplicationWindow window_;
-  const std::optional<std::int64_t> ttl_ms_;
   storage::MessageStore* store_ = nullptr;
   std::uint64_t log_ = 0;
   std::uint64_t kept_from_ = 1;  // entries before it were settled

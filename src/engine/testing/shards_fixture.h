@@ -383,6 +383,15 @@ class Channeled final : public SessionEvents {
     cluster.run();
     return *answer;
   }
+  /// Gets what is ready, for good.
+  std::vector<std::string> drain(const std::string& queue) {
+    std::vector<std::string> bodies;
+    for (std::string body = get(queue); body != "empty"; body = get(queue)) {
+      bodies.push_back(body);
+      if (body.starts_with("refused") || body == "no answer") break;
+    }
+    return bodies;
+  }
   void settle(const Delivery& delivery, Settle how) {
     session.settle(delivery.consumer, delivery.lease, delivery.lease, how);
     session.flush();

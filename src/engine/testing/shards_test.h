@@ -71,14 +71,7 @@ class ShardsTest : public testing::Test {
     cluster_.run();
   }
   /// Gets what is ready, for good.
-  std::vector<std::string> drain(const std::string& queue = "q") {
-    std::vector<std::string> bodies;
-    for (std::string body = peer(0).get(queue); body != "empty"; body = peer(0).get(queue)) {
-      bodies.push_back(body);
-      if (body.starts_with("refused") || body == "no answer") break;
-    }
-    return bodies;
-  }
+  std::vector<std::string> drain(const std::string& queue = "q") { return peer(0).drain(queue); }
   std::uint64_t ready(const std::string& queue = "q") {
     const auto state = peer(0).look(queue);
     EXPECT_TRUE(state.has_value()) << "no queue " << queue;
