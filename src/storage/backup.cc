@@ -86,12 +86,12 @@ class Backup {
 
   Result<void> begin();
   fs::path path_of(const char* name) const { return partial_ / name; }
-  /// Those up to that number, while they are held.
+  /// Those up to that number, while they are held, and their indexes.
   Result<void> take_segments(journal::SegmentNumber last);
   Result<BackedUp> finish();
 
  private:
-  Result<void> take_segment(const std::string& name);
+  Result<void> take_file(const std::string& name);
 
   const fs::path folder_;
   fs::path target_;
@@ -131,21 +131,23 @@ Result<void> Backup::take_segments(journal::SegmentNumber last) {
   const auto names = open_folder((folder_ / "journal").native())->list();
   if (!names) return fail(names.error().text);
   for (const std::string& name : *names) {
-    const auto number = journal::segment_of_name(name);
+    auto number = journal::segment_of_name(name);
+    if (!number) number = journal::segment_of_index_name(name);
     if (!number || *number > last) continue;
     if (stop_) return fail("the backup was stopped");
-    if (auto taken = take_segment(name); !taken) return taken;
+    if (auto taken = take_file(name); !taken) return taken;
   }
   return {};
 }
 
-Result<void> Backup::take_segment(const std::string& name) {
+Result<void> Backup::take_file(const std::string& name) {
   const fs::path from = folder_ / "journal" / name;
   const fs::path to = path_of("journal") / name;
   bool linked = ::link(from.c_str(), to.c_str()) == 0;
   if (!linked) {
     const int error = errno;
-    // One that was prepared, never written to, and found too small; all others are held.
+    // A segment that was prepared, never written to, and found too small; all others are held. Or
+    // an index, which can be made again.
     if (error == ENOENT) return {};
     // Not across file systems, on some not at all, and not without end.
     if (error != EXDEV && error != EPERM && error != EOPNOTSUPP && error != EMLINK) {
@@ -153,6 +155,7 @@ Result<void> Backup::take_segment(const std::string& name) {
     }
     if (auto copied = copy_synced(from, to, stop_); !copied) return copied;
   }
+  if (!journal::segment_of_name(name)) return {};
   std::error_code ignored;
   ++done_.segments;
   done_.linked += linked ? 1 : 0;

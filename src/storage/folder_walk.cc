@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "storage/journal/segment_index.h"
+
 namespace polymq::storage {
 namespace {
 
@@ -19,10 +21,15 @@ Result<void> FolderWalk::open(const std::string& path) {
   auto opened = DataFolder::open(path);
   if (!opened) return tl::make_unexpected(opened.error());
   folder_ = *std::move(opened);
+  journal_path_ = path + "/journal";
   return {};
 }
 
 Result<void> FolderWalk::start() {
+  if (std::filesystem::exists(journal_path_)) {
+    const auto gone = journal::remove_indexes(*open_folder(journal_path_), {});
+    if (!gone) return fail(gone.error().text);
+  }
   return folder_->start(1, {}, [this](std::size_t) {
     const std::lock_guard lock(mutex_);
     woken_ = true;

@@ -21,7 +21,7 @@ class FolderWalk {
 
   /// Error: it is no data folder, in use, or cannot be read.
   Result<void> open(const std::string& path);
-  /// After open().
+  /// After open(). Segments are read themselves, whatever indexes there are.
   Result<void> start();
   DataFolder& folder() { return *folder_; }
   struct Log {
@@ -44,6 +44,7 @@ class FolderWalk {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool woken_ = false;
+  std::string journal_path_;
   std::unique_ptr<DataFolder> folder_;
 };
 

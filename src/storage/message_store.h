@@ -82,6 +82,7 @@ struct StoredRange {
   std::uint64_t body_bytes = 0;
   std::uint64_t with_ttl = 0;       // how many have a time to live of their own
   std::uint64_t with_priority = 0;  // how many have a priority
+  bool operator==(const StoredRange&) const = default;
 };
 
 /// A queue as the store knows it from earlier.

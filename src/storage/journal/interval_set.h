@@ -33,6 +33,17 @@ class IntervalSet {
     return at != intervals_.begin() && std::prev(at)->second >= number;
   }
 
+  /// All of `first`..`last`.
+  bool covers(std::uint64_t first, std::uint64_t last) const {
+    const auto at = intervals_.upper_bound(first);
+    return at != intervals_.begin() && std::prev(at)->second >= last;
+  }
+  /// Any of `first`..`last`.
+  bool touches(std::uint64_t first, std::uint64_t last) const {
+    const auto at = intervals_.upper_bound(last);
+    return at != intervals_.begin() && std::prev(at)->second >= first;
+  }
+
   const std::map<std::uint64_t, std::uint64_t>& all() const { return intervals_; }
 
  private:

@@ -12,8 +12,6 @@
 namespace polymq::storage::journal {
 namespace {
 
-constexpr std::uint64_t kMostWaiting = 4;  // segments that wait for a restatement
-constexpr std::uint64_t kMostDead = 6;     // segments' worth of what is dead, beside what lives
 // Enough for the first moments: the broker starts before a whole segment could be filled.
 constexpr std::uint64_t kFirstSegmentSize = 4 * 1024 * 1024;
 
@@ -213,123 +211,6 @@ ReadMessages Journal::read_now(Lock& lock, const ReadRequest& request) {
     if (--segment.readers == 0 && segment.live_chunks == 0) house_needed();
   }
   return done;
-}
-
-// --- keeping house ------------------------------------------------------------------------------
-void Journal::house_needed() {
-  may_be_dead_ = true;
-  freed_commit_ = written_commit_;
-  to_keep_house_.notify_one();
-}
-
-void Journal::housekeeping_loop() {
-  using namespace std::chrono_literals;
-  constexpr auto kRetry = 500ms;
-  Lock lock(mutex_);
-  while (!closing_) {
-    if (std::exchange(may_be_dead_, false)) remove_dead(lock);
-    prepare_next(lock);
-    const auto needed = [&] {
-      return closing_ || may_be_dead_ ||
-             (!failed_ && !short_of_space_ &&
-              (!prepared_ || prepared_->header.size < wanted_size_));
-    };
-    if (short_of_space_) {  // room may come from elsewhere
-      to_keep_house_.wait_for(lock, kRetry, needed);
-    } else {
-      to_keep_house_.wait(lock, needed);
-    }
-  }
-}
-
-void Journal::remove_dead(Lock& lock) {
-  // What frees a segment must be on the disk, though others were told before.
-  if (synced_commit_ < freed_commit_ && !failed_) {
-    sync_wanted_ = true;
-    to_commit_.notify_one();
-    return;
-  }
-  while (!held_ && !failed_) {
-    const auto dead = segments_.removable();
-    if (!dead) break;
-    const std::uint64_t size = segments_.find(*dead)->size;
-    const std::uint64_t generation = segments_.find(*dead)->generation;
-    removing_ = true;
-    lock.unlock();
-    const auto done = segment_files_.retire(*dead, size, generation);
-    lock.lock();
-    removing_ = false;
-    to_hold_.notify_all();
-    if (!done) return fail_all(lock, done.error());
-    segments_.remove(*dead);
-  }
-  if (held_) return;  // it is looked at again when that is over
-  want_restatement();
-  want_evacuation();
-}
-
-// Segments that have nothing but what they say of older ones: cheap to say again, once there are
-// enough of them.
-void Journal::want_restatement() {
-  const bool under_way = std::any_of(writers_.begin(), writers_.end(),
-                                     [](const Writer& one) { return one.restate_wanted != 0; });
-  if (under_way || segments_.waiting_bytes() < kMostWaiting * options_.segment_size) return;
-  for (Writer& writer : writers_) {
-    writer.restate_wanted = open_.number;
-    writer.wake();
-  }
-}
-
-// More is dead than alive, and it lies in segments that something living keeps.
-void Journal::want_evacuation() {
-  const bool under_way = std::any_of(writers_.begin(), writers_.end(), [](const Writer& one) {
-    return !one.evacuate_wanted.empty();
-  });
-  const std::uint64_t live = segments_.live_bytes();
-  const std::uint64_t allowed = 2 * live + kMostDead * options_.segment_size;
-  if (under_way || segments_.bytes() <= allowed) return;
-  const std::vector<SegmentNumber> sparse = segments_.sparse(options_.segment_size);
-  if (sparse.empty()) return;
-  for (Writer& writer : writers_) {
-    writer.evacuate_wanted = sparse;
-    writer.wake();
-  }
-}
-
-void Journal::prepare_next(Lock& lock) {
-  if (failed_ || closing_) return;
-  const bool too_small = prepared_ && prepared_->header.size < wanted_size_;
-  if (prepared_ && !too_small) return;
-  const SegmentNumber number = next_segment_;
-  const std::uint64_t size = std::max(options_.segment_size, wanted_size_);
-  lock.unlock();
-  auto next = segment_files_.prepare(number, size, SpaceUse::kLeaveFree);
-  lock.lock();
-  if (!next) {
-    if (!next.error().no_space) return fail_all(lock, next.error());
-    if (!short_of_space_) {
-      log::Line(log::Area::kStorage, log::Level::kError,
-                "the disk is full: publishers wait until there is room")
-          .with("reason", next.error().text);
-    }
-    short_of_space_ = true;
-    to_commit_.notify_one();
-    to_hold_.notify_all();
-  } else {
-    if (short_of_space_) {
-      log::Line(log::Area::kStorage, log::Level::kInfo, "there is room on the disk again");
-    }
-    short_of_space_ = false;
-    ++next_segment_;
-    const auto small = std::exchange(prepared_, *std::move(next));
-    to_commit_.notify_one();
-    if (!small) return;
-    lock.unlock();
-    const SegmentHeader& header = small->header;
-    const auto gone = segment_files_.retire(header.number, header.size, header.generation);
-    lock.lock();
-    if (!gone) fail_all(lock, gone.error());
-  }
 }
 
 }  // namespace polymq::storage::journal

@@ -134,6 +134,7 @@ class Journal {
   void want_restatement();
   void want_evacuation();
   void prepare_next(Lock& lock);
+  bool index_one(Lock& lock);
 
   // The reader.
   void read_loop();

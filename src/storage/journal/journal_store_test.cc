@@ -10,6 +10,7 @@
 #include <set>
 
 #include "storage/journal/recovery.h"
+#include "storage/journal/segment_index.h"
 #include "storage/testing/simulated_disk.h"
 
 namespace polymq::storage::journal {
@@ -452,6 +453,75 @@ void check(Node& node, Model& model) {
   EXPECT_THAT(node.recovered_damages, IsEmpty());
 }
 
+/// What a start works out does not depend on whether segments have indexes.
+void expect_same_without_indexes(const SimulatedDisk& disk, const Node::Lanes& lanes) {
+  SimulatedDisk with = disk.killed();
+  SimulatedDisk without = disk.killed();
+  EXPECT_TRUE(remove_indexes(*without.files(), {}));
+  const auto one = recover(*with.files(), lanes, {1, 2});
+  const auto other = recover(*without.files(), lanes, {1, 2});
+  ASSERT_TRUE(one && other);
+  EXPECT_EQ(one->next_commit, other->next_commit);
+  EXPECT_EQ(one->next_segment, other->next_segment);
+  EXPECT_EQ(one->segments.live_bytes(), other->segments.live_bytes());
+  for (Lane lane = 0; lane < kLanes; ++lane) {
+    EXPECT_EQ(one->lanes[lane].next_chunk, other->lanes[lane].next_chunk);
+    EXPECT_EQ(one->lanes[lane].chunks, other->lanes[lane].chunks);
+  }
+  for (const auto& [id, queue] : one->queues) {
+    const KeptQueue& same = other->queues.at(id);
+    EXPECT_EQ(queue.extents.all(), same.extents.all());
+    EXPECT_EQ(queue.counts, same.counts);
+    EXPECT_EQ(queue.mark, same.mark);
+    EXPECT_EQ(queue.stored.ranges, same.stored.ranges);
+    EXPECT_EQ(queue.stored.next_position, same.stored.next_position);
+  }
+}
+
+TEST(JournalStore, SegmentsThatStayHaveIndexesAndAreNotReadAtAStart) {
+  SimulatedDisk disk;
+  constexpr std::uint64_t kMessages = 300;
+  {
+    Node node(disk, kOne, 1);
+    for (std::uint64_t position = 1; position <= kMessages; ++position) {
+      node.append(10, position, std::string(3000, 'x'));
+      EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+    }
+    node.store(10).settle(10, 2, 2);
+    node.commit();
+    const auto indexed = [&] { return load_index(*disk.files(), {1, 0, kSmallSegment, {1, 2}}); };
+    for (int i = 0; i < 10'000 && !indexed(); ++i) node.wait();
+    ASSERT_TRUE(indexed());
+  }
+  expect_same_without_indexes(disk, kOne);
+  disk.corrupt(segment_name(1), 3 * 4096, std::string(64, 'Y'));  // a commit's head
+  Node node(disk, kOne, 1);
+  EXPECT_THAT(node.recovered_damages, IsEmpty()) << "nobody has looked there";
+  EXPECT_EQ(count(node.found(10)), kMessages - 1);
+  EXPECT_EQ(node.all(10).size(), kMessages - 1);
+}
+
+TEST(JournalStore, AnIndexGoesWithItsSegment) {
+  SimulatedDisk disk;
+  Node node(disk, kOne, 1);
+  std::uint64_t position = 0;
+  const auto fill = [&](int messages) {
+    for (int i = 0; i < messages; ++i) {
+      node.append(10, ++position, std::string(3000, 'x'));
+      node.commit();
+    }
+  };
+  const auto has = [&](const std::string& name) { return disk.files()->open(name).has_value(); };
+  fill(200);
+  for (int i = 0; i < 10'000 && !has(index_name(1)); ++i) node.wait();
+  ASSERT_TRUE(has(index_name(1)));
+  node.store(10).settle(10, 1, position);
+  node.commit();
+  for (int i = 0; i < 10'000 && has(segment_name(1)); ++i) node.wait();
+  EXPECT_FALSE(has(segment_name(1)));
+  EXPECT_FALSE(has(index_name(1)));
+}
+
 class Crashes : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(Crashes, LoseNothingThatWasDurableAndBringBackNothingSettled) {
@@ -462,6 +532,7 @@ TEST_P(Crashes, LoseNothingThatWasDurableAndBringBackNothingSettled) {
   for (std::uint64_t queue = 10; queue < 14; ++queue) model.next[queue] = 1;
   SimulatedDisk disk;
   for (int life = 0; life < 6 && !HasFailure(); ++life) {
+    expect_same_without_indexes(disk, lanes);
     Node node(disk, lanes, 1 + draw(3));
     if (life != 0) check(node, model);
     run_for_a_while(node, model, random, static_cast<int>(draw(250)));

@@ -17,6 +17,7 @@ namespace polymq::storage::journal {
 struct Counts {
   std::uint16_t acquired = 0;
   std::uint16_t failed = 0;
+  bool operator==(const Counts&) const = default;
 };
 
 struct KeptQueue {
@@ -63,6 +64,7 @@ struct KeptChunk {
   std::uint64_t share(std::uint32_t count) const {
     return messages == 0 ? 0 : std::uint64_t{size} * count / messages;
   }
+  bool operator==(const KeptChunk&) const = default;
 };
 
 }  // namespace polymq::storage::journal

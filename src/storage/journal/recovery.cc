@@ -2,10 +2,12 @@
 #include "storage/journal/recovery.h"
 
 #include <algorithm>
+#include <set>
 
 #include "storage/journal/chunk_reader.h"
 #include "storage/journal/interval_set.h"
 #include "storage/journal/layout.h"
+#include "storage/journal/segment_index.h"
 #include "storage/journal/segment_scan.h"
 
 namespace polymq::storage::journal {
@@ -42,9 +44,14 @@ class Recovery {
   FileResult<void> open_segments();
   FileResult<void> read_segment(const OpenSegment& segment, bool newest, bool& has_commits);
   FileResult<void> end_segment(const OpenSegment& segment, const SegmentContents& contents);
-  void gather(SegmentNumber segment, const SegmentContents& contents);
-  void gather_others(SegmentNumber segment, const FoundChunk& chunk);
-  void gather_messages(SegmentNumber segment, const FoundChunk& chunk);
+  void keep(const OpenSegment& segment, std::uint64_t last_commit, bool indexed);
+  void gather(const OpenSegment& segment, const SegmentIndex& index);
+  void gather_others(const SegmentIndex& index);
+  void gather_messages(const OpenSegment& segment, const IndexedChunk& chunk);
+  static std::uint32_t gather_stretch(Gathering& queue, const IndexedChunk& chunk,
+                                      const Stretch& stretch);
+  std::vector<Stretch> rest_of(const OpenSegment& segment, const IndexedChunk& chunk,
+                               const Stretch& stretch, const Gathering& queue);
   void finish_queues();
   void damaged(SegmentNumber segment, std::uint64_t offset, const std::string& what);
 
@@ -90,7 +97,9 @@ FileResult<void> Recovery::open_segments() {
     }
     segments_.push_back({*number, *header, *std::move(file), *size});
   }
-  return {};
+  std::set<SegmentNumber> numbers;
+  for (const OpenSegment& segment : segments_) numbers.insert(segment.number);
+  return remove_indexes(files_, numbers);
 }
 
 FileResult<Recovered> Recovery::run(JournalId fresh_id) {
@@ -110,26 +119,50 @@ FileResult<Recovered> Recovery::run(JournalId fresh_id) {
 
 FileResult<void> Recovery::read_segment(const OpenSegment& segment, bool newest,
                                         bool& has_commits) {
-  auto contents = scan_segment(*segment.file, segment.header, newest);
+  if (const auto index = load_index(files_, segment.header)) {
+    has_commits = true;
+    keep(segment, index->last_commit, true);
+    gather(segment, *index);
+    return {};
+  }
+  SegmentIndexer indexer;
+  std::vector<Damage> wrong;
+  auto contents =
+      scan_segment(*segment.file, segment.header, newest, [&](const FoundCommit& commit) {
+        for (const FoundChunk& chunk : commit.chunks) {
+          const auto added = indexer.add(chunk);
+          if (!added) wrong.push_back({chunk.offset, added.error().text});
+        }
+      });
   if (!contents) return tl::make_unexpected(contents.error());
+  wrong.insert(wrong.end(), contents->damages.begin(), contents->damages.end());
   has_commits = contents->last != 0;
-  if (!has_commits && contents->damages.empty()) {
+  if (!has_commits && wrong.empty()) {
     // Prepared, and not used before the end came; or nothing of it was ever synced.
     return files_.remove(segment_name(segment.number));
   }
-  result_.next_commit = std::max(result_.next_commit, contents->last + 1);
-  result_.segments.add(segment.number, {.file = segment.file,
-                                        .size = segment.size,
-                                        .generation = segment.header.generation,
-                                        .sealed = true});
-  for (const Damage& damage : contents->damages) {
-    damaged(segment.number, damage.offset, damage.what);
-  }
+  keep(segment, contents->last, false);
+  for (const Damage& damage : wrong) damaged(segment.number, damage.offset, damage.what);
   if (newest && !contents->ended) {
     if (auto done = end_segment(segment, *contents); !done) return done;
   }
-  gather(segment.number, *contents);
+  const SegmentIndex index = indexer.finish(contents->last);
+  gather(segment, index);
+  SegmentTable::Segment& kept = *result_.segments.find(segment.number);
+  // Without it the next start reads the segment again.
+  if (!newest && !kept.damaged && kept.live_chunks != 0) {
+    kept.indexed = store_index(files_, index, segment.header).has_value();
+  }
   return {};
+}
+
+void Recovery::keep(const OpenSegment& segment, std::uint64_t last_commit, bool indexed) {
+  result_.next_commit = std::max(result_.next_commit, last_commit + 1);
+  result_.segments.add(segment.number, {.file = segment.file,
+                                        .size = segment.size,
+                                        .generation = segment.header.generation,
+                                        .sealed = true,
+                                        .indexed = indexed});
 }
 
 // What lies behind was never confirmed: after this it is not looked at again.
@@ -146,93 +179,94 @@ FileResult<void> Recovery::end_segment(const OpenSegment& segment,
 }
 
 // What is settled in a segment may be about messages in it: those come last.
-void Recovery::gather(SegmentNumber segment, const SegmentContents& contents) {
-  for (auto commit = contents.commits.rbegin(); commit != contents.commits.rend(); ++commit) {
-    for (auto chunk = commit->chunks.rbegin(); chunk != commit->chunks.rend(); ++chunk) {
-      RecoveredLane& lane = result_.lanes[chunk->lane];
-      lane.next_chunk = std::max(lane.next_chunk, chunk->number + 1);
-      gather_others(segment, *chunk);
-    }
-  }
-  for (auto commit = contents.commits.rbegin(); commit != contents.commits.rend(); ++commit) {
-    for (auto chunk = commit->chunks.rbegin(); chunk != commit->chunks.rend(); ++chunk) {
-      gather_messages(segment, *chunk);
-    }
+void Recovery::gather(const OpenSegment& segment, const SegmentIndex& index) {
+  gather_others(index);
+  for (auto chunk = index.chunks.rbegin(); chunk != index.chunks.rend(); ++chunk) {
+    RecoveredLane& lane = result_.lanes[chunk->lane];
+    lane.next_chunk = std::max(lane.next_chunk, chunk->number + 1);
+    gather_messages(segment, *chunk);
   }
 }
 
-void Recovery::gather_others(SegmentNumber segment, const FoundChunk& chunk) {
-  std::vector<Returned> returned;
-  IndexReader reader(chunk.index);
-  for (Record record; reader.next(record);) {
-    std::visit(
-        [&](const auto& what) {
-          using What = std::decay_t<decltype(what)>;
-          Gathering* const found = find(what.queue);
-          if (found == nullptr) return;
-          Gathering& queue = *found;
-          if constexpr (std::is_same_v<What, Settled>) {
-            queue.covered.add(what.first, what.last);
-            queue.next_position = std::max(queue.next_position, what.last + 1);
-          } else if constexpr (std::is_same_v<What, Returned>) {
-            returned.push_back(what);
-          } else if constexpr (std::is_same_v<What, HandedOut>) {
-            queue.next_position = std::max(queue.next_position, what.below);
-            queue.handed_out = std::max(queue.handed_out, what.below);
-          }
-        },
-        record);
-  }
-  // Newer chunks came first, but within one the last word counts.
-  for (auto last = returned.rbegin(); last != returned.rend(); ++last) {
-    queues_.find(last->queue)
-        ->second.counts.try_emplace(last->position, Counts{last->acquired, last->failed});
-  }
-  if (!reader.error().empty()) damaged(segment, chunk.offset, reader.error());
-}
-
-void Recovery::gather_messages(SegmentNumber segment, const FoundChunk& chunk) {
-  KeptChunk kept{segment, chunk.offset, chunk.size, 0, 0};
-  std::uint32_t live = 0;
-  Gathering* queue = nullptr;
-  std::uint64_t queue_id = 0;
-  IndexReader reader(chunk.index);
-  for (Record record; reader.next(record);) {
-    const auto* entry = std::get_if<MessageEntry>(&record);
-    if (entry == nullptr) continue;
-    ++kept.messages;
-    if (entry->queue != queue_id) {
-      queue = find(entry->queue);
-      queue_id = entry->queue;
-    }
+void Recovery::gather_others(const SegmentIndex& index) {
+  for (const Settled& settled : index.settled) {
+    Gathering* const queue = find(settled.queue);
     if (queue == nullptr) continue;
-    const std::uint64_t position = entry->position;
-    queue->next_position = std::max(queue->next_position, position + 1);
-    if (queue->covered.contains(position)) continue;
-    queue->covered.add(position, position);
-    ++live;
-    const auto offset = static_cast<std::uint32_t>(reader.offset() - kMessageRecord);
-    std::vector<Extent>& extents = queue->extents;
-    const bool goes_on =
-        !extents.empty() && extents.back().chunk == chunk.number &&
-        extents.back().end() == position &&
-        extents.back().index_offset + extents.back().count * kMessageRecord == offset;
-    if (goes_on) {
-      ++extents.back().count;
-    } else {
-      extents.push_back({position, 1, offset, chunk.number});
-      queue->ranges.push_back({position, position, 0, 0, 0});
+    queue->covered.add(settled.first, settled.last);
+    queue->next_position = std::max(queue->next_position, settled.last + 1);
+  }
+  for (const Returned& returned : index.returned) {
+    Gathering* const queue = find(returned.queue);
+    if (queue == nullptr) continue;
+    // That of a newer segment came first.
+    queue->counts.try_emplace(returned.position, Counts{returned.acquired, returned.failed});
+  }
+  for (const HandedOut& mark : index.handed_out) {
+    Gathering* const queue = find(mark.queue);
+    if (queue == nullptr) continue;
+    queue->next_position = std::max(queue->next_position, mark.below);
+    queue->handed_out = std::max(queue->handed_out, mark.below);
+  }
+}
+
+void Recovery::gather_messages(const OpenSegment& segment, const IndexedChunk& chunk) {
+  KeptChunk kept{segment.number, chunk.offset, chunk.size, 0, 0};
+  std::uint32_t live = 0;
+  for (const Stretch& stretch : chunk.stretches) {
+    kept.messages += stretch.count;
+    Gathering* const queue = find(stretch.queue);
+    if (queue == nullptr) continue;
+    queue->next_position = std::max(queue->next_position, stretch.last() + 1);
+    if (queue->covered.covers(stretch.first, stretch.last())) continue;
+    if (!queue->covered.touches(stretch.first, stretch.last())) {
+      live += gather_stretch(*queue, chunk, stretch);
+      continue;
     }
-    StoredRange& range = queue->ranges.back();
-    range.last = position;
-    range.body_bytes += entry->body_size;
-    if (entry->has_ttl) ++range.with_ttl;
-    if (entry->priority) ++range.with_priority;
+    for (const Stretch& part : rest_of(segment, chunk, stretch, *queue)) {
+      live += gather_stretch(*queue, chunk, part);
+    }
   }
   if (live == 0) return;
   kept.settled = kept.messages - live;
   result_.lanes[chunk.lane].chunks[chunk.number] = kept;
-  result_.segments.chunk_placed(segment, kept.share(live));
+  result_.segments.chunk_placed(segment.number, kept.share(live));
+}
+
+// None of it is covered. Returns how many messages it has.
+std::uint32_t Recovery::gather_stretch(Gathering& queue, const IndexedChunk& chunk,
+                                       const Stretch& stretch) {
+  queue.covered.add(stretch.first, stretch.last());
+  queue.extents.push_back({stretch.first, stretch.count, stretch.index_offset, chunk.number});
+  queue.ranges.push_back(
+      {stretch.first, stretch.last(), stretch.body_bytes, stretch.with_ttl, stretch.with_priority});
+  return stretch.count;
+}
+
+// The parts that are not covered. What they have must be seen message by message.
+std::vector<Stretch> Recovery::rest_of(const OpenSegment& segment, const IndexedChunk& chunk,
+                                       const Stretch& stretch, const Gathering& queue) {
+  std::string records(stretch.count * kMessageRecord, '\0');
+  const auto read = segment.file->read(chunk.offset + kChunkHeader + stretch.index_offset,
+                                       records.data(), records.size());
+  std::vector<Stretch> parts;
+  std::uint32_t seen = 0;
+  IndexReader reader(records, stretch.queue);
+  for (Record record; read && reader.next(record); ++seen) {
+    const auto* entry = std::get_if<MessageEntry>(&record);
+    if (entry == nullptr || entry->position != stretch.first + seen) break;
+    if (queue.covered.contains(entry->position)) continue;
+    if (parts.empty() || parts.back().last() + 1 != entry->position) {
+      parts.push_back({.queue = stretch.queue,
+                       .first = entry->position,
+                       .index_offset = stretch.index_offset +
+                                       static_cast<std::uint32_t>(seen * kMessageRecord)});
+    }
+    parts.back().add(*entry);
+  }
+  if (seen != stretch.count) {
+    damaged(segment.number, chunk.offset, read ? "a chunk's index is wrong" : read.error().text);
+  }
+  return parts;
 }
 
 void Recovery::finish_queues() {

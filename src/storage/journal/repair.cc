@@ -10,6 +10,7 @@
 #include "storage/journal/chunk_reader.h"
 #include "storage/journal/layout.h"
 #include "storage/journal/segment.h"
+#include "storage/journal/segment_index.h"
 #include "storage/journal/segment_scan.h"
 
 namespace polymq::storage::journal {
@@ -91,6 +92,9 @@ class Repair {
 };
 
 FileResult<std::vector<std::string>> Repair::run() {
+  // They are made again; of a file that is written anew the old one would be wrong.
+  const auto gone = remove_indexes(files_, {}).and_then([&] { return files_.sync_names(); });
+  if (!gone) return tl::make_unexpected(gone.error());
   if (auto opened = open_segments(); !opened) return tl::make_unexpected(opened.error());
   for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
     if (!segment->header) {

@@ -13,12 +13,33 @@ namespace {
 constexpr std::string_view kSegmentMagic("PMQSEG\0\1", 8);
 constexpr std::uint32_t kCommitMagic = 0x504D5143;  // "PMQC"
 constexpr std::uint32_t kEndsSegment = 1;
-constexpr std::string_view kSuffix = ".segment";
+constexpr std::string_view kSegmentSuffix = ".segment";
+constexpr std::string_view kIndexSuffix = ".index";
 constexpr std::size_t kDigits = 16;
 constexpr int kHexadecimal = 16;
 
 void append_zeros(Buffer& out, std::size_t count) {
   while (count-- != 0) out.u8(0);
+}
+
+std::string name_of(SegmentNumber number, std::string_view suffix) {
+  std::string digits(kDigits, '0');
+  std::array<char, kDigits> text;
+  const auto end = std::to_chars(text.data(), text.data() + kDigits, number, kHexadecimal).ptr;
+  const auto used = static_cast<std::size_t>(end - text.data());
+  digits.replace(kDigits - used, used, text.data(), used);
+  return digits.append(suffix);
+}
+
+std::optional<SegmentNumber> number_of(std::string_view name, std::string_view suffix) {
+  if (name.size() != kDigits + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
+  SegmentNumber number = 0;
+  const char* end = name.data() + kDigits;
+  const auto parsed = std::from_chars(name.data(), end, number, kHexadecimal);
+  if (parsed.ec != std::errc{} || parsed.ptr != end || name_of(number, suffix) != name) {
+    return std::nullopt;
+  }
+  return number;
 }
 
 }  // namespace
@@ -101,24 +122,14 @@ std::optional<CommitHeader> decode_commit_header(std::string_view bytes, std::ui
   return header;
 }
 
-std::string segment_name(SegmentNumber number) {
-  std::string digits(kDigits, '0');
-  std::array<char, kDigits> text;
-  const auto end = std::to_chars(text.data(), text.data() + kDigits, number, kHexadecimal).ptr;
-  const auto used = static_cast<std::size_t>(end - text.data());
-  digits.replace(kDigits - used, used, text.data(), used);
-  return digits.append(kSuffix);
+std::string segment_name(SegmentNumber number) { return name_of(number, kSegmentSuffix); }
+std::optional<SegmentNumber> segment_of_name(std::string_view name) {
+  return number_of(name, kSegmentSuffix);
 }
 
-std::optional<SegmentNumber> segment_of_name(std::string_view name) {
-  if (name.size() != kDigits + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
-  SegmentNumber number = 0;
-  const char* end = name.data() + kDigits;
-  const auto parsed = std::from_chars(name.data(), end, number, kHexadecimal);
-  if (parsed.ec != std::errc{} || parsed.ptr != end || segment_name(number) != name) {
-    return std::nullopt;
-  }
-  return number;
+std::string index_name(SegmentNumber number) { return name_of(number, kIndexSuffix); }
+std::optional<SegmentNumber> segment_of_index_name(std::string_view name) {
+  return number_of(name, kIndexSuffix);
 }
 
 }  // namespace polymq::storage::journal

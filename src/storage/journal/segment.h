@@ -55,5 +55,9 @@ std::optional<CommitHeader> decode_commit_header(std::string_view bytes, std::ui
 std::string segment_name(SegmentNumber number);
 /// Nothing, if it is no segment's name.
 std::optional<SegmentNumber> segment_of_name(std::string_view name);
+/// "0000000000000001.index", of what lies beside the segment (segment_index.h).
+std::string index_name(SegmentNumber number);
+/// Nothing, if it is no index's name.
+std::optional<SegmentNumber> segment_of_index_name(std::string_view name);
 
 }  // namespace polymq::storage::journal

@@ -118,6 +118,7 @@ FileResult<PreparedSegment> SegmentFiles::prepare(SegmentNumber number, std::uin
 FileResult<void> SegmentFiles::retire(SegmentNumber number, std::uint64_t size,
                                       std::uint64_t generation) {
   const std::string name = segment_name(number);
+  (void)files_.remove(index_name(number));  // mostly there is none; alone it is worth nothing
   if (size == segment_size_ && spares_.size() < most_spares_) {
     if (auto done = files_.rename(name, spare_name(number)); !done) return done;
     spares_.push_back({spare_name(number), size, generation + 1});

@@ -24,7 +24,7 @@ class Scan {
       : file_(file), seed_(header.seed()), size_(size) {}
 
   FileResult<void> find_headers();
-  FileResult<SegmentContents> contents(bool newest);
+  FileResult<SegmentContents> contents(bool newest, const VisitCommit& visit);
 
  private:
   FileResult<std::optional<CommitHeader>> header_at(std::uint64_t offset) const;
@@ -162,7 +162,7 @@ FileResult<FoundCommit> Scan::read_commit(const Header& header, bool whole,
   return commit;
 }
 
-FileResult<SegmentContents> Scan::contents(bool newest) {
+FileResult<SegmentContents> Scan::contents(bool newest, const VisitCommit& visit) {
   SegmentContents contents;
   contents.end = kBlock;
   std::uint64_t last = 0;
@@ -178,7 +178,11 @@ FileResult<SegmentContents> Scan::contents(bool newest) {
     if (!wrong.empty() && !was_synced) break;
     if (!wrong.empty()) contents.damages.push_back({header.offset, wrong});
     contents.ended = header.commit.ends_segment;
-    if (!commit->chunks.empty()) contents.commits.push_back(std::move(*commit));
+    if (visit) {
+      visit(*commit);
+    } else if (!commit->chunks.empty()) {
+      contents.commits.push_back(std::move(*commit));
+    }
     contents.end = header.offset + header.commit.blocks();
     contents.last = last = number;
   }
@@ -190,13 +194,13 @@ FileResult<SegmentContents> Scan::contents(bool newest) {
 
 }  // namespace
 
-FileResult<SegmentContents> scan_segment(const File& file, const SegmentHeader& header,
-                                         bool newest) {
+FileResult<SegmentContents> scan_segment(const File& file, const SegmentHeader& header, bool newest,
+                                         const VisitCommit& visit) {
   auto size = file.size();
   if (!size) return tl::make_unexpected(size.error());
   Scan scan(file, header, *size);
   if (auto found = scan.find_headers(); !found) return tl::make_unexpected(found.error());
-  return scan.contents(newest);
+  return scan.contents(newest, visit);
 }
 
 }  // namespace polymq::storage::journal

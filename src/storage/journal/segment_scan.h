@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,7 @@ struct Damage {
 };
 
 struct SegmentContents {
-  std::vector<FoundCommit> commits;  // in order; those that count and have chunks
+  std::vector<FoundCommit> commits;  // in order; those that count and have chunks, unless visited
   std::vector<Damage> damages;
   std::uint64_t last = 0;     // number of the last commit that counts; 0: there is none
   std::uint64_t end = 0;      // behind it
@@ -40,9 +41,12 @@ struct SegmentContents {
   std::uint64_t dropped = 0;  // commits behind `end`: the last writes, never synced
 };
 
+/// Called for each of the commits in turn, instead of keeping them all.
+using VisitCommit = std::function<void(const FoundCommit&)>;
+
 /// `newest`: no later segment has commits, so that its last writes may have broken off. In all
 /// others everything was synced. Error: the file cannot be read.
-FileResult<SegmentContents> scan_segment(const File& file, const SegmentHeader& header,
-                                         bool newest);
+FileResult<SegmentContents> scan_segment(const File& file, const SegmentHeader& header, bool newest,
+                                         const VisitCommit& visit = {});
 
 }  // namespace polymq::storage::journal

@@ -57,6 +57,15 @@ std::optional<SegmentNumber> SegmentTable::removable() const {
   return std::nullopt;
 }
 
+std::optional<SegmentNumber> SegmentTable::unindexed(SegmentNumber below) const {
+  for (const auto& [number, segment] : segments_) {
+    if (number >= below) break;
+    const bool lives = segment.sealed && !segment.damaged && segment.live_chunks != 0;
+    if (lives && !segment.indexed) return number;
+  }
+  return std::nullopt;
+}
+
 std::uint64_t SegmentTable::waiting_bytes() const {
   std::uint64_t sum = 0;
   for (const auto& [number, segment] : segments_) {

@@ -28,6 +28,7 @@ class SegmentTable {
     std::uint32_t readers = 0;
     bool sealed = false;
     bool damaged = false;  // kept for people to look at
+    bool indexed = false;  // beside it, or that failed: it is tried once
   };
 
   Segment& add(SegmentNumber number, Segment segment) {
@@ -50,6 +51,8 @@ class SegmentTable {
   /// Sealed segments of which little lives: those with the least first, until `bytes` live in
   /// them.
   std::vector<SegmentNumber> sparse(std::uint64_t bytes) const;
+  /// The oldest before `below` that is there to stay for a while, as it seems, and has no index.
+  std::optional<SegmentNumber> unindexed(SegmentNumber below) const;
   /// Bytes of those that could go if what they say was said again.
   std::uint64_t waiting_bytes() const;
   /// After its file was removed, and that will be so after a crash.

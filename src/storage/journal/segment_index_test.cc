@@ -1,0 +1,128 @@
+// Promises of a segment's index: it says what the segment's chunks say, in fewer words, and one
+// that is not whole, or of another segment, is not believed.
+#include "storage/journal/segment_index.h"
+
+#include <gmock/gmock.h>
+
+#include "base/bytes.h"
+#include "storage/journal/chunk_reader.h"
+#include "storage/journal/chunk_writer.h"
+#include "storage/testing/simulated_disk.h"
+
+namespace polymq::storage::journal {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const SegmentHeader kHeader{7, 2, 64 * 1024, {11, 12}};
+
+/// What a chunk would be found as.
+FoundChunk found(ChunkWriter& writer, Lane lane, std::uint64_t number, std::uint64_t offset) {
+  Buffer bytes;
+  writer.finish(lane, number, bytes);
+  const auto chunk = read_chunk(bytes.view());
+  EXPECT_TRUE(chunk);
+  return {lane, number, offset, static_cast<std::uint32_t>(bytes.size()),
+          std::string(chunk->index)};
+}
+
+MessageRecord message(std::uint64_t queue, std::uint64_t position,
+                      std::string_view body = "12345") {
+  return {.queue = queue, .position = position, .routing_key = "k", .body = body};
+}
+
+SegmentIndex example() {
+  SegmentIndexer indexer;
+  ChunkWriter writer;
+  for (std::uint64_t position = 1; position <= 100; ++position)
+    writer.message(message(5, position));
+  MessageRecord other = message(6, 40);
+  other.priority = 3;
+  other.ttl_ms = 1000;
+  writer.message(other);
+  EXPECT_TRUE(indexer.add(found(writer, 3, 1, 4160)));
+  writer.settled({5, 10, 19});
+  writer.settled({5, 30, 30});
+  writer.returned({5, 50, 1, 0});
+  writer.handed_out({5, 60});
+  EXPECT_TRUE(indexer.add(found(writer, 3, 2, 20'000)));
+  writer.message(message(5, 101));
+  writer.message(message(5, 103));  // a gap
+  writer.settled({5, 20, 29});
+  writer.settled({5, 8, 12});
+  writer.returned({5, 50, 2, 1});
+  writer.handed_out({5, 55});
+  EXPECT_TRUE(indexer.add(found(writer, 3, 3, 24'640)));
+  return indexer.finish(9);
+}
+
+TEST(SegmentIndex, SaysWhatTheChunksSayInFewerWords) {
+  const SegmentIndex index = example();
+  EXPECT_EQ(index.last_commit, 9u);
+  ASSERT_EQ(index.chunks.size(), 3u);
+  const std::vector<Stretch>& first = index.chunks[0].stretches;
+  ASSERT_EQ(first.size(), 2u);
+  EXPECT_EQ(first[0].queue, 5u);
+  EXPECT_EQ(first[0].first, 1u);
+  EXPECT_EQ(first[0].last(), 100u);
+  EXPECT_EQ(first[0].body_bytes, 500u);
+  EXPECT_EQ(first[1].queue, 6u);
+  EXPECT_EQ(first[1].with_priority, 1u);
+  EXPECT_EQ(first[1].with_ttl, 1u);
+  EXPECT_THAT(index.chunks[1].stretches, IsEmpty());
+  EXPECT_EQ(index.chunks[1].number, 2u);
+  EXPECT_EQ(index.chunks[2].stretches.size(), 2u) << "positions with a gap are two stretches";
+  EXPECT_THAT(index.settled, ElementsAre(Settled{5, 8, 30}));
+  EXPECT_THAT(index.returned, ElementsAre(Returned{5, 50, 2, 1})) << "the last word counts";
+  EXPECT_THAT(index.handed_out, ElementsAre(HandedOut{5, 60}));
+}
+
+TEST(SegmentIndex, IsReadBackAsItWas) {
+  const SegmentIndex index = example();
+  const auto read = decode_segment_index(encode(index, kHeader), kHeader);
+  ASSERT_TRUE(read) << read.error().text;
+  EXPECT_EQ(*read, index);
+}
+
+TEST(SegmentIndex, IsNotBelievedWhenAnyBitIsWrongOrItIsCutOff) {
+  const std::string bytes = encode(example(), kHeader);
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(decode_segment_index(std::string_view(bytes).substr(0, size), kHeader)) << size;
+  }
+  for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    std::string wrong = bytes;
+    wrong[bit / 8] = static_cast<char>(wrong[bit / 8] ^ (1 << bit % 8));
+    EXPECT_FALSE(decode_segment_index(wrong, kHeader)) << "bit " << bit;
+  }
+}
+
+TEST(SegmentIndex, IsNotBelievedOfAnotherSegment) {
+  const std::string bytes = encode(example(), kHeader);
+  for (const SegmentHeader& other :
+       {SegmentHeader{8, 2, kHeader.size, {11, 12}}, SegmentHeader{7, 3, kHeader.size, {11, 12}},
+        SegmentHeader{7, 2, kHeader.size, {11, 13}}}) {
+    EXPECT_FALSE(decode_segment_index(bytes, other));
+  }
+}
+
+TEST(SegmentIndex, ARecordThatIsWrongIsTold) {
+  SegmentIndexer indexer;
+  EXPECT_FALSE(indexer.add({.lane = 1, .number = 1, .offset = 4160, .size = 34, .index = "zz"}));
+}
+
+TEST(SegmentIndex, FilesAreReplacedFoundAndRemoved) {
+  SimulatedDisk disk;
+  const auto files = disk.files();
+  EXPECT_FALSE(load_index(*files, kHeader));
+  ASSERT_TRUE(store_index(*files, example(), kHeader));
+  ASSERT_TRUE(store_index(*files, example(), kHeader));
+  EXPECT_EQ(load_index(*files, kHeader), example());
+  ASSERT_TRUE(remove_indexes(*files, {kHeader.number}));
+  EXPECT_TRUE(load_index(*files, kHeader)) << "of a segment that stays";
+  ASSERT_TRUE(remove_indexes(*files, {kHeader.number + 1}));
+  EXPECT_FALSE(load_index(*files, kHeader));
+}
+
+}  // namespace
+}  // namespace polymq::storage::journal
