@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "storage/folder_check.h"
+#include "storage/journal/segment.h"
 #include "storage/testing/folder_user.h"
 #include "storage/testing/temporary_folder.h"
 
@@ -146,6 +147,20 @@ TEST_F(BackupTest, ACopyOfACopyIsOneToo) {
 }
 
 // An id that is given out in the copy never was one in what it was copied from.
+TEST_F(BackupTest, HasTheIndexesOfSegments) {
+  {
+    FolderUser user(path_);
+    user.declare(10, 5, "orders");
+    for (std::uint64_t position = 1; position <= 30; ++position) user.keep(10, position, kLarge);
+  }
+  FolderUser again(path_);  // it makes them
+  const BackedUp done = back_up(again, copy_);
+  EXPECT_EQ(done.linked, done.segments);
+  EXPECT_TRUE(fs::exists(copy_ + "/journal/" + journal::index_name(1)));
+  EXPECT_EQ(FolderUser(copy_).all(10).size(), 30u);
+  expect_well(copy_, 30);
+}
+
 TEST_F(BackupTest, IncarnationsGoOnBehindThoseOfTheFolder) {
   FolderUser user(path_);
   const std::uint64_t first = user.folder().first_incarnation();

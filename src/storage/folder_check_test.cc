@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "storage/journal/layout.h"
+#include "storage/journal/segment.h"
 #include "storage/testing/folder_user.h"
 #include "storage/testing/temporary_folder.h"
 
@@ -74,6 +76,29 @@ TEST_F(FolderCheckTest, NamesTheQueueAndThePlaceOfADamagedMessage) {
   EXPECT_EQ(checked->messages, 3u);
   ASSERT_THAT(checked->damages, SizeIs(1));
   EXPECT_THAT(checked->damages[0], HasSubstr("queue 'orders', position 3: "));
+}
+
+TEST_F(FolderCheckTest, ReadsSegmentsThoughTheyHaveIndexes) {
+  const std::string segment = path_ + "/journal/" + journal::segment_name(1);
+  {
+    FolderUser user(path_);
+    for (std::uint64_t position = 6; position <= 30; ++position) {
+      user.keep(10, position, std::string(20'000, 'x'));
+    }
+  }
+  { const FolderUser again(path_); }  // a start makes those that are missing
+  ASSERT_TRUE(std::filesystem::exists(path_ + "/journal/" + journal::index_name(1)));
+  {
+    std::fstream file(segment, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(2 * journal::kBlock);  // the second commit's head
+    file.put('#');
+  }
+  EXPECT_THAT(FolderUser(path_).folder().damages(), IsEmpty()) << "a start does not look there";
+  const auto checked = check_folder(path_);
+  ASSERT_TRUE(checked) << checked.error().text;
+  ASSERT_THAT(checked->damages, SizeIs(1));
+  EXPECT_THAT(checked->damages[0], HasSubstr(journal::segment_name(1)));
+  EXPECT_FALSE(FolderUser(path_).folder().damages().empty()) << "from now on a start knows it";
 }
 
 TEST_F(FolderCheckTest, RefusesAFolderInUseAndWhatIsNone) {
