@@ -53,10 +53,12 @@ def _made_file(folder):
 def sync_times(folder, size, seconds, rate=0):
     """Writes `size` bytes and syncs, in sequence through a file whose blocks exist already.
 
-    rate: so many a second, as a broker under that load does it; 0 = one right after the other.
+    rate: so many a second, as a broker under that load does it; 0 = one right after the other. With
+    a rate times count from when a write was due: a pause of the disk holds up all that are due
+    meanwhile.
     """
     file = _made_file(folder)
-    data, took, offset = os.urandom(size), [], 0
+    data, took, busy, offset = os.urandom(size), [], 0, 0
     started = time.perf_counter()
     try:
         while not took or time.perf_counter() - started < seconds:
@@ -65,14 +67,17 @@ def sync_times(folder, size, seconds, rate=0):
                 if wait > 0:
                     time.sleep(wait)
             before = time.perf_counter()
+            due = started + len(took) / rate if rate else before
             os.pwrite(file, data, offset)
             os.fdatasync(file)
-            took.append(time.perf_counter() - before)
+            after = time.perf_counter()
+            busy += after - before
+            took.append(after - due)
             offset = offset + size if offset + 2 * size <= PROBE_FILE_BYTES else 0
     finally:
         os.close(file)
     return SyncTimes(p50_us=1e6 * percentile(took, 0.5), p99_us=1e6 * percentile(took, 0.99),
-                     bytes_per_second=size * len(took) / sum(took))
+                     bytes_per_second=size * len(took) / busy)
 
 
 def io_of(pid):
@@ -109,8 +114,11 @@ def forget_cached(folder):
     """Makes the system forget what it holds of the files below a folder in memory."""
     for parent, _, names in os.walk(folder):
         for name in names:
+            path = os.path.join(parent, name)
+            if os.path.exists(path) and not os.path.isfile(path):
+                continue  # the node's socket
             try:
-                file = os.open(os.path.join(parent, name), os.O_RDONLY)
+                file = os.open(path, os.O_RDONLY)
             except FileNotFoundError:
                 continue
             os.fdatasync(file)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -33,6 +34,9 @@ class File {
   virtual FileResult<void> write(std::uint64_t offset, std::span<const std::string_view> parts) = 0;
   /// What was written is on the disk, and found there after a crash.
   virtual FileResult<void> sync() = 0;
+  /// Makes a new file so large, with zeros that are on the disk when it returns. Meanwhile others
+  /// wait for the disk as little as possible. `between` is called now and then, to slow it down.
+  virtual FileResult<void> fill(std::uint64_t size, const std::function<void()>& between) = 0;
 };
 
 /// The files of one folder.

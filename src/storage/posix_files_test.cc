@@ -48,6 +48,18 @@ TEST_F(PosixFilesTest, PartsAreWrittenOneBehindTheOther) {
   EXPECT_EQ(*file->size(), 11u) << "nothing was written";
 }
 
+TEST_F(PosixFilesTest, ANewFileIsFilledWithZeros) {
+  constexpr std::uint64_t kSize = 3 * 256 * 1024 + 4096;
+  const auto file = created("a");
+  int pauses = 0;
+  const auto done = file->fill(kSize, [&] { ++pauses; });
+  ASSERT_TRUE(done) << done.error().text;
+  EXPECT_EQ(all_of(*file), std::string(kSize, '\0'));
+  EXPECT_GE(pauses, 4);
+  write(*file, 4090, {"over a page"});
+  EXPECT_EQ(all_of(*file).substr(4090, 11), "over a page");
+}
+
 TEST_F(PosixFilesTest, MorePartsThanTheSystemTakesAtOnceAreWrittenToo) {
   std::vector<std::string> texts(5000);
   for (std::size_t i = 0; i < texts.size(); ++i) {

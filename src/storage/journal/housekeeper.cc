@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint64_t kMostWaiting = 4;  // segments that wait for a restatement
 constexpr std::uint64_t kMostDead = 6;     // segments' worth of what is dead, beside what lives
+constexpr std::uint64_t kGrowth = 4;
 // Of the newest ones, with the open one, no index is made: most segments are gone before they are
 // that old.
 constexpr SegmentNumber kYoung = 2;
@@ -105,7 +106,9 @@ void Journal::prepare_next(Lock& lock) {
   const bool too_small = prepared_ && prepared_->header.size < wanted_size_;
   if (prepared_ && !too_small) return;
   const SegmentNumber number = next_segment_;
-  const std::uint64_t size = std::max(options_.segment_size, wanted_size_);
+  // The first ones are small, so that each is ready before the one before it is full.
+  const std::uint64_t size =
+      std::max(std::min(options_.segment_size, kGrowth * open_.size), wanted_size_);
   lock.unlock();
   auto next = segment_files_.prepare(number, size, SpaceUse::kLeaveFree);
   lock.lock();

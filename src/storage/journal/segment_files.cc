@@ -10,7 +10,6 @@
 namespace polymq::storage::journal {
 namespace {
 
-constexpr std::size_t kFillPiece = 256 * 1024;
 constexpr auto kPause = std::chrono::milliseconds(2);
 constexpr std::string_view kSpare = ".spare";
 constexpr std::string_view kNew = ".new";
@@ -50,16 +49,9 @@ FileResult<void> SegmentFiles::fill(File& file, std::uint64_t size, SpaceUse use
         FileError{true, "no room for another segment: " + std::to_string(*free) +
                             " bytes are free, and " + std::to_string(keep) + " are to stay so"});
   }
-  const std::string zeros(std::min<std::uint64_t>(size, kFillPiece), '\0');
-  for (std::uint64_t at = 0; at < size; at += zeros.size()) {
-    const std::string_view piece =
-        std::string_view(zeros).substr(0, std::min<std::uint64_t>(zeros.size(), size - at));
-    if (auto written = file.write(at, {&piece, 1}); !written) return written;
-    if (hurried_.load(std::memory_order_relaxed)) continue;
-    if (auto synced = file.sync(); !synced) return synced;
-    std::this_thread::sleep_for(kPause);
-  }
-  return file.sync();
+  return file.fill(size, [this] {
+    if (!hurried_.load(std::memory_order_relaxed)) std::this_thread::sleep_for(kPause);
+  });
 }
 
 // Null when there is none. A spare that a copy of the folder has, too, must not be written to: it

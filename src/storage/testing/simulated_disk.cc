@@ -72,6 +72,13 @@ class SimulatedFile final : public File {
     node_->unsynced.clear();
     return {};
   }
+  FileResult<void> fill(std::uint64_t size, const std::function<void()>& between) override {
+    const std::string zeros(size, '\0');
+    const std::string_view part = zeros;
+    if (auto written = write(0, {&part, 1}); !written) return written;
+    between();
+    return sync();
+  }
 
  private:
   std::shared_ptr<SimulatedDisk::State> disk_;
