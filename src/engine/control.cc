@@ -50,9 +50,17 @@ Control::Control(Mailer& mailer, Topology& topology, const ControlLimits& limits
       message_bytes_(mailer.shard_count(), 0) {}
 
 Result<std::vector<Delta>> Control::restore(const storage::MetadataImage& image,
+                                            const PolicySets& policies,
                                             std::int64_t default_delivery_limit) {
   auto deltas = to_deltas(image, mailer_.shard_count(), default_delivery_limit);
   if (!deltas) return deltas;
+  // Behind the vhosts and before the queues: what has expired meanwhile must know where it goes.
+  for (const storage::VhostRow& vhost : image.vhosts) {
+    const auto of_vhost = policies.find(vhost.name);
+    if (of_vhost == policies.end()) continue;
+    deltas->insert(deltas->begin() + static_cast<std::ptrdiff_t>(image.vhosts.size()),
+                   PoliciesSet{vhost.id, of_vhost->second});
+  }
   for (Delta& delta : *deltas) {
     if (auto* exchange = std::get_if<ExchangeAdded>(&delta)) {
       const bool stateful = stateful_kind(exchange->type) != StatefulKind::kNone ||

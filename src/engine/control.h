@@ -26,9 +26,11 @@ class Control {
   Control(Mailer& mailer, Topology& topology, const ControlLimits& limits,
           storage::MetadataStore& metadata, std::uint64_t first_incarnation);
 
-  /// Before anything else: what was there before a restart. Applied here; the other shards are to
-  /// apply what is returned. Error: it cannot be read.
+  /// Before anything else: what was there before a restart, and the policies as of now, under which
+  /// queues come back. Applied here; the other shards are to apply what is returned. Error: it
+  /// cannot be read.
   Result<std::vector<Delta>> restore(const storage::MetadataImage& image,
+                                     const PolicySets& policies,
                                      std::int64_t default_delivery_limit);
 
   void handle(ShardIndex from, ControlRequest& request);

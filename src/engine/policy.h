@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -95,5 +97,7 @@ class PolicySet {
   std::vector<Policy> users_;
   std::vector<Policy> operators_;
 };
+/// By the vhost's name.
+using PolicySets = std::map<std::string, std::shared_ptr<const PolicySet>>;
 
 }  // namespace polymq::engine

@@ -115,6 +115,17 @@ TEST_P(QueueRestartTest, WhatWasNotConfirmedIsNotPromised) {
   EXPECT_THAT(drain(), ElementsAre("1"));
 }
 
+TEST_P(QueueRestartTest, WhatHasExpiredMeanwhileGoesWhereAPolicySaysItGoes) {
+  queue("dead");
+  queue("q", {{"x-message-ttl", number(1000)}});
+  set_policy({{"dead-letter-exchange", text("")}, {"dead-letter-routing-key", text("dead")}});
+  publish({"1", "2"});
+  restart_after(2000);
+  cluster().pass(1);
+  EXPECT_THAT(drain("dead"), ElementsAre("1", "2"));
+  EXPECT_EQ(ready(), 0u);
+}
+
 TEST_P(QueueRestartTest, PositionsGoOnBehindThoseThatWereUsed) {
   queue("q");
   publish({"1", "2"});

@@ -37,8 +37,9 @@ Shard::Shard(const ShardOptions& options, Outbox& outbox, storage::MessageStore&
 
 Shard::~Shard() = default;
 
-Result<std::vector<Delta>> Shard::restore(const storage::MetadataImage& image) {
-  auto deltas = control_->restore(image, options_.default_delivery_limit);
+Result<std::vector<Delta>> Shard::restore(const storage::MetadataImage& image,
+                                          const PolicySets& policies) {
+  auto deltas = control_->restore(image, policies, options_.default_delivery_limit);
   home_.restored();
   return deltas;
 }

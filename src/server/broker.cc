@@ -80,7 +80,7 @@ Broker::Broker(const Config& config, std::shared_ptr<const auth::Directory> dire
   amqp091::register_property_codec();
 }
 
-Result<void> Broker::open_stores() {
+Result<void> Broker::open_stores(const engine::PolicySets& policies) {
   const std::string& folder = config_.server.in_memory ? "" : config_.server.data_dir;
   if (!folder.empty()) {
     auto opened = storage::DataFolder::open(folder);
@@ -105,7 +105,7 @@ Result<void> Broker::open_stores() {
     shards_[i]->open(store, metadata);
   }
   if (!data_) return {};
-  auto deltas = shards_[engine::kControlShard]->shard().restore(data_->image());
+  auto deltas = shards_[engine::kControlShard]->shard().restore(data_->image(), policies);
   if (!deltas) return tl::make_unexpected(deltas.error());
   for (std::size_t i = 1; i < count; ++i) shards_[i]->shard().restore(*deltas);
   log::Line(log::Area::kStorage, log::Level::kInfo, "data folder opened")
@@ -154,22 +154,22 @@ Result<void> Broker::administer(decltype(engine::ControlRequest::what) what) {
 }
 
 Result<void> Broker::start() {
-  if (auto opened = open_stores(); !opened) return opened;
-  for (const auto& shard : shards_) shard->start();
   std::vector<Config::Vhost> vhosts = config_.vhosts;
   if (std::none_of(vhosts.begin(), vhosts.end(), [](const auto& v) { return v.name == "/"; })) {
     vhosts.insert(vhosts.begin(), Config::Vhost{"/", {}, {}, {}});
   }
+  for (const Config::Vhost& vhost : vhosts) vhosts_.push_back(vhost.name);
+  auto policies = config::make_policy_sets(config_, vhosts_);
+  if (!policies) return tl::make_unexpected(policies.error());
+  if (auto opened = open_stores(*policies); !opened) return opened;
+  for (const auto& shard : shards_) shard->start();
   for (const Config::Vhost& vhost : vhosts) {
     const std::string& type = vhost.default_queue_type.empty() ? config_.queues.default_queue_type
                                                                : vhost.default_queue_type;
     auto added = administer(engine::AddVhost{
         vhost.name, type, {limit_of(vhost.max_queues.value_or(config_.limits.vhost_max_queues))}});
     if (!added) return added;
-    vhosts_.push_back(vhost.name);
   }
-  auto policies = config::make_policy_sets(config_, vhosts_);
-  if (!policies) return tl::make_unexpected(policies.error());
   if (auto set = set_policies(*std::move(policies)); !set) return set;
 
   std::promise<Result<void>> listening;
@@ -211,7 +211,7 @@ void Broker::open_control(ShardRuntime& shard) {
   }
 }
 
-Result<void> Broker::set_policies(PolicySets sets) {
+Result<void> Broker::set_policies(engine::PolicySets sets) {
   for (auto& [vhost, policies] : sets) {
     if (auto done = administer(engine::SetPolicies{vhost, std::move(policies)}); !done) return done;
   }

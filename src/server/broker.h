@@ -33,14 +33,13 @@ class Broker {
   ShardRuntime& next_shard();
   void deal(int fd, SocketPeer peer);
   Result<void> administer(decltype(engine::ControlRequest::what) what);
-  using PolicySets = std::map<std::string, std::shared_ptr<const engine::PolicySet>>;
-  Result<void> set_policies(PolicySets sets);
+  Result<void> set_policies(engine::PolicySets sets);
   std::size_t connection_count();
 
   const Config config_;
   amqp091::Settings settings_;
   ConnectionAdmission admission_;
-  Result<void> open_stores();
+  Result<void> open_stores(const engine::PolicySets& policies);
   void make_shards(std::size_t count);
   void open_control(ShardRuntime& shard);
 

@@ -86,7 +86,9 @@ TEST_F(FolderCheckTest, ReadsSegmentsThoughTheyHaveIndexes) {
       user.keep(10, position, std::string(20'000, 'x'));
     }
   }
-  { const FolderUser again(path_); }  // a start makes those that are missing
+  {
+    const FolderUser again(path_);
+  }  // a start makes those that are missing
   ASSERT_TRUE(std::filesystem::exists(path_ + "/journal/" + journal::index_name(1)));
   {
     std::fstream file(segment, std::ios::in | std::ios::out | std::ios::binary);

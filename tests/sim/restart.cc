@@ -60,7 +60,7 @@ void World::start_node(ShardIndex count) {
     shards_.push_back(std::make_unique<engine::Shard>(
         options_of(index, count), network_->outbox(index), *stores_.back(), metadata_));
   }
-  const auto deltas = shards_[engine::kControlShard]->restore(metadata_.image());
+  const auto deltas = shards_[engine::kControlShard]->restore(metadata_.image(), {});
   if (!deltas) violated("(f) what is stored cannot be read: %s", deltas.error().text.c_str());
   for (ShardIndex index = 1; index < count; ++index) shards_[index]->restore(*deltas);
 }

@@ -15,13 +15,16 @@ namespace polymq::engine {
 /// A cluster with three peers as in ShardsTest: peer 0 publishes, peer 1 declares, peer 2 consumes.
 class Life {
  public:
-  Life(ShardIndex shards, KeptMessages& kept, KeepingMetadata& metadata, std::uint64_t number) {
+  Life(ShardIndex shards, KeptMessages& kept, KeepingMetadata& metadata, PolicySets policies,
+       std::uint64_t number, WallMs later) {
     ClusterOptions options;
     for (ShardIndex i = 0; i < shards; ++i) {
       stores_.push_back(std::make_unique<KeepingStore>(kept));
       options.stores.push_back(stores_.back().get());
     }
     options.metadata = &metadata;
+    options.policies = std::move(policies);
+    options.later = later;
     options.first_incarnation = number * 1'000'000;
     cluster = std::make_unique<Cluster>(shards, options);
     for (std::size_t i = 0; i < peers_.size(); ++i) connect(i);
@@ -91,6 +94,11 @@ class RestartsTest : public testing::TestWithParam<ShardIndex> {
     life_.reset();
     start();
   }
+  /// The next life begins that much later than the one before did.
+  void restart_after(WallMs ms) {
+    later_ += ms;
+    restart();
+  }
   void release() { life_->hold_reads(false); }
 
   Cluster& cluster() { return *life_->cluster; }
@@ -125,12 +133,22 @@ class RestartsTest : public testing::TestWithParam<ShardIndex> {
     return *there.queue(*there.vhost("/"), name)->local;
   }
 
+  /// As the operator has it, in every life from now on.
+  void set_policy(Fields definition) {
+    policies_ = policies_of(std::move(definition));
+    EXPECT_EQ(cluster().administer(SetPolicies{"/", policies_.at("/")}), "");
+  }
+
   KeptMessages kept_;
   KeepingMetadata metadata_;
   std::unique_ptr<Life> life_;
 
  private:
-  void start() { life_ = std::make_unique<Life>(GetParam(), kept_, metadata_, ++lives_); }
+  void start() {
+    life_ = std::make_unique<Life>(GetParam(), kept_, metadata_, policies_, ++lives_, later_);
+  }
+  PolicySets policies_;
+  WallMs later_ = 0;
   std::uint64_t lives_ = 0;
 };
 

@@ -74,6 +74,15 @@ class ScriptedStore final : public storage::MessageStore {
   storage::CommitNumber told_ = 0;
 };
 
+/// One user policy of vhost "/", for all queues and exchanges whose name matches.
+inline PolicySets policies_of(Fields definition, const std::string& pattern = ".*") {
+  auto made = make_policy(
+      PolicyAuthor::kUser,
+      {.vhost = "/", .name = "p", .pattern = pattern, .definition = std::move(definition)});
+  EXPECT_TRUE(made.has_value()) << made.error().text;
+  return {{"/", std::make_shared<const PolicySet>(std::vector{*made}, std::vector<Policy>{})}};
+}
+
 struct ClusterOptions {
   ControlLimits limits = {};
   std::int64_t memory_limit = INT64_MAX;
@@ -81,6 +90,8 @@ struct ClusterOptions {
   std::vector<KeepingStore*> stores = {};
   /// Set: what it has is there from the start.
   KeepingMetadata* metadata = nullptr;
+  PolicySets policies = {};  // from the start, of what is there then
+  WallMs later = 0;          // than others begin
   std::uint64_t first_incarnation = 1;
 };
 
@@ -89,6 +100,7 @@ class Cluster {
  public:
   explicit Cluster(ShardIndex count, const ClusterOptions& options = {})
       : keeping_(options.stores) {
+    now_.wall += options.later;
     register_fake_codec();
     for (ShardIndex i = 0; i < count; ++i) {
       lines_.push_back(std::make_unique<Line>(*this, i));
@@ -106,7 +118,7 @@ class Cluster {
                                              : *options.metadata;
       shards_.push_back(std::make_unique<Shard>(one, *lines_[i], store, metadata));
     }
-    if (options.metadata != nullptr) restore(options.metadata->image());
+    if (options.metadata != nullptr) restore(options.metadata->image(), options.policies);
     if (shard(0).topology().vhost("/") == nullptr) administer(AddVhost{"/", "", {}});
   }
 
@@ -193,8 +205,8 @@ class Cluster {
     ShardIndex from;
   };
 
-  void restore(const storage::MetadataImage& image) {
-    auto deltas = shards_[0]->restore(image).value();
+  void restore(const storage::MetadataImage& image, const PolicySets& policies) {
+    auto deltas = shards_[0]->restore(image, policies).value();
     for (std::size_t i = 1; i < shards_.size(); ++i) shards_[i]->restore(deltas);
   }
 

@@ -85,12 +85,9 @@ class ShardsTest : public testing::Test {
   }
   /// One user policy for all queues and exchanges whose name matches.
   void set_policy(Fields definition, const std::string& pattern = ".*") {
-    auto made = make_policy(
-        PolicyAuthor::kUser,
-        {.vhost = "/", .name = "p", .pattern = pattern, .definition = std::move(definition)});
-    ASSERT_TRUE(made.has_value()) << made.error().text;
-    const auto set = std::make_shared<const PolicySet>(std::vector{*made}, std::vector<Policy>{});
-    EXPECT_EQ(cluster_.administer(SetPolicies{"/", set}), "");
+    EXPECT_EQ(
+        cluster_.administer(SetPolicies{"/", policies_of(std::move(definition), pattern).at("/")}),
+        "");
   }
   void clear_policies() { EXPECT_EQ(cluster_.administer(SetPolicies{"/", nullptr}), ""); }
 
