@@ -42,12 +42,14 @@ void Home::queue_added(QueueEntry& entry) {
   entry.local = std::make_unique<Queue>(entry, *this);
   if (!entry.stored()) return;
   entry.local->restore(store_.open_queue(entry.id, entry.lane));
+  store_.set_sync(entry.id, entry.local->settings().sync);
   note_paging(*entry.local);
   mark_dirty(*entry.local);
 }
 
 void Home::settings_changed(QueueEntry& entry) {
   entry.local->settings_changed();
+  if (entry.stored()) store_.set_sync(entry.id, entry.local->settings().sync);
   mark_dirty(*entry.local);
 }
 

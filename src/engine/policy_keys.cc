@@ -33,6 +33,7 @@ bool one_of(const Value& value, std::initializer_list<std::string_view> words) {
   return text(value) && std::find(words.begin(), words.end(), *value.as_string()) != words.end();
 }
 bool overflow(const Value& value) { return text(value) && overflow_of(*value.as_string()); }
+bool sync(const Value& value) { return one_of(value, {"always", "interval", "never"}); }
 bool strategy(const Value& value) { return one_of(value, {"at-most-once", "at-least-once"}); }
 bool retry_type(const Value& value) { return text(value) && delayed_retry_of(*value.as_string()); }
 bool queue_mode(const Value& value) { return one_of(value, {"default", "lazy"}); }
@@ -75,6 +76,12 @@ void apply_overflow(const Value& value, PolicyAuthor author, QueueSettings& sett
   }
 }
 
+void apply_sync(const Value& value, PolicyAuthor author, QueueSettings& settings) {
+  if (author == PolicyAuthor::kOperator || !settings.sync) {
+    settings.sync = storage::sync_policy_of(*value.as_string());
+  }
+}
+
 void apply_strategy(const Value& value, PolicyAuthor, QueueSettings& settings) {
   if (settings.dead_letter_strategy) return;
   settings.dead_letter_strategy = *value.as_string() == "at-least-once"
@@ -94,6 +101,7 @@ constexpr std::array kKeys{
     PolicyKey{"max-length-bytes", kAny, true, natural, "maximum length in bytes",
               least<&QueueSettings::max_length_bytes>},
     PolicyKey{"overflow", kAny, true, overflow, "overflow value", apply_overflow},
+    PolicyKey{"storage-sync", kAny, true, sync, "storage-sync value", apply_sync},
     PolicyKey{"dead-letter-exchange", kAny, false, text, "dead letter exchange name",
               text_if_unset<&QueueSettings::dead_letter_exchange>},
     PolicyKey{"dead-letter-routing-key", kAny, false, text, "dead letter routing key",

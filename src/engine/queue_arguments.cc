@@ -95,6 +95,13 @@ void read_overflow(const Value& value, QueueSettings& settings) {
   settings.overflow = overflow_of(*value.as_string());
 }
 
+Refusal check_sync(const Value& value, const Fields&) {
+  return check_choice(value, {"always", "interval", "never"}, "invalid_storage_sync");
+}
+void read_sync(const Value& value, QueueSettings& settings) {
+  settings.sync = storage::sync_policy_of(*value.as_string());
+}
+
 Refusal check_mode(const Value& value, const Fields&) {
   if (Refusal refusal = check_string(value); !refusal.empty()) return refusal;
   return check_choice(value, {"default", "lazy"},
@@ -153,6 +160,7 @@ constexpr std::array kRows{
     ArgumentRow{"x-max-in-memory-bytes", kQuorum, alone<check_non_negative>, nullptr},
     ArgumentRow{"x-max-priority", kClassic, check_max_priority, read_max_priority},
     ArgumentRow{"x-overflow", kBoth, check_overflow, read_overflow},
+    ArgumentRow{"x-storage-sync", kBoth, check_sync, read_sync},
     ArgumentRow{"x-queue-mode", kClassic, check_mode, nullptr},
     ArgumentRow{"x-queue-version", kClassic, check_version, nullptr},
     ArgumentRow{"x-queue-master-locator", kClassic, alone<check_string>, nullptr},

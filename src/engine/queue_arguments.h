@@ -9,6 +9,7 @@
 
 #include "engine/error.h"
 #include "engine/fields.h"
+#include "storage/sync_policy.h"
 
 namespace polymq::engine {
 
@@ -42,6 +43,7 @@ struct QueueSettings {
   std::optional<DelayedRetry> delayed_retry;
   std::optional<Overflow> overflow;
   std::optional<DeadLetterStrategy> dead_letter_strategy;
+  std::optional<storage::SyncPolicy> sync;   // of what is stored; as the node has it
   std::optional<std::uint8_t> max_priority;  // classic; 0 = no priorities
   std::optional<std::int64_t> ttl_ms;
   std::optional<std::int64_t> expires_ms;

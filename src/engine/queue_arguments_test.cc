@@ -121,6 +121,8 @@ TEST(QueueArguments, WrongTypesAreExplainedInRabbitsWords) {
 
 TEST(QueueArguments, UnknownWordsAreExplainedInRabbitsWords) {
   EXPECT_EQ(refusal("x-overflow", text("explode")), "invalid_overflow");
+  EXPECT_EQ(refusal("x-storage-sync", text("often")), "invalid_storage_sync");
+  EXPECT_EQ(refusal("x-storage-sync", number(1)), "{unacceptable_type,signedint}");
   EXPECT_EQ(refusal("x-queue-mode", text("w")), "\"unsupported queue mode 'w'\"");
   EXPECT_EQ(refusal("x-queue-type", text("b")), "\"unsupported queue type 'b'\"");
   EXPECT_EQ(refusal("x-dead-letter-strategy", text("never"), quorum()), "invalid_dlx_strategy");

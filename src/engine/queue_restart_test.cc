@@ -210,6 +210,24 @@ TEST_P(QueueRestartTest, AGetOfAQueueThatGoesMeanwhileIsTold) {
   EXPECT_FALSE(peer(0).look("q").has_value());
 }
 
+// --- when it is synced --------------------------------------------------------------------------
+
+TEST_P(QueueRestartTest, ItsStoreIsToldHowAQueueIsSynced) {
+  const auto told = [&](const std::string& name) {
+    return life_->sync_of(queue_at_home(name).entry().id);
+  };
+  queue("q");
+  queue("quick", {{"x-storage-sync", text("never")}});
+  EXPECT_EQ(told("q"), std::nullopt);
+  EXPECT_EQ(told("quick"), storage::SyncPolicy::kNever);
+  set_policy({{"storage-sync", text("interval")}});
+  EXPECT_EQ(told("q"), storage::SyncPolicy::kInterval);
+  EXPECT_EQ(told("quick"), storage::SyncPolicy::kNever) << "an argument wins over a user's policy";
+  restart();
+  EXPECT_EQ(told("q"), storage::SyncPolicy::kInterval);
+  EXPECT_EQ(told("quick"), storage::SyncPolicy::kNever);
+}
+
 // --- purging and settling while a read is under way ---------------------------------------------
 
 TEST_P(QueueRestartTest, APurgeDropsWhatIsOnDisk) {

@@ -59,11 +59,8 @@ std::optional<std::uint64_t> limit_of(std::int64_t limit) {
 }
 
 storage::journal::JournalOptions to_journal_options(const Config::Storage& config) {
-  using storage::journal::SyncPolicy;
   return {.segment_size = config.segment_size,
-          .sync = config.sync == "never"      ? SyncPolicy::kNever
-                  : config.sync == "interval" ? SyncPolicy::kInterval
-                                              : SyncPolicy::kAlways,
+          .sync = storage::sync_policy_of(config.sync).value(),
           .sync_interval = config.sync_interval,
           .keep_free = config.keep_free};
 }

@@ -9,6 +9,7 @@ namespace polymq::storage {
 class MemoryStore final : public MessageStore {
  public:
   StoredQueue open_queue(std::uint64_t, Lane) override { return {}; }
+  void set_sync(std::uint64_t, std::optional<SyncPolicy>) override {}
   void close_queue(std::uint64_t) override {}
   void remove_queue(std::uint64_t) override {}
   void queues_known(std::uint64_t) override {}

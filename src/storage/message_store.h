@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "storage/sync_policy.h"
 
 namespace polymq::storage {
 
@@ -118,6 +119,9 @@ class MessageStore {
   // `queue` is any log below. Exchanges are no different.
   /// Before anything is said of a queue, once. What was there before, or an empty queue.
   virtual StoredQueue open_queue(std::uint64_t queue, Lane lane) = 0;
+  /// When commits that say something of the queue and its other logs end as durable; unset: as the
+  /// node has it. A commit follows the strictest of all that it is about.
+  virtual void set_sync(std::uint64_t incarnation, std::optional<SyncPolicy> policy) = 0;
   /// Nothing more is said of the queue and its other logs: it is deleted. What is staged of it is
   /// not written, and the views end here. What is kept stays until the metadata has forgotten it.
   virtual void close_queue(std::uint64_t incarnation) = 0;

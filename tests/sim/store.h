@@ -43,6 +43,7 @@ class Store final : public storage::MessageStore {
       : random_(seed), faults_(faults), log_(log), disk_(disk), writer_(writer) {}
 
   storage::StoredQueue open_queue(std::uint64_t queue, storage::Lane lane) override;
+  void set_sync(std::uint64_t, std::optional<storage::SyncPolicy>) override {}  // all: synced
   void close_queue(std::uint64_t incarnation) override;
   void remove_queue(std::uint64_t incarnation) override;
   void queues_known(std::uint64_t newest) override { disk_.queues_known(newest); }

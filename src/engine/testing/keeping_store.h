@@ -44,6 +44,9 @@ class KeepingStore final : public storage::MessageStore {
  public:
   explicit KeepingStore(KeptMessages& kept) : kept_(kept) {}
 
+  void set_sync(std::uint64_t queue, std::optional<storage::SyncPolicy> policy) override {
+    syncs[queue] = policy;
+  }
   storage::StoredQueue open_queue(std::uint64_t queue, storage::Lane) override {
     const KeptMessages::Queue& found = kept_.queues[queue];
     Open& open = open_[queue];
@@ -168,6 +171,7 @@ class KeepingStore final : public storage::MessageStore {
   void die() { dead_ = true; }
 
   bool commits_held = false;
+  std::map<std::uint64_t, std::optional<storage::SyncPolicy>> syncs;  // as they were told
   bool reads_held = false;
   int reads = 0;  // asked for
 

@@ -52,6 +52,14 @@ class Life {
     for (auto& store : stores_) store->commits_held = held;
     if (!held) cluster->run();
   }
+  /// As the store of the queue's shard was told.
+  std::optional<storage::SyncPolicy> sync_of(std::uint64_t queue) const {
+    for (const auto& store : stores_) {
+      if (store->syncs.contains(queue)) return store->syncs.at(queue);
+    }
+    ADD_FAILURE() << "no store knows it";
+    return std::nullopt;
+  }
   int reads() const {
     int sum = 0;
     for (const auto& store : stores_) sum += store->reads;

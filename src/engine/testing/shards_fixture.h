@@ -35,6 +35,7 @@ class ScriptedStore final : public storage::MessageStore {
     touched_ = true;
   }
   storage::StoredQueue open_queue(std::uint64_t, storage::Lane) override { return {}; }
+  void set_sync(std::uint64_t, std::optional<storage::SyncPolicy>) override {}
   void close_queue(std::uint64_t) override {}
   void remove_queue(std::uint64_t) override {}
   void returned(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t) override {}

@@ -30,6 +30,7 @@ struct SealedBatch {
   std::vector<SealedPart> parts = {};
   std::uint64_t newest_queue = 0;  // the latest incarnation that it speaks of
   bool awaited = false;            // somebody waits for its end
+  SyncPolicy sync = SyncPolicy::kAlways;
 };
 
 struct EndedBatch {

@@ -101,11 +101,13 @@ std::vector<Journal::Handed> Journal::take_group(std::uint64_t most) {
 
 void Journal::write_group(Lock& lock, const std::vector<Handed>& group) {
   std::uint64_t size = kCommitHeader;
-  bool awaited = false;
+  bool awaited = false;  // to be on the disk
+  bool timed = false;    // to be there in a while
   bool messages = false;
   for (const Handed& handed : group) {
     size += handed.batch.bytes.size();
-    awaited = awaited || handed.batch.awaited;
+    awaited = awaited || (handed.batch.awaited && handed.batch.sync == SyncPolicy::kAlways);
+    timed = timed || handed.batch.sync != SyncPolicy::kNever;
     for (const SealedChunk& chunk : handed.batch.chunks) messages = messages || chunk.has_messages;
   }
   std::vector<Written> written;
@@ -128,14 +130,24 @@ void Journal::write_group(Lock& lock, const std::vector<Handed>& group) {
     }
   }
   written_commit_ = next_commit_ - 1;
-  if (!std::exchange(dirty_, true)) {
-    const bool timed = options_.sync != SyncPolicy::kNever;
-    sync_at_ = timed ? Clock::now() + options_.sync_interval : Clock::time_point::max();
-  }
+  if (!std::exchange(dirty_, true)) sync_at_ = Clock::time_point::max();
+  if (timed) sync_at_ = std::min(sync_at_, Clock::now() + options_.sync_interval);
   std::move(written.begin(), written.end(), std::back_inserter(unsynced_));
-  const bool waits = awaited && options_.sync == SyncPolicy::kAlways;
-  if (options_.sync != SyncPolicy::kAlways) end(unsynced_, CommitEnd::kDurable);
-  if (waits || unsynced_.size() >= kMostUnsynced) sync_written(lock);
+  end_written();
+  if (awaited || unsynced_.size() >= kMostUnsynced) sync_written(lock);
+}
+
+// Those that need not be on the disk; but behind none of the same writer that must.
+void Journal::end_written() {
+  std::vector<bool> waits(writers_.size(), false);
+  std::vector<Written> ended;
+  std::vector<Written> kept;
+  for (Written& one : unsynced_) {
+    if (one.sync == SyncPolicy::kAlways) waits[one.writer] = true;
+    (waits[one.writer] ? kept : ended).push_back(std::move(one));
+  }
+  unsynced_ = std::move(kept);
+  if (!ended.empty()) end(ended, CommitEnd::kDurable);
 }
 
 FileResult<void> Journal::write_commit(const std::vector<Handed>& group,
@@ -146,7 +158,9 @@ FileResult<void> Journal::write_commit(const std::vector<Handed>& group,
   for (const Handed& handed : group) {
     const std::string_view bytes = handed.batch.bytes.view();
     if (!bytes.empty()) parts.push_back(bytes);
-    Written batch{handed.writer, {handed.batch.number, CommitEnd::kDurable, open_.number, {}}};
+    Written batch{handed.writer,
+                  {handed.batch.number, CommitEnd::kDurable, open_.number, {}},
+                  handed.batch.sync};
     std::uint64_t at = 0;
     for (const SealedChunk& chunk : handed.batch.chunks) {
       header.headers_checksum = crc32c(bytes.substr(at, kChunkHeader), header.headers_checksum);

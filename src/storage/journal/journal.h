@@ -22,14 +22,9 @@
 
 namespace polymq::storage::journal {
 
-enum class SyncPolicy : std::uint8_t {
-  kAlways,    // a commit that somebody waits for ends when it is synced
-  kInterval,  // it ends when it is written; synced every so often
-  kNever,     // it ends when it is written; the system syncs when it likes
-};
-
 struct JournalOptions {
   std::uint64_t segment_size = 64 * 1024 * 1024;
+  /// Of queues that have none of their own.
   SyncPolicy sync = SyncPolicy::kAlways;
   /// What nobody waits for is synced that late at most (interval: everything).
   std::chrono::milliseconds sync_interval{100};
@@ -65,6 +60,8 @@ class Journal {
   /// Queues up to this incarnation are known to the metadata for good; batches that speak of later
   /// ones wait.
   void queues_known(std::uint64_t newest);
+  /// Of queues that have none of their own.
+  SyncPolicy sync_policy() const { return options_.sync; }
 
   void read(std::size_t writer, ReadRequest request);
   void take_read(std::size_t writer, std::vector<ReadMessages>& read);
@@ -95,6 +92,7 @@ class Journal {
   struct Written {
     std::size_t writer;
     EndedBatch batch;
+    SyncPolicy sync = SyncPolicy::kAlways;
   };
   /// The segment that is written to.
   struct Open {
@@ -124,6 +122,7 @@ class Journal {
   FileResult<void> write_end();
   void sync_written(Lock& lock);
   void end(std::vector<Written>& batches, CommitEnd how);
+  void end_written();
   void fail_all(Lock& lock, const FileError& error);
 
   // The housekeeper.

@@ -58,6 +58,19 @@ StoredQueue JournalStore::open_queue(std::uint64_t queue, Lane lane) {
   return std::exchange(kept.stored, {});
 }
 
+void JournalStore::set_sync(std::uint64_t incarnation, std::optional<SyncPolicy> policy) {
+  if (policy) {
+    syncs_[incarnation] = *policy;
+  } else {
+    syncs_.erase(incarnation);
+  }
+}
+
+SyncPolicy JournalStore::sync_of(std::uint64_t log) const {
+  const auto own = syncs_.find(incarnation_of(log));
+  return own == syncs_.end() ? journal_.sync_policy() : own->second;
+}
+
 void JournalStore::close_queue(std::uint64_t incarnation) {
   for (const LogPart part : kParts) close_log(log_of(incarnation, part));
 }
@@ -74,6 +87,7 @@ void JournalStore::close_log(std::uint64_t log) {
 }
 
 void JournalStore::remove_queue(std::uint64_t incarnation) {
+  syncs_.erase(incarnation);
   for (const LogPart part : kParts) remove_log(log_of(incarnation, part));
 }
 
@@ -229,13 +243,16 @@ void JournalStore::flush() {
 }
 
 void JournalStore::seal_now() {
-  SealedBatch batch{.parts = std::exchange(parts_, {}), .awaited = std::exchange(awaited_, false)};
+  SealedBatch batch{.parts = std::exchange(parts_, {}),
+                    .awaited = std::exchange(awaited_, false),
+                    .sync = dirty_.empty() ? journal_.sync_policy() : SyncPolicy::kNever};
   const auto lane_of = [this](std::uint64_t id) { return queues_.find(id)->second.lane; };
   std::sort(dirty_.begin(), dirty_.end(), [&](std::uint64_t a, std::uint64_t b) {
     return std::pair(lane_of(a), a) < std::pair(lane_of(b), b);
   });
   for (const std::uint64_t log : dirty_) {
     batch.newest_queue = std::max(batch.newest_queue, incarnation_of(log));
+    batch.sync = std::max(batch.sync, sync_of(log));
   }
   for (auto from = dirty_.cbegin(); from != dirty_.cend();) {
     const Lane lane = lane_of(*from);

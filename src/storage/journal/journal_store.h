@@ -35,6 +35,7 @@ class JournalStore final : public MessageStore {
   void adopt(std::uint64_t queue, KeptQueue found) { queues_[queue] = std::move(found); }
 
   StoredQueue open_queue(std::uint64_t queue, Lane lane) override;
+  void set_sync(std::uint64_t incarnation, std::optional<SyncPolicy> policy) override;
   void close_queue(std::uint64_t incarnation) override;
   void remove_queue(std::uint64_t incarnation) override;
   void queues_known(std::uint64_t newest) override;
@@ -88,6 +89,7 @@ class JournalStore final : public MessageStore {
   void close_log(std::uint64_t log);
   void remove_log(std::uint64_t log);
   KeptQueue& stage(std::uint64_t queue, KeptQueue& kept);
+  SyncPolicy sync_of(std::uint64_t log) const;
   KeptChunk* chunk(const ChunkName& name) { return lanes_[name.lane].find(name.number); }
   void cut(const ChunkName& name, std::uint32_t count);
   void seal_now();
@@ -105,7 +107,8 @@ class JournalStore final : public MessageStore {
   Journal& journal_;
   const std::size_t writer_;
   boost::unordered_flat_map<std::uint64_t, KeptQueue> queues_;
-  std::array<SlidingWindow<KeptChunk>, kLanes> lanes_;  // by the numbers of their chunks
+  boost::unordered_flat_map<std::uint64_t, SyncPolicy> syncs_;  // of those with one of their own
+  std::array<SlidingWindow<KeptChunk>, kLanes> lanes_;          // by the numbers of their chunks
 
   std::vector<std::uint64_t> dirty_;  // queues with something staged
   std::vector<SealedPart> parts_;

@@ -318,6 +318,59 @@ TEST(JournalStore, WhatIsHandedOutIsMarkedByItselfOrByAMarkThatIsDurable) {
   EXPECT_THAT(delivered, ElementsAre(true, true, false));
 }
 
+/// How often the disk was synced, when the journal has made the files that it wants.
+std::uint64_t syncs_at_rest(Node& node) {
+  node.append(10, 1, "the first segment is open");
+  node.commit();
+  for (int i = 0; i < 10'000 && !node.disk().files()->open(segment_name(2)); ++i) node.wait();
+  return node.disk().syncs();
+}
+
+TEST(JournalStore, AQueueMayBeSyncedLaterThanOthers) {
+  SimulatedDisk disk;
+  Node node(disk, {{10, 3}, {11, 4}}, 1, {.segment_size = kSmallSegment, .sync_interval = 1h});
+  node.store(11).set_sync(11, SyncPolicy::kInterval);
+  const std::uint64_t before = syncs_at_rest(node);
+  node.append(11, 1, "later");
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+  EXPECT_EQ(disk.syncs(), before) << "it is written only";
+  node.append(10, 2, "now");
+  node.append(11, 2, "later, in company");
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+  EXPECT_EQ(disk.syncs(), before + 1) << "the strictest of a commit's queues counts";
+  node.store(11).set_sync(11, std::nullopt);
+  node.append(11, 3, "as the node has it");
+  node.commit();
+  EXPECT_EQ(disk.syncs(), before + 2);
+}
+
+TEST(JournalStore, AQueueMayBeSyncedWhereTheNodeDoesNot) {
+  SimulatedDisk disk;
+  Node node(disk, {{10, 3}, {11, 4}}, 1,
+            {.segment_size = kSmallSegment, .sync = SyncPolicy::kNever, .sync_interval = 1ms});
+  node.store(11).set_sync(11, SyncPolicy::kAlways);
+  const std::uint64_t before = syncs_at_rest(node);
+  node.append(10, 2, "whenever");
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+  std::this_thread::sleep_for(20ms);
+  EXPECT_EQ(disk.syncs(), before);
+  node.append(11, 1, "now");
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+  EXPECT_EQ(disk.syncs(), before + 1);
+}
+
+TEST(JournalStore, ACommitThatNeedNotBeSyncedDoesNotOvertakeOneThatMust) {
+  SimulatedDisk disk;
+  Node node(disk, {{10, 3}, {11, 4}}, 1, {.segment_size = kSmallSegment, .sync_interval = 1h});
+  node.store(11).set_sync(11, SyncPolicy::kNever);
+  node.append(10, 1, "x");
+  node.store(10).seal(1);
+  node.store(10).flush();  // nobody waits for it
+  node.append(11, 1, "y");
+  disk.fail_sync_after(0);
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kFailed)) << "only a sync could end the first";
+}
+
 TEST(JournalStore, AFullDiskMakesWritersWaitUntilThereIsRoom) {
   SimulatedDisk disk;
   Node node(disk, kOne, 1);
