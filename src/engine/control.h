@@ -46,6 +46,8 @@ class Control {
   bool take_metadata();
   /// All queues below it are known to the metadata for good.
   std::uint64_t incarnations_below() const { return known_below_; }
+  /// Nothing more can be stored there, for good.
+  bool metadata_failed() const { return metadata_failed_; }
   /// This shard's replica has changes that were not sent yet.
   bool ahead() const { return !open_.empty(); }
   /// What the rounds up to this one say is known to the metadata for good.
@@ -112,8 +114,8 @@ class Control {
   std::deque<Handed> handed_;  // to the metadata store, which has not answered
   std::uint64_t known_below_ = 0;
   std::vector<std::pair<ShardIndex, std::uint64_t>> gone_;  // decided, not handed to the store
-  bool metadata_failed_ = false;
-  std::vector<storage::Lane> next_lanes_;                           // by shard: a counter
+  bool metadata_failed_ = false;                            // for good
+  std::vector<storage::Lane> next_lanes_;                   // by shard: a counter
   boost::unordered_flat_map<QueueId, std::vector<Parked>> parked_;  // until that queue is removed
   boost::unordered_flat_set<std::uint64_t> failed_;  // sessions whose requests are dropped
   std::vector<std::uint64_t> homes_per_shard_;       // of queues and of exchanges with state

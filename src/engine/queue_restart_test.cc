@@ -210,6 +210,22 @@ TEST_P(QueueRestartTest, AGetOfAQueueThatGoesMeanwhileIsTold) {
   EXPECT_FALSE(peer(0).look("q").has_value());
 }
 
+// --- when the metadata fails --------------------------------------------------------------------
+
+TEST_P(QueueRestartTest, WhereNothingCanBeDeclaredNothingIsStoredOrConfirmed) {
+  queue("q");
+  publish({"1"});
+  metadata_.broken = true;
+  EXPECT_EQ(peer(1).declare({.name = "new", .durable = true, .arguments = {}}),
+            "it could not be stored");
+  EXPECT_EQ(peer(0).publish({.body = "2", .persistent = true}), "nack");
+  EXPECT_EQ(peer(0).publish({.body = "3", .key = "new", .persistent = true}), "nack");
+  life_.reset();
+  metadata_.broken = false;
+  restart();
+  EXPECT_THAT(drain(), ElementsAre("1"));
+}
+
 // --- when it is synced --------------------------------------------------------------------------
 
 TEST_P(QueueRestartTest, ItsStoreIsToldHowAQueueIsSynced) {

@@ -106,7 +106,10 @@ void Shard::flush_store() {
 bool Shard::finish_turn() {
   settle_mail();
   if (control_ && control_->take_metadata()) settle_mail();
-  if (control_) store_.queues_known(control_->incarnations_below() - 1);
+  if (control_) {
+    store_.queues_known(control_->incarnations_below() - 1);
+    if (control_->metadata_failed()) store_.give_up();
+  }
   if (home_.take_read()) settle_mail();
   if (!early_mail_.empty() && !home_.loading()) {
     for (auto& [from, mail] : std::exchange(early_mail_, {})) deliver(from, mail);

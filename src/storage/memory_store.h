@@ -13,6 +13,7 @@ class MemoryStore final : public MessageStore {
   void close_queue(std::uint64_t) override {}
   void remove_queue(std::uint64_t) override {}
   void queues_known(std::uint64_t) override {}
+  void give_up() override {}
 
   void append(const MessageRecord&) override { touched_ = true; }
   void settle(std::uint64_t, std::uint64_t, std::uint64_t) override { touched_ = true; }

@@ -130,6 +130,9 @@ class MessageStore {
   /// The metadata knows all incarnations up to this one for good: nothing that speaks of a later
   /// one is kept before that. Said of all shards' queues.
   virtual void queues_known(std::uint64_t newest) = 0;
+  /// The metadata can be stored no more, so nothing is: what is under way fails, and all that
+  /// follows. Said of all shards' stores.
+  virtual void give_up() = 0;
 
   // --- staging: kept in mind until seal() ---
   /// Positions of a queue only grow. The views live until the message is settled or sealed.

@@ -47,6 +47,7 @@ class Store final : public storage::MessageStore {
   void close_queue(std::uint64_t incarnation) override;
   void remove_queue(std::uint64_t incarnation) override;
   void queues_known(std::uint64_t newest) override { disk_.queues_known(newest); }
+  void give_up() override {}  // metadata does not fail here
   void append(const storage::MessageRecord& message) override;
   void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override;
   void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,

@@ -31,6 +31,7 @@ struct KeptMessages {
     std::uint64_t handed_out = 0;
   };
   std::map<std::uint64_t, Queue> queues;
+  bool given_up = false;  // in this life
 
   std::size_t messages() const {
     std::size_t sum = 0;
@@ -42,7 +43,7 @@ struct KeptMessages {
 /// One shard's.
 class KeepingStore final : public storage::MessageStore {
  public:
-  explicit KeepingStore(KeptMessages& kept) : kept_(kept) {}
+  explicit KeepingStore(KeptMessages& kept) : kept_(kept) { kept_.given_up = false; }
 
   void set_sync(std::uint64_t queue, std::optional<storage::SyncPolicy> policy) override {
     syncs[queue] = policy;
@@ -74,6 +75,7 @@ class KeepingStore final : public storage::MessageStore {
     });
   }
   void queues_known(std::uint64_t) override {}
+  void give_up() override { kept_.given_up = true; }
 
   void append(const storage::MessageRecord& message) override {
     KeptMessages::Message copy{message, std::string(message.exchange),
@@ -107,6 +109,7 @@ class KeepingStore final : public storage::MessageStore {
     });
   }
   storage::Unmarked unmarked(std::uint64_t queue) const override {
+    if (refuses()) return {};
     const Open& open = open_.at(queue);
     return {open.marked_below, open.sealed_below};
   }
@@ -130,12 +133,16 @@ class KeepingStore final : public storage::MessageStore {
   void take_ended(std::vector<storage::CommitEnd>& ended) override {
     if (commits_held) return;
     for (const std::vector<Change>& commit : std::exchange(under_way_, {})) {
+      if (kept_.given_up) {
+        ended.push_back(storage::CommitEnd::kFailed);
+        continue;
+      }
       for (const Change& change : commit) apply(change);
       ended.push_back(storage::CommitEnd::kDurable);
     }
   }
   bool behind() const override { return false; }
-  bool refuses() const override { return false; }
+  bool refuses() const override { return kept_.given_up; }
 
   std::uint64_t readable_below(std::uint64_t queue) const override {
     const auto it = open_.find(queue);
@@ -267,17 +274,21 @@ class KeepingStore final : public storage::MessageStore {
 class KeepingMetadata final : public storage::MetadataStore {
  public:
   void append(std::uint64_t version, std::vector<storage::MetadataChange> changes) override {
+    ++untold_;
+    if (broken) return;
     image_.version = version;
     for (const auto& change : changes) {
       std::visit([this](const auto& what) { apply(what); }, change);
     }
-    ++untold_;
   }
   void take_ended(std::vector<storage::MetadataEnd>& ended) override {
-    ended.insert(ended.end(), untold_, storage::MetadataEnd::kDurable);
+    ended.insert(ended.end(), untold_,
+                 broken ? storage::MetadataEnd::kFailed : storage::MetadataEnd::kDurable);
     untold_ = 0;
   }
   const storage::MetadataImage& image() const { return image_; }
+
+  bool broken = false;
 
  private:
   template <class Row>

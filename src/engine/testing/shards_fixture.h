@@ -42,6 +42,7 @@ class ScriptedStore final : public storage::MessageStore {
   void handed_out(std::uint64_t, std::uint64_t) override {}
   storage::Unmarked unmarked(std::uint64_t) const override { return {}; }
   void queues_known(std::uint64_t) override {}
+  void give_up() override { verdict = storage::CommitEnd::kFailed; }
   void flush() override {}
   MonotonicMs seal_due() const override { return kNever; }
   bool behind() const override { return false; }

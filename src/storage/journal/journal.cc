@@ -129,6 +129,11 @@ void Journal::queues_known(std::uint64_t newest) {
   to_commit_.notify_one();
 }
 
+void Journal::give_up(const std::string& why) {
+  Lock lock(mutex_);
+  fail_all(lock, {false, why});
+}
+
 void Journal::read(std::size_t writer, ReadRequest request) {
   const std::lock_guard lock(mutex_);
   for (const ReadPart& part : request.parts) ++segments_.find(part.segment)->readers;

@@ -60,6 +60,8 @@ class Journal {
   /// Queues up to this incarnation are known to the metadata for good; batches that speak of later
   /// ones wait.
   void queues_known(std::uint64_t newest);
+  /// What else a node needs has failed: so has the journal.
+  void give_up(const std::string& why);
   /// Of queues that have none of their own.
   SyncPolicy sync_policy() const { return options_.sync; }
 

@@ -39,6 +39,7 @@ class JournalStore final : public MessageStore {
   void close_queue(std::uint64_t incarnation) override;
   void remove_queue(std::uint64_t incarnation) override;
   void queues_known(std::uint64_t newest) override;
+  void give_up() override { journal_.give_up("what is declared cannot be stored"); }
   void append(const MessageRecord& message) override;
   void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override;
   void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,

@@ -286,6 +286,26 @@ TEST(JournalStore, AFailedSyncFailsEverythingFromThereOn) {
   EXPECT_EQ(node.all(10).count(1), 1u);
 }
 
+TEST(JournalStore, WhatWaitsForAQueueThatIsNeverKnownFailsWhenItGivesUp) {
+  SimulatedDisk disk;
+  Journal journal(disk.files(), Node::small(), {1, 2}, 1, 1, SegmentTable());
+  journal.connect(0, [] {});
+  JournalStore store(journal, 0);
+  ASSERT_TRUE(journal.start());
+  store.open_queue(10, 3);
+  store.append({.queue = 10, .position = 1, .body = "x"});
+  ASSERT_EQ(store.await_staged(), 1u);
+  store.seal(1);
+  store.give_up();
+  std::vector<CommitEnd> ended;
+  for (int i = 0; i < 10'000 && ended.empty(); ++i) {
+    store.take_ended(ended);
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_THAT(ended, ElementsAre(CommitEnd::kFailed));
+  EXPECT_TRUE(store.refuses());
+}
+
 TEST(JournalStore, WhatIsHandedOutIsMarkedByItselfOrByAMarkThatIsDurable) {
   SimulatedDisk disk;
   {
