@@ -18,8 +18,8 @@ namespace {
 const SegmentHeader kHeader{7, 2, 64 * 1024, {11, 12}};
 constexpr std::size_t kHead = 64;
 constexpr std::size_t kCountsAt = 48;
-constexpr std::size_t kChunkEntry = 28;
-constexpr std::size_t kStretchEntry = 40;
+constexpr std::size_t kChunkEntry = 36;
+constexpr std::size_t kStretchEntry = 44;
 
 void put_u32(std::string& bytes, std::size_t at, std::uint32_t value) {
   store_big_endian(bytes.data() + at, value);

@@ -1,0 +1,61 @@
+// Large bodies that are in several queues: their data is written once, in a chunk of its own before
+// those that speak of the messages.
+#include "storage/journal/chunk_writer.h"
+#include "storage/journal/journal_store.h"
+#include "storage/journal/layout.h"
+
+namespace polymq::storage::journal {
+namespace {
+
+// Smaller ones are copied: then a queue's messages lie behind each other, and are read at once.
+constexpr std::size_t kLarge = 4096;
+
+bool is_large(const MessageRecord& message) { return message.body.size() > kLarge; }
+
+/// It is the same message in two queues.
+bool same_data(const MessageRecord& a, const MessageRecord& b) {
+  return a.body.data() == b.body.data() && a.body.size() == b.body.size() &&
+         a.exchange == b.exchange && a.routing_key == b.routing_key &&
+         a.properties == b.properties && a.ttl_ms == b.ttl_ms && a.extension == b.extension;
+}
+
+}  // namespace
+
+void JournalStore::count_large(const MessageRecord& message) {
+  if (is_large(message)) ++staged_large_;
+}
+
+// Before the lanes are encoded. Nothing moves in memory until then.
+void JournalStore::share_large(SealedBatch& batch) {
+  shared_.clear();
+  if (std::exchange(staged_large_, 0) < 2) return;
+  boost::unordered_flat_map<const char*, KeptQueue::Staged*> seen;
+  ChunkWriter writer;
+  const auto share = [&](KeptQueue::Staged& staged) {
+    const auto [at, fresh] = seen.try_emplace(staged.message.body.data(), &staged);
+    KeptQueue::Staged& first = *at->second;
+    if (fresh || !same_data(first.message, staged.message)) return;
+    if (first.shared == 0) {
+      if (writer.size() >= kMostPerChunk) return;
+      shared_.push_back(writer.data(first.message));
+      first.shared = static_cast<std::uint32_t>(shared_.size());
+    }
+    staged.shared = first.shared;
+  };
+  for (const std::uint64_t id : dirty_) {
+    KeptQueue& queue = queues_.find(id)->second;
+    if (queue.removed) continue;
+    for (KeptQueue::Staged& staged : queue.appended) {
+      if (!staged.settled && is_large(staged.message)) share(staged);
+    }
+  }
+  if (shared_.empty()) return;
+  const Lane lane = queues_.find(dirty_.front())->second.lane;
+  shared_in_ = {lane, lanes_[lane].skip()};
+  writer.finish(lane, shared_in_.number, batch.bytes);
+  batch.chunks.push_back(
+      {lane, shared_in_.number, static_cast<std::uint32_t>(batch.bytes.size()), false});
+  open_.shares = true;
+}
+
+}  // namespace polymq::storage::journal
