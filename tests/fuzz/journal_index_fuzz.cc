@@ -50,6 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   SegmentIndexer indexer;
+  (void)indexer.add({.lane = 1, .number = 2, .offset = 4096, .size = 64, .index = {}});  // data
   (void)indexer.add({.lane = 1,
                      .number = 3,
                      .offset = 4160,

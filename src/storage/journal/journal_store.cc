@@ -19,9 +19,10 @@ constexpr std::uint64_t kRecordBytes = 64;
 
 constexpr LogPart kParts[] = {LogPart::kMessages, LogPart::kSeenIds, LogPart::kHistory};
 
-std::uint64_t staged_size(const MessageRecord& message) {
+std::uint64_t staged_size(const KeptQueue::Staged& staged) {
+  const MessageRecord& message = staged.message;
   return kRecordBytes + message.exchange.size() + message.routing_key.size() +
-         message.properties.size() + message.body.size();
+         message.properties.size() + (staged.again ? 0 : message.body.size());
 }
 
 }  // namespace
@@ -64,7 +65,7 @@ void JournalStore::close_log(std::uint64_t log) {
   KeptQueue* kept = find(log);
   if (kept == nullptr) return;
   for (const KeptQueue::Staged& staged : kept->appended) {
-    if (!staged.settled) staged_bytes_ -= staged_size(staged.message);
+    if (!staged.settled) staged_bytes_ -= staged_size(staged);
   }
   kept->appended.clear();
   kept->moved.clear();
@@ -100,9 +101,9 @@ KeptQueue& JournalStore::stage(std::uint64_t queue, KeptQueue& kept) {
 }
 
 void JournalStore::append(const MessageRecord& message) {
-  stage(message.queue, *find(message.queue)).appended.push_back({message, false});
-  staged_bytes_ += staged_size(message);
-  count_large(message);
+  std::vector<KeptQueue::Staged>& appended = stage(message.queue, *find(message.queue)).appended;
+  appended.push_back({.message = message, .again = count_large(message)});
+  staged_bytes_ += staged_size(appended.back());
 }
 
 void JournalStore::settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) {
@@ -112,7 +113,7 @@ void JournalStore::settle(std::uint64_t queue, std::uint64_t first, std::uint64_
     auto at = kept->first_staged(first);
     for (; at != kept->appended.end() && at->message.position <= last; ++at) {
       if (std::exchange(at->settled, true)) continue;
-      staged_bytes_ -= staged_size(at->message);
+      staged_bytes_ -= staged_size(*at);
     }
   }
   bool any = false;
@@ -322,29 +323,6 @@ void JournalStore::encode_queue(std::uint64_t id, ChunkWriter& writer, std::uint
   queue.returned.clear();
   queue.handed_out = 0;
   queue.dirty = false;
-}
-
-void JournalStore::encode_appended(KeptQueue& queue, ChunkWriter& writer, std::uint64_t number,
-                                   KeptChunk& chunk) {
-  Extent extent;
-  for (KeptQueue::Staged& staged : queue.appended) {
-    if (staged.settled) continue;
-    MessageRecord& message = staged.message;
-    message.delivered = message.delivered || message.position < queue.mark;
-    const bool shared = staged.shared != 0;
-    const std::uint32_t at =
-        shared ? writer.shared_message(message, shared_[staged.shared - 1], shared_in_)
-               : writer.message(message);
-    if (shared) chunk.weight += message.body.size();
-    if (extent.count != 0 && extent.end() == message.position && extent.shared == shared) {
-      ++extent.count;
-    } else {
-      if (extent.count != 0) queue.extents.add(extent);
-      extent = {message.position, 1, at, number, shared};
-    }
-    ++chunk.messages;
-  }
-  if (extent.count != 0) queue.extents.add(extent);
 }
 
 void JournalStore::take_ended(std::vector<CommitEnd>& ended) {

@@ -34,6 +34,7 @@ struct KeptQueue {
   struct Staged {
     MessageRecord message;
     bool settled = false;      // meanwhile: it is not written
+    bool again = false;        // the body was staged just before, for another queue
     std::uint32_t shared = 0;  // which of the data that the batch shares, from 1; 0: its own
   };
   std::vector<Staged> appended;      // in order of positions

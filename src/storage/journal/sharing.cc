@@ -1,5 +1,7 @@
-// Large bodies that are in several queues: their data is written once, in a chunk of its own before
-// those that speak of the messages.
+// Encoding new messages. Large bodies that are in several queues are written once, in a chunk of
+// their own before those that speak of the messages.
+#include <utility>
+
 #include "storage/journal/chunk_writer.h"
 #include "storage/journal/journal_store.h"
 #include "storage/journal/layout.h"
@@ -21,13 +23,17 @@ bool same_data(const MessageRecord& a, const MessageRecord& b) {
 
 }  // namespace
 
-void JournalStore::count_large(const MessageRecord& message) {
-  if (is_large(message)) ++staged_large_;
+// True: the one before had the same body.
+bool JournalStore::count_large(const MessageRecord& message) {
+  if (!is_large(message)) return false;
+  ++staged_large_;
+  return std::exchange(last_large_, message.body.data()) == message.body.data();
 }
 
 // Before the lanes are encoded. Nothing moves in memory until then.
 void JournalStore::share_large(SealedBatch& batch) {
   shared_.clear();
+  last_large_ = nullptr;
   if (std::exchange(staged_large_, 0) < 2) return;
   boost::unordered_flat_map<const char*, KeptQueue::Staged*> seen;
   ChunkWriter writer;
@@ -56,6 +62,29 @@ void JournalStore::share_large(SealedBatch& batch) {
   batch.chunks.push_back(
       {lane, shared_in_.number, static_cast<std::uint32_t>(batch.bytes.size()), false});
   open_.shares = true;
+}
+
+void JournalStore::encode_appended(KeptQueue& queue, ChunkWriter& writer, std::uint64_t number,
+                                   KeptChunk& chunk) {
+  Extent extent;
+  for (KeptQueue::Staged& staged : queue.appended) {
+    if (staged.settled) continue;
+    MessageRecord& message = staged.message;
+    message.delivered = message.delivered || message.position < queue.mark;
+    const bool shared = staged.shared != 0;
+    const std::uint32_t at =
+        shared ? writer.shared_message(message, shared_[staged.shared - 1], shared_in_)
+               : writer.message(message);
+    if (shared) chunk.weight += message.body.size();
+    if (extent.count != 0 && extent.end() == message.position && extent.shared == shared) {
+      ++extent.count;
+    } else {
+      if (extent.count != 0) queue.extents.add(extent);
+      extent = {message.position, 1, at, number, shared};
+    }
+    ++chunk.messages;
+  }
+  if (extent.count != 0) queue.extents.add(extent);
 }
 
 }  // namespace polymq::storage::journal
