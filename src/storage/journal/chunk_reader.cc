@@ -102,6 +102,7 @@ bool IndexReader::read_message_entry(Record& record, bool shared) {
   const std::uint8_t priority = bytes_.u8();
   if ((flags & kHasPriority) != 0) entry.priority = priority;
   entry.position = bytes_.u64();
+  if (entry.position >= kLastPosition) return refuse("a message without a position");
   entry.entered = static_cast<WallMs>(bytes_.u64());
   entry.data_offset = bytes_.u32();
   entry.data_size = bytes_.u32();

@@ -206,6 +206,9 @@ TEST(Index, WrongRecordsAreRefused) {
     EXPECT_THAT(error_of(kQueueOne + record(7, plain + in)), HasSubstr("data in no chunk"));
   }
   EXPECT_THAT(error_of(kQueueOne + record(7, plain)), HasSubstr("wrong size"));
+  EXPECT_THAT(error_of(kQueueOne + record(2, plain.substr(0, 3) + std::string(8, '\xFF') +
+                                                 plain.substr(0, 28))),
+              HasSubstr("without a position"));
   EXPECT_THAT(error_of(kQueueOne.substr(0, 1)), HasSubstr("wrong size"));
   EXPECT_THAT(records_of("").records, IsEmpty());
 }

@@ -102,7 +102,7 @@ KeptQueue& JournalStore::stage(std::uint64_t queue, KeptQueue& kept) {
 
 void JournalStore::append(const MessageRecord& message) {
   std::vector<KeptQueue::Staged>& appended = stage(message.queue, *find(message.queue)).appended;
-  appended.push_back({.message = message, .again = count_large(message)});
+  appended.push_back({.message = message, .again = staged_again(message)});
   staged_bytes_ += staged_size(appended.back());
 }
 

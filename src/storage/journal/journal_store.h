@@ -87,7 +87,7 @@ class JournalStore final : public MessageStore {
   KeptChunk* chunk(const ChunkName& name) { return lanes_[name.lane].find(name.number); }
   void cut(const ChunkName& name, std::uint32_t count);
   void seal_now();
-  bool count_large(const MessageRecord& message);
+  bool staged_again(const MessageRecord& message);
   void share_large(SealedBatch& batch);
   void encode_lane(Lane lane, std::span<const std::uint64_t> queues, SealedBatch& batch);
   void encode_queue(std::uint64_t id, ChunkWriter& writer, std::uint64_t number, KeptChunk& chunk);
@@ -113,8 +113,8 @@ class JournalStore final : public MessageStore {
   std::vector<SealedPart> parts_;
   Sealed open_;  // what will follow from the staged records
   std::uint64_t staged_bytes_ = 0;
-  std::uint32_t staged_large_ = 0;    // messages, at most
-  const char* last_large_ = nullptr;  // body
+  const char* last_large_ = nullptr;  // the body that was staged last, if it was large
+  bool any_again_ = false;            // some were staged for several queues
   // Of the batch that is being encoded: the data that messages share, and the chunk that has it.
   std::vector<DataPlace> shared_;
   ChunkName shared_in_;

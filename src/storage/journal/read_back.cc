@@ -9,6 +9,9 @@
 namespace polymq::storage::journal {
 namespace {
 
+// What lies between two messages is read, too, if it is no more than that.
+constexpr std::uint32_t kMostBetween = 4096;
+
 std::string place(const ReadPart& part) {
   return segment_name(part.segment) + ", chunk at " + std::to_string(part.offset) + ": ";
 }
@@ -43,7 +46,18 @@ Result<std::vector<MessageEntry>> read_entries(const File& file, std::uint64_t q
   return entries;
 }
 
-/// Their data lies without gaps in bodies that begin at `bodies`.
+/// How many from the first one on are read at once.
+std::size_t run_of(std::span<const MessageEntry> entries) {
+  std::size_t run = 1;
+  for (; run < entries.size(); ++run) {
+    const std::uint32_t end = entries[run - 1].data_offset + entries[run - 1].data_size;
+    const std::uint32_t next = entries[run].data_offset;
+    if (next < end || next - end > kMostBetween) break;
+  }
+  return run;
+}
+
+/// Their data lies in order in bodies that begin at `bodies`.
 void read_run(const File& file, std::uint64_t bodies, std::span<MessageEntry> run,
               const ReadPart& part, ReadMessages& to) {
   const std::uint32_t from = run.front().data_offset;
@@ -87,11 +101,7 @@ Result<void> try_read(const File& file, std::uint64_t queue, const ReadPart& par
   }
   const std::uint64_t bodies = offset + kChunkHeader + header->index_size;
   for (std::span<MessageEntry> rest = *entries; !rest.empty();) {
-    std::size_t run = 1;
-    while (run < rest.size() &&
-           rest[run].data_offset == rest[run - 1].data_offset + rest[run - 1].data_size) {
-      ++run;
-    }
+    const std::size_t run = run_of(rest);
     read_run(file, bodies, rest.first(run), part, to);
     rest = rest.subspan(run);
   }

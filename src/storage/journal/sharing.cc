@@ -9,8 +9,8 @@
 namespace polymq::storage::journal {
 namespace {
 
-// Smaller ones are copied: then a queue's messages lie behind each other, and are read at once.
-constexpr std::size_t kLarge = 4096;
+// Smaller ones are copied: that costs little, and a queue's messages lie behind each other.
+constexpr std::size_t kLarge = 1024;
 
 bool is_large(const MessageRecord& message) { return message.body.size() > kLarge; }
 
@@ -23,18 +23,19 @@ bool same_data(const MessageRecord& a, const MessageRecord& b) {
 
 }  // namespace
 
-// True: the one before had the same body.
-bool JournalStore::count_large(const MessageRecord& message) {
+// Whether the one before had the same body: a message is staged for all its queues in a row.
+bool JournalStore::staged_again(const MessageRecord& message) {
   if (!is_large(message)) return false;
-  ++staged_large_;
-  return std::exchange(last_large_, message.body.data()) == message.body.data();
+  const bool again = std::exchange(last_large_, message.body.data()) == message.body.data();
+  any_again_ = any_again_ || again;
+  return again;
 }
 
 // Before the lanes are encoded. Nothing moves in memory until then.
 void JournalStore::share_large(SealedBatch& batch) {
   shared_.clear();
   last_large_ = nullptr;
-  if (std::exchange(staged_large_, 0) < 2) return;
+  if (!std::exchange(any_again_, false)) return;
   boost::unordered_flat_map<const char*, KeptQueue::Staged*> seen;
   ChunkWriter writer;
   const auto share = [&](KeptQueue::Staged& staged) {

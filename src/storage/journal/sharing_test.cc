@@ -180,6 +180,21 @@ TEST(SharedData, IsFoundWhateverElseLiesBetween) {
   EXPECT_THAT(node.all(13), ElementsAre(Pair(1, large("first")), Pair(2, large("fourth"))));
 }
 
+TEST(SharedData, CountsOnceTowardsWhatIsStaged) {
+  constexpr std::size_t kMiB = 1024 * 1024;
+  SimulatedDisk disk;
+  Node node(disk, kQueues, 1);
+  for (std::uint64_t position = 1; position <= 3; ++position) {
+    node.append({{10, position}, {11, position}, {12, position}, {13, position}},
+                large("m", 5 * kMiB));
+  }
+  EXPECT_FALSE(node.store(10).behind()) << "15 MiB are in memory";
+  node.append(10, 4, large("m", 5 * kMiB));
+  EXPECT_TRUE(node.store(10).behind());
+  for (const auto& [queue, lane] : kQueues) node.store(queue).settle(queue, 1, 4);
+  EXPECT_FALSE(node.store(10).behind());
+}
+
 TEST(SharedData, IsReadInPartsOfAboutTheBytesThatWereAskedFor) {
   SimulatedDisk disk;
   Node node(disk, kQueues, 1);
