@@ -146,6 +146,32 @@ TEST_F(FolderRepairTest, AChunkWithADamagedIndexCostsThatChunk) {
   expect_left(without({2, 4}));
 }
 
+TEST_F(FolderRepairTest, DamagedDataThatQueuesShareIsDroppedFromEachOfThem) {
+  {
+    FolderUser user(path_);
+    const std::string bodies[] = {"order number 9" + std::string(15'000, '.'),
+                                  "order number 10" + std::string(15'000, '.')};
+    for (std::uint64_t i = 0; i < 2; ++i) {
+      MessageStore& store = user.folder().store(0);
+      store.append({.queue = kQueue, .position = kMessages + 1 + i, .body = bodies[i]});
+      store.append({.queue = kQueue + 1, .position = 2 + i, .body = bodies[i]});
+    }
+    user.keep(kQueue + 1, 4, "and another");
+  }
+  {
+    const FolderUser start(path_);
+  }  // which says that all of it counts
+  std::streamoff at = 0;
+  overwrite(file_with("order number 9", at), at, "#");
+  const RepairedFolder done = repaired();
+  EXPECT_THAT(done.lost, ElementsAre(HasSubstr("queue 'orders', positions 9 to 9: "),
+                                     HasSubstr("queue 'others', positions 2 to 2: ")));
+  EXPECT_EQ(done.messages_lost, 2u);
+  FolderUser user(path_);
+  EXPECT_THAT(user.all(kQueue), AllOf(Contains(Key(10)), SizeIs(kMessages)));
+  EXPECT_THAT(user.all(kQueue + 1), ElementsAre(Key(1), Key(3), Key(4)));
+}
+
 // Exchanges and queues keep more than messages.
 TEST_F(FolderRepairTest, WhatElseIsKeptIsRepairedToo) {
   const std::uint64_t seen = log_of(kQueue, LogPart::kSeenIds);

@@ -21,7 +21,14 @@ struct Copier {
   std::string_view bodies;
   ChunkWriter writer = {};
   void operator()(const MessageEntry& entry) {
-    if (const auto message = read_message(entry, bodies)) writer.message(*message);
+    const auto message = read_message(entry, bodies);
+    if (!message) return;
+    if (entry.shared) {
+      // Of another chunk, whose bodies are taken to be the same.
+      writer.shared_message(*message, writer.data(*message), *entry.shared);
+    } else {
+      writer.message(*message);
+    }
   }
   void operator()(const Settled& range) { writer.settled(range); }
   void operator()(const Removed& queue) { writer.removed(queue); }

@@ -18,8 +18,8 @@ namespace {
 const SegmentHeader kHeader{7, 2, 64 * 1024, {11, 12}};
 constexpr std::size_t kHead = 64;
 constexpr std::size_t kCountsAt = 48;
-constexpr std::size_t kChunkEntry = 28;
-constexpr std::size_t kStretchEntry = 40;
+constexpr std::size_t kChunkEntry = 36;
+constexpr std::size_t kStretchEntry = 44;
 
 void put_u32(std::string& bytes, std::size_t at, std::uint32_t value) {
   store_big_endian(bytes.data() + at, value);
@@ -50,6 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   SegmentIndexer indexer;
+  (void)indexer.add({.lane = 1, .number = 2, .offset = 4096, .size = 64, .index = {}});  // data
   (void)indexer.add({.lane = 1,
                      .number = 3,
                      .offset = 4160,

@@ -15,6 +15,7 @@ struct SealedChunk {
   std::uint64_t number = 0;
   std::uint32_t size = 0;
   bool has_messages = false;
+  std::uint64_t weight = 0;  // see KeptChunk
 };
 
 /// A part of a unit that is whole when all its parts are there.

@@ -50,7 +50,7 @@ bool IndexReader::next(Record& record) {
   while (error_.empty() && bytes_.left() != 0) {
     const auto type = static_cast<RecordType>(bytes_.u8());
     const std::size_t size = bytes_.u8();
-    if (type < RecordType::kQueue || type > RecordType::kHandedOut) {
+    if (type < RecordType::kQueue || type > RecordType::kSharedMessage) {
       return refuse("a record of unknown type " + std::to_string(static_cast<unsigned>(type)));
     }
     if (size != content_size(type) || size > bytes_.left()) {
@@ -65,7 +65,8 @@ bool IndexReader::next(Record& record) {
       case RecordType::kQueue:
         break;
       case RecordType::kMessage:
-        return read_message_entry(record);
+      case RecordType::kSharedMessage:
+        return read_message_entry(record, type == RecordType::kSharedMessage);
       case RecordType::kSettled: {
         const std::uint64_t first = bytes_.u64();
         const std::uint64_t last = bytes_.u64();
@@ -90,7 +91,7 @@ bool IndexReader::next(Record& record) {
   return false;
 }
 
-bool IndexReader::read_message_entry(Record& record) {
+bool IndexReader::read_message_entry(Record& record, bool shared) {
   MessageEntry entry{.queue = queue_};
   const std::uint8_t flags = bytes_.u8();
   if ((flags & ~kMessageFlags) != 0) return refuse("a message with unknown flags");
@@ -101,6 +102,7 @@ bool IndexReader::read_message_entry(Record& record) {
   const std::uint8_t priority = bytes_.u8();
   if ((flags & kHasPriority) != 0) entry.priority = priority;
   entry.position = bytes_.u64();
+  if (entry.position >= kLastPosition) return refuse("a message without a position");
   entry.entered = static_cast<WallMs>(bytes_.u64());
   entry.data_offset = bytes_.u32();
   entry.data_size = bytes_.u32();
@@ -108,6 +110,12 @@ bool IndexReader::read_message_entry(Record& record) {
   entry.body_size = bytes_.u32();
   entry.acquired = bytes_.u16();
   entry.failed = bytes_.u16();
+  if (shared) {
+    entry.shared = ChunkName{bytes_.u16(), bytes_.u64()};
+    if (entry.shared->lane >= kLanes || entry.shared->number == 0) {
+      return refuse("a message with its data in no chunk");
+    }
+  }
   record = entry;
   return true;
 }

@@ -51,7 +51,7 @@ class IndexReader {
 
  private:
   bool refuse(std::string why);
-  bool read_message_entry(Record& record);
+  bool read_message_entry(Record& record, bool shared);
 
   std::size_t size_;
   ByteReader bytes_;
@@ -59,7 +59,8 @@ class IndexReader {
   std::string error_;
 };
 
-/// The message of `entry`, with views into `bodies`, the chunk's. Error: what is wrong with it.
+/// The message of `entry`, with views into `bodies` of the chunk that has its data. Error: what is
+/// wrong with it.
 Result<MessageRecord> read_message(const MessageEntry& entry, std::string_view bodies);
 
 }  // namespace polymq::storage::journal

@@ -97,6 +97,30 @@ TEST(Chunk, AMessageKeepsAllItHas) {
   EXPECT_EQ(*message, kMessage);
 }
 
+TEST(Chunk, CanHaveTheDataOfAMessageOfAnotherOne) {
+  ChunkWriter writer;
+  writer.data({.body = "of somebody else"});
+  const DataPlace data = writer.data(kMessage);
+  const std::string first = finished(writer);
+  writer.message({.queue = 7, .position = 41, .body = "own"});
+  EXPECT_EQ(writer.shared_message(kMessage, data, {3, 9}), 10 + kMessageRecord);
+  const std::string second = finished(writer);
+  EXPECT_EQ(second.size(), kChunkHeader + 10 + kMessageRecord + kSharedRecord + 9)
+      << "there is no body in it but the other's";
+
+  EXPECT_THAT(read_chunk(first)->index, IsEmpty());
+  const Everything all = records_of(read_chunk(second)->index);
+  EXPECT_EQ(all.error, "");
+  ASSERT_EQ(all.records.size(), 2u);
+  EXPECT_EQ(std::get<MessageEntry>(all.records[0]).shared, std::nullopt);
+  const auto entry = std::get<MessageEntry>(all.records[1]);
+  EXPECT_EQ(entry.shared, (ChunkName{3, 9}));
+  const auto message = read_message(entry, read_chunk(first)->bodies);
+  ASSERT_TRUE(message) << message.error().text;
+  EXPECT_EQ(*message, kMessage);
+  EXPECT_FALSE(read_message(entry, read_chunk(second)->bodies));
+}
+
 TEST(Chunk, ConsecutiveSettlementsOfAQueueAreOneRange) {
   ChunkWriter writer;
   writer.settled({1, 1, 1});
@@ -176,6 +200,15 @@ TEST(Index, WrongRecordsAreRefused) {
   EXPECT_THAT(error_of(kQueueOne + record(3, std::string(8, 'b') + std::string(8, 'a'))),
               HasSubstr("ends before it begins"));
   EXPECT_THAT(error_of(kQueueOne + record(2, std::string(39, '\xFF'))), HasSubstr("unknown flags"));
+  const std::string plain(39, '\0');
+  for (const std::string& in :
+       {std::string("\0\3\0\0\0\0\0\0\0\0", 10), std::string("\0\x40\0\0\0\0\0\0\0\1", 10)}) {
+    EXPECT_THAT(error_of(kQueueOne + record(7, plain + in)), HasSubstr("data in no chunk"));
+  }
+  EXPECT_THAT(error_of(kQueueOne + record(7, plain)), HasSubstr("wrong size"));
+  EXPECT_THAT(error_of(kQueueOne + record(2, plain.substr(0, 3) + std::string(8, '\xFF') +
+                                                 plain.substr(0, 28))),
+              HasSubstr("without a position"));
   EXPECT_THAT(error_of(kQueueOne.substr(0, 1)), HasSubstr("wrong size"));
   EXPECT_THAT(records_of("").records, IsEmpty());
 }

@@ -19,7 +19,7 @@ void ChunkWriter::begin(RecordType type, std::uint64_t queue) {
   index_.u8(content_size(type));
 }
 
-std::uint32_t ChunkWriter::message(const MessageRecord& message) {
+DataPlace ChunkWriter::data(const MessageRecord& message) {
   const std::size_t offset = bodies_.size();
   bodies_.short_string(message.exchange);
   bodies_.short_string(message.routing_key);
@@ -28,8 +28,25 @@ std::uint32_t ChunkWriter::message(const MessageRecord& message) {
   bodies_.long_string(message.properties);
   bodies_.append(message.body);
   const std::string_view data = bodies_.view().substr(offset);
+  return {static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(data.size()),
+          crc32c(data)};
+}
 
-  begin(RecordType::kMessage, message.queue);
+std::uint32_t ChunkWriter::message(const MessageRecord& message) {
+  return entry(RecordType::kMessage, message, data(message));
+}
+
+std::uint32_t ChunkWriter::shared_message(const MessageRecord& message, const DataPlace& data,
+                                          const ChunkName& in) {
+  const std::uint32_t index_offset = entry(RecordType::kSharedMessage, message, data);
+  index_.u16(in.lane);
+  index_.u64(in.number);
+  return index_offset;
+}
+
+std::uint32_t ChunkWriter::entry(RecordType type, const MessageRecord& message,
+                                 const DataPlace& data) {
+  begin(type, message.queue);
   const auto index_offset = static_cast<std::uint32_t>(index_.size() - kRecordHeader);
   index_.u8(static_cast<std::uint8_t>((message.priority ? kHasPriority : 0) |
                                       (message.delivered ? kWasDelivered : 0) |
@@ -39,9 +56,9 @@ std::uint32_t ChunkWriter::message(const MessageRecord& message) {
   index_.u8(message.priority.value_or(0));
   index_.u64(message.position);
   index_.u64(static_cast<std::uint64_t>(message.enqueued));
-  index_.u32(static_cast<std::uint32_t>(offset));
-  index_.u32(static_cast<std::uint32_t>(data.size()));
-  index_.u32(crc32c(data));
+  index_.u32(data.offset);
+  index_.u32(data.size);
+  index_.u32(data.checksum);
   index_.u32(static_cast<std::uint32_t>(message.body.size()));
   index_.u16(message.acquired);
   index_.u16(message.failed);

@@ -13,8 +13,13 @@ namespace polymq::storage::journal {
 /// Shard: the one that serves the lane, until the finished bytes are handed over.
 class ChunkWriter {
  public:
+  /// Only the data: for messages of other chunks, which follow in the same commit.
+  DataPlace data(const MessageRecord& message);
   /// Returns where its record begins in the index.
   std::uint32_t message(const MessageRecord& message);
+  /// The same; its data is in the chunk `in`, where that said.
+  std::uint32_t shared_message(const MessageRecord& message, const DataPlace& data,
+                               const ChunkName& in);
   /// Grows the range before it when it follows on.
   void settled(const Settled& range);
   void removed(const Removed& queue);
@@ -30,6 +35,7 @@ class ChunkWriter {
 
  private:
   void begin(RecordType type, std::uint64_t queue);
+  std::uint32_t entry(RecordType type, const MessageRecord& message, const DataPlace& data);
 
   Buffer index_;
   Buffer bodies_;

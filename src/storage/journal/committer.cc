@@ -126,7 +126,7 @@ void Journal::write_group(Lock& lock, const std::vector<Handed>& group) {
   }
   for (const Handed& handed : group) {
     for (const SealedChunk& chunk : handed.batch.chunks) {
-      if (chunk.has_messages) segments_.chunk_placed(open_.number, chunk.size);
+      if (chunk.has_messages) segments_.chunk_placed(open_.number, chunk.weight);
     }
   }
   written_commit_ = next_commit_ - 1;

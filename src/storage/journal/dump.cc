@@ -26,7 +26,10 @@ std::string describe(const Record& record) {
         const std::string queue = name_of(what.queue) + " ";
         if constexpr (std::is_same_v<What, MessageEntry>) {
           return queue + "message " + text(what.position) + ", body of " + text(what.body_size) +
-                 (what.delivered ? ", delivered" : "");
+                 (what.delivered ? ", delivered" : "") +
+                 (what.shared ? ", data in lane " + text(what.shared->lane) + " chunk " +
+                                    text(what.shared->number)
+                              : "");
         } else if constexpr (std::is_same_v<What, Settled>) {
           return queue + "settled " + text(what.first) + " to " + text(what.last);
         } else if constexpr (std::is_same_v<What, Removed>) {

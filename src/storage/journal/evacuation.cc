@@ -40,10 +40,9 @@ bool JournalStore::evacuate_from(std::uint64_t id, const KeptQueue& queue) {
   for (const Extent& extent : queue.extents.all()) {
     const KeptChunk& of = *chunk({queue.lane, extent.chunk});
     if (!std::binary_search(leaving_.begin(), leaving_.end(), of.segment)) continue;
-    const std::uint64_t each = of.size / of.messages + 1;
-    const auto count = static_cast<std::uint32_t>(
-        std::clamp<std::uint64_t>((kMoveBytes - bytes) / each, 1, extent.count));
-    request.parts.push_back({of.segment, of.offset, extent.index_offset, count, extent.first});
+    const std::uint64_t each = of.each();
+    const auto count = std::clamp<std::uint64_t>((kMoveBytes - bytes) / each, 1, extent.count);
+    request.parts.push_back(part_of(of, extent, extent.first, count));
     bytes += count * each;
     if (bytes >= kMoveBytes) break;
   }
@@ -74,20 +73,19 @@ void JournalStore::move(ReadMessages read) {
   moving_ = true;  // until they are sealed, and their places known
 }
 
-std::uint32_t JournalStore::encode_moved(KeptQueue& queue, ChunkWriter& writer,
-                                         std::uint64_t chunk_number) {
-  std::uint32_t messages = 0;
+// Data that was shared is written for each: mostly the others have gone.
+void JournalStore::encode_moved(KeptQueue& queue, ChunkWriter& writer, std::uint64_t number,
+                                KeptChunk& chunk) {
   for (const MessageRecord& message : queue.moved) {
     if (!queue.extents.contains(message.position)) continue;  // settled meanwhile
     queue.extents.remove(
         message.position, message.position,
-        [&](std::uint64_t number, std::uint32_t count) { cut({queue.lane, number}, count); });
+        [&](std::uint64_t left, std::uint32_t count) { cut({queue.lane, left}, count); });
     const std::uint32_t at = writer.message(message);
-    queue.extents.insert({message.position, 1, at, chunk_number});
-    ++messages;
+    queue.extents.insert({message.position, 1, at, number, false});
+    ++chunk.messages;
   }
   queue.moved.clear();
-  return messages;
 }
 
 }  // namespace polymq::storage::journal

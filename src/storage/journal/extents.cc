@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "storage/journal/layout.h"
-
 namespace polymq::storage::journal {
 
 std::size_t Extents::find(std::uint64_t position) const {
@@ -19,8 +17,9 @@ void Extents::insert(const Extent& extent) {
   const std::size_t at = find(extent.first);
   if (at != 0) {
     Extent& before = extents_[at - 1];
-    if (before.chunk == extent.chunk && before.end() == extent.first &&
-        before.index_offset + before.count * kMessageRecord == extent.index_offset) {
+    if (before.chunk == extent.chunk && before.shared == extent.shared &&
+        before.end() == extent.first &&
+        before.index_offset_of(before.count) == extent.index_offset) {
       before.count += extent.count;
       return;
     }

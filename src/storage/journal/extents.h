@@ -15,11 +15,18 @@ struct Extent {
   std::uint64_t first = 0;  // position
   std::uint32_t count = 0;  // of positions, without gaps
   std::uint32_t index_offset = 0;
-  std::uint64_t chunk = 0;  // number within the queue's lane
+  std::uint64_t chunk : 63 = 0;  // number within the queue's lane
+  bool shared : 1 = false;       // the data is in another chunk of the commit
 
   std::uint64_t end() const { return first + count; }
+  /// Where the record of its n-th message begins.
+  std::uint32_t index_offset_of(std::uint32_t n) const {
+    return index_offset + static_cast<std::uint32_t>(n * record_size(shared));
+  }
   bool operator==(const Extent&) const = default;
 };
+
+static_assert(sizeof(Extent) == 24, "a deep backlog has many");
 
 /// Sorted by position, none overlap.
 class Extents {
@@ -57,10 +64,8 @@ void Extents::remove(std::uint64_t first, std::uint64_t last, Cut cut) {
     cut(extent.chunk, count);
     const auto before = static_cast<std::uint32_t>(from - extent.first);
     const auto after = static_cast<std::uint32_t>(extent.end() - to);
-    const Extent rest{
-        to, after,
-        extent.index_offset + static_cast<std::uint32_t>((before + count) * kMessageRecord),
-        extent.chunk};
+    const Extent rest{to, after, extent.index_offset_of(before + count), extent.chunk,
+                      extent.shared};
     if (before != 0) {
       extent.count = before;
       ++at;

@@ -68,6 +68,19 @@ TEST(Extents, ACutAcrossSeveralTellsEachChunkItsOwn) {
               ElementsAre(Extent{10, 5, 100, 1}, Extent{45, 5, 300 + 5 * kRecord, 3}));
 }
 
+TEST(Extents, OfSharedDataHaveLongerRecords) {
+  constexpr std::uint32_t kLonger = kSharedRecord;
+  Extents extents;
+  extents.add({10, 10, 100, 1, true});
+  EXPECT_THAT(removed(extents, 13, 14).pieces, ElementsAre(Pair(1, 2)));
+  EXPECT_THAT(extents.all(),
+              ElementsAre(Extent{10, 3, 100, 1, true}, Extent{15, 5, 100 + 5 * kLonger, 1, true}));
+  extents.insert({13, 1, 100 + 3 * kLonger, 1, false});
+  EXPECT_EQ(extents.all().size(), 3u) << "others do not go on where they end";
+  extents.insert({14, 1, 100 + 3 * kLonger + kRecord, 1, false});
+  EXPECT_EQ(extents.all().size(), 3u);
+}
+
 TEST(Extents, WhatIsNotThereCannotBeCut) {
   Extents extents = three();
   EXPECT_THAT(removed(extents, 0, 9).pieces, IsEmpty());
@@ -103,7 +116,7 @@ Places places_of(const Extents& extents) {
     EXPECT_GE(extent.first, before) << "they are in order";
     before = extent.end();
     for (std::uint32_t i = 0; i < extent.count; ++i) {
-      places[extent.first + i] = {extent.chunk, extent.index_offset + i * kRecord};
+      places[extent.first + i] = {extent.chunk, extent.index_offset_of(i)};
     }
   }
   return places;
@@ -121,10 +134,11 @@ TEST_P(RandomExtents, HoldWhatASetHolds) {
     if (draw(3) == 0) {
       next += draw(4);
       const Extent extent{next, static_cast<std::uint32_t>(1 + draw(12)),
-                          static_cast<std::uint32_t>(draw(1000)), draw(20)};
+                          static_cast<std::uint32_t>(draw(1000)), draw(20), draw(2) == 0};
       extents.add(extent);
       for (std::uint32_t i = 0; i < extent.count; ++i) {
-        model[next + i] = {extent.chunk, extent.index_offset + i * kRecord};
+        const auto record = static_cast<std::uint32_t>(extent.shared ? kSharedRecord : kRecord);
+        model[next + i] = {extent.chunk, extent.index_offset + i * record};
       }
       next = extent.end();
     } else {

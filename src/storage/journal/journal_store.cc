@@ -14,16 +14,15 @@ constexpr MonotonicMs kLazyMs = 2;
 constexpr std::uint64_t kLazyBytes = 256 * 1024;
 // Staged or under way: publishers wait beyond it.
 constexpr std::uint64_t kBehindBytes = 16 * 1024 * 1024;
-// A chunk's offsets have 32 bits.
-constexpr std::size_t kMostPerChunk = 256 * 1024 * 1024;
 // What a record costs besides the body, roughly.
 constexpr std::uint64_t kRecordBytes = 64;
 
 constexpr LogPart kParts[] = {LogPart::kMessages, LogPart::kSeenIds, LogPart::kHistory};
 
-std::uint64_t staged_size(const MessageRecord& message) {
+std::uint64_t staged_size(const KeptQueue::Staged& staged) {
+  const MessageRecord& message = staged.message;
   return kRecordBytes + message.exchange.size() + message.routing_key.size() +
-         message.properties.size() + message.body.size();
+         message.properties.size() + (staged.again ? 0 : message.body.size());
 }
 
 }  // namespace
@@ -79,7 +78,7 @@ void JournalStore::close_log(std::uint64_t log) {
   KeptQueue* kept = find(log);
   if (kept == nullptr) return;
   for (const KeptQueue::Staged& staged : kept->appended) {
-    if (!staged.settled) staged_bytes_ -= staged_size(staged.message);
+    if (!staged.settled) staged_bytes_ -= staged_size(staged);
   }
   kept->appended.clear();
   kept->moved.clear();
@@ -116,8 +115,9 @@ KeptQueue& JournalStore::stage(std::uint64_t queue, KeptQueue& kept) {
 }
 
 void JournalStore::append(const MessageRecord& message) {
-  stage(message.queue, *find(message.queue)).appended.push_back({message, false});
-  staged_bytes_ += staged_size(message);
+  std::vector<KeptQueue::Staged>& appended = stage(message.queue, *find(message.queue)).appended;
+  appended.push_back({.message = message, .again = staged_again(message)});
+  staged_bytes_ += staged_size(appended.back());
 }
 
 void JournalStore::settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) {
@@ -127,7 +127,7 @@ void JournalStore::settle(std::uint64_t queue, std::uint64_t first, std::uint64_
     auto at = kept->first_staged(first);
     for (; at != kept->appended.end() && at->message.position <= last; ++at) {
       if (std::exchange(at->settled, true)) continue;
-      staged_bytes_ -= staged_size(at->message);
+      staged_bytes_ -= staged_size(*at);
     }
   }
   bool any = false;
@@ -254,6 +254,7 @@ void JournalStore::seal_now() {
     batch.newest_queue = std::max(batch.newest_queue, incarnation_of(log));
     batch.sync = std::max(batch.sync, sync_of(log));
   }
+  share_large(batch);
   for (auto from = dirty_.cbegin(); from != dirty_.cend();) {
     const Lane lane = lane_of(*from);
     const auto to =
@@ -291,57 +292,44 @@ void JournalStore::encode_lane(Lane lane, std::span<const std::uint64_t> queues,
   ChunkWriter writer;
   while (!queues.empty()) {
     const std::uint64_t number = chunks.end();
-    std::uint32_t messages = 0;
+    KeptChunk kept;
     // Ids are small, and would count for as much as the messages beside them.
     const std::uint64_t part = queues.front() >> kLogPartShift;
     for (; !queues.empty() && writer.size() < kMostPerChunk &&
            queues.front() >> kLogPartShift == part;
          queues = queues.subspan(1)) {
-      messages += encode_queue(queues.front(), writer, number);
+      encode_queue(queues.front(), writer, number, kept);
     }
     if (writer.empty()) continue;
     const std::size_t before = batch.bytes.size();
     writer.finish(lane, number, batch.bytes);
     const auto size = static_cast<std::uint32_t>(batch.bytes.size() - before);
-    batch.chunks.push_back({lane, number, size, messages != 0});
-    if (messages == 0) {
+    kept.weight += size;
+    batch.chunks.push_back({lane, number, size, kept.messages != 0, kept.weight});
+    if (kept.messages == 0) {
       chunks.skip();
     } else {
-      chunks.push({.size = size, .messages = messages});
+      chunks.push(kept);
     }
   }
 }
 
-// Returns how many messages went into the chunk.
-std::uint32_t JournalStore::encode_queue(std::uint64_t id, ChunkWriter& writer,
-                                         std::uint64_t chunk_number) {
+// Counts the messages in the chunk.
+void JournalStore::encode_queue(std::uint64_t id, ChunkWriter& writer, std::uint64_t number,
+                                KeptChunk& chunk) {
   KeptQueue& queue = queues_.find(id)->second;
   if (queue.removed) {
     writer.removed({id});
     queues_.erase(id);
-    return 0;
+    return;
   }
   std::sort(queue.settled.begin(), queue.settled.end(),
             [](const Settled& a, const Settled& b) { return a.first < b.first; });
   for (const Settled& range : queue.settled) writer.settled(range);
   for (const Returned& message : queue.returned) writer.returned(message);
   if (queue.handed_out != 0) writer.handed_out({id, queue.handed_out});
-  std::uint32_t messages = encode_moved(queue, writer, chunk_number);
-  Extent extent;
-  for (KeptQueue::Staged& staged : queue.appended) {
-    if (staged.settled) continue;
-    const std::uint64_t position = staged.message.position;
-    staged.message.delivered = staged.message.delivered || position < queue.mark;
-    const std::uint32_t at = writer.message(staged.message);
-    if (extent.count != 0 && extent.end() == position) {
-      ++extent.count;
-    } else {
-      if (extent.count != 0) queue.extents.add(extent);
-      extent = {position, 1, at, chunk_number};
-    }
-    ++messages;
-  }
-  if (extent.count != 0) queue.extents.add(extent);
+  encode_moved(queue, writer, number, chunk);
+  encode_appended(queue, writer, number, chunk);
   if (!queue.appended.empty()) {
     queue.sealed_below = queue.appended.back().message.position + 1;
     open_.readable.push_back({id, queue.sealed_below});
@@ -352,7 +340,6 @@ std::uint32_t JournalStore::encode_queue(std::uint64_t id, ChunkWriter& writer,
   queue.returned.clear();
   queue.handed_out = 0;
   queue.dirty = false;
-  return messages;
 }
 
 void JournalStore::take_ended(std::vector<CommitEnd>& ended) {
@@ -411,6 +398,7 @@ void JournalStore::batch_durable(const EndedBatch& ended, Sealed& sealed) {
     if (kept == nullptr) continue;  // it has no messages
     kept->segment = ended.segment;
     kept->offset = ended.offsets[i];
+    if (sealed.shares) kept->shared_offset = ended.offsets.front();
   }
   for (const auto& [log, below] : sealed.readable) {
     if (KeptQueue* queue = find(log)) queue->readable_below = below;
@@ -447,13 +435,9 @@ void JournalStore::read(std::uint64_t queue, std::uint64_t first, std::uint64_t 
       request.next = from;
       break;
     }
-    const std::uint64_t each = of.size / of.messages + 1;
-    const auto wanted = static_cast<std::uint32_t>(
-        std::clamp<std::uint64_t>(budget / each, 1, all[i].end() - from));
-    const auto skipped = static_cast<std::uint32_t>(from - all[i].first);
-    request.parts.push_back(
-        {of.segment, of.offset,
-         all[i].index_offset + static_cast<std::uint32_t>(skipped * kMessageRecord), wanted, from});
+    const std::uint64_t each = of.each();
+    const auto wanted = std::clamp<std::uint64_t>(budget / each, 1, all[i].end() - from);
+    request.parts.push_back(part_of(of, all[i], from, wanted));
     budget -= std::min(budget, wanted * each);
     if (from + wanted != all[i].end()) {
       request.next = from + wanted;
@@ -465,6 +449,17 @@ void JournalStore::read(std::uint64_t queue, std::uint64_t first, std::uint64_t 
   } else {
     journal_.read(writer_, std::move(request));
   }
+}
+
+ReadPart JournalStore::part_of(const KeptChunk& chunk, const Extent& extent, std::uint64_t from,
+                               std::uint64_t count) {
+  return {.segment = chunk.segment,
+          .offset = chunk.offset,
+          .index_offset = extent.index_offset_of(static_cast<std::uint32_t>(from - extent.first)),
+          .count = static_cast<std::uint32_t>(count),
+          .first = from,
+          .shared = extent.shared,
+          .shared_offset = chunk.shared_offset};
 }
 
 void JournalStore::mark_delivered(const KeptQueue& queue, MessageRecord& message) const {

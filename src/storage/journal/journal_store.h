@@ -61,14 +61,10 @@ class JournalStore final : public MessageStore {
   bool has_news() const override { return !ended_.empty() || !read_.empty(); }
 
  private:
-  struct ChunkName {
-    Lane lane;
-    std::uint64_t number;
-    bool operator==(const ChunkName&) const = default;
-  };
   /// A batch under way, and what becomes true when it has ended.
   struct Sealed {
     std::vector<ChunkName> chunks;  // all, as in the batch
+    bool shares = false;            // the first one has data of messages in others
     std::uint64_t bytes = 0;
     bool awaited = false;
     struct Below {
@@ -94,13 +90,19 @@ class JournalStore final : public MessageStore {
   KeptChunk* chunk(const ChunkName& name) { return lanes_[name.lane].find(name.number); }
   void cut(const ChunkName& name, std::uint32_t count);
   void seal_now();
+  bool staged_again(const MessageRecord& message);
+  void share_large(SealedBatch& batch);
   void encode_lane(Lane lane, std::span<const std::uint64_t> queues, SealedBatch& batch);
-  std::uint32_t encode_queue(std::uint64_t id, ChunkWriter& writer, std::uint64_t chunk_number);
+  void encode_queue(std::uint64_t id, ChunkWriter& writer, std::uint64_t number, KeptChunk& chunk);
   void restate(SegmentNumber number);
+  static ReadPart part_of(const KeptChunk& chunk, const Extent& extent, std::uint64_t from,
+                          std::uint64_t count);
   void evacuate();
   bool evacuate_from(std::uint64_t id, const KeptQueue& queue);
   void move(ReadMessages read);
-  std::uint32_t encode_moved(KeptQueue& queue, ChunkWriter& writer, std::uint64_t chunk_number);
+  void encode_appended(KeptQueue& queue, ChunkWriter& writer, std::uint64_t number,
+                       KeptChunk& chunk);
+  void encode_moved(KeptQueue& queue, ChunkWriter& writer, std::uint64_t number, KeptChunk& chunk);
   void mark_delivered(const KeptQueue& queue, MessageRecord& message) const;
   void marks_durable(std::vector<Sealed::Below>& marked);
   void batch_durable(const EndedBatch& ended, Sealed& sealed);
@@ -115,6 +117,11 @@ class JournalStore final : public MessageStore {
   std::vector<SealedPart> parts_;
   Sealed open_;  // what will follow from the staged records
   std::uint64_t staged_bytes_ = 0;
+  const char* last_large_ = nullptr;  // the body that was staged last, if it was large
+  bool any_again_ = false;            // some were staged for several queues
+  // Of the batch that is being encoded: the data that messages share, and the chunk that has it.
+  std::vector<DataPlace> shared_;
+  ChunkName shared_in_;
   bool awaited_ = false;
   bool refuses_ = false;         // as of the last take_ended()
   bool restated_ = false;        // everything is staged again

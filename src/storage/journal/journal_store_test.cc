@@ -4,14 +4,11 @@
 
 #include <gmock/gmock.h>
 
-#include <condition_variable>
 #include <map>
 #include <random>
-#include <set>
 
-#include "storage/journal/recovery.h"
 #include "storage/journal/segment_index.h"
-#include "storage/testing/simulated_disk.h"
+#include "storage/testing/journal_node.h"
 
 namespace polymq::storage::journal {
 namespace {
@@ -20,146 +17,6 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr std::uint64_t kSmallSegment = 64 * 1024;
-
-/// A journal on a disk, with one store for each "shard", driven without an engine.
-class Node {
- public:
-  using Lanes = std::unordered_map<std::uint64_t, Lane>;
-
-  Node(SimulatedDisk disk, const Lanes& lanes, std::size_t stores, JournalOptions options = small())
-      : disk_(std::move(disk)) {
-    auto files = disk_.files();
-    auto found = recover(*files, lanes, {1, 2});
-    EXPECT_TRUE(found) << found.error().text;
-    recovered_damages = found->damages;
-    journal_ = std::make_unique<Journal>(std::move(files), options, found->id, found->next_commit,
-                                         found->next_segment, std::move(found->segments));
-    for (std::size_t i = 0; i < stores; ++i) {
-      journal_->connect(i, [this] {
-        const std::lock_guard lock(mutex_);
-        ++wakes_;
-        woken_.notify_all();
-      });
-      stores_.push_back(std::make_unique<JournalStore>(*journal_, i));
-    }
-    for (Lane lane = 0; lane < kLanes; ++lane) {
-      stores_[lane % stores]->adopt(lane, found->lanes[lane]);
-    }
-    for (auto& [queue, kept] : found->queues) {
-      stores_[kept.lane % stores]->adopt(queue, std::move(kept));
-    }
-    for (const auto& [queue, lane] : lanes) {
-      found_[queue] = stores_[lane % stores]->open_queue(queue, lane);
-      lanes_[queue] = lane;
-    }
-    journal_->queues_known(UINT64_MAX);
-    const auto started = journal_->start();
-    EXPECT_TRUE(started) << started.error().text;
-  }
-
-  static JournalOptions small() { return {.segment_size = kSmallSegment, .sync_interval = 5ms}; }
-
-  JournalStore& store(std::uint64_t queue) { return *stores_[lanes_[queue] % stores_.size()]; }
-  Journal& journal() { return *journal_; }
-  SimulatedDisk& disk() { return disk_; }
-  const StoredQueue& found(std::uint64_t queue) { return found_[queue]; }
-
-  void append(std::uint64_t queue, std::uint64_t position, std::string body) {
-    bodies_.push_back(std::make_unique<std::string>(std::move(body)));
-    store(queue).append({.queue = queue,
-                         .position = position,
-                         .enqueued = 5,
-                         .routing_key = "k",
-                         .body = *bodies_.back()});
-  }
-
-  /// Seals all stores and returns how the commits of those that had something have ended.
-  std::vector<CommitEnd> commit() {
-    std::vector<CommitEnd> ends;
-    for (std::size_t i = 0; i < stores_.size(); ++i) awaited_[i] = stores_[i]->await_staged();
-    for (std::size_t s = 0; s < stores_.size(); ++s) {
-      std::vector<ReadMessages> moved;
-      stores_[s]->take_read(moved);
-      stores_[s]->take_ended(ended_[s]);
-      stores_[s]->seal(1);
-    }
-    const auto deadline = std::chrono::steady_clock::now() + 20s;
-    for (std::size_t i = 0; i < stores_.size(); ++i) {
-      if (awaited_[i] == 0) continue;
-      while (ended_[i].size() < awaited_[i] && std::chrono::steady_clock::now() < deadline) {
-        for (std::size_t s = 0; s < stores_.size(); ++s) {
-          std::vector<ReadMessages> moved;  // only the store's own: nobody else has asked
-          stores_[s]->take_read(moved);
-          stores_[s]->take_ended(ended_[s]);
-          stores_[s]->seal(1);
-        }
-        if (ended_[i].size() < awaited_[i]) wait();
-      }
-      ends.push_back(ended_[i].at(awaited_[i] - 1));
-    }
-    return ends;
-  }
-
-  ReadMessages read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes = 1 << 20) {
-    store(queue).read(queue, first, bytes);
-    std::vector<ReadMessages> read;
-    for (int i = 0; i < 10'000 && read.empty(); ++i) {
-      store(queue).take_read(read);
-      if (read.empty()) wait();
-    }
-    EXPECT_EQ(read.size(), 1u);
-    return read.empty() ? ReadMessages{} : std::move(read.front());
-  }
-  /// All messages of a queue, by position.
-  std::map<std::uint64_t, std::string> all(std::uint64_t queue) {
-    std::map<std::uint64_t, std::string> all;
-    for (std::uint64_t next = 0; next != kLastPosition;) {
-      const ReadMessages some = read(queue, next, 3000);
-      for (const MessageRecord& message : some.messages) {
-        EXPECT_TRUE(all.emplace(message.position, message.body).second);
-      }
-      for (const auto& damage : some.damages) damages.push_back(damage.what);
-      if (some.next == next) break;  // the rest cannot be read yet
-      next = some.next;
-    }
-    return all;
-  }
-
-  bool refuses(std::uint64_t queue) {
-    store(queue).take_ended(ended_[lanes_[queue] % stores_.size()]);
-    return store(queue).refuses();
-  }
-
-  void wait() {
-    std::unique_lock lock(mutex_);
-    woken_.wait_for(lock, 2ms, [&] { return wakes_ != 0; });
-    wakes_ = 0;
-  }
-
-  std::vector<std::string> recovered_damages;
-  std::vector<std::string> damages;
-
- private:
-  SimulatedDisk disk_;
-  std::mutex mutex_;
-  std::condition_variable woken_;
-  int wakes_ = 0;
-  std::unique_ptr<Journal> journal_;
-  std::vector<std::unique_ptr<JournalStore>> stores_;
-  std::map<std::size_t, CommitNumber> awaited_;
-  std::map<std::size_t, std::vector<CommitEnd>> ended_;  // of each store, by number
-  std::map<std::uint64_t, StoredQueue> found_;
-  std::map<std::uint64_t, Lane> lanes_;
-  std::vector<std::unique_ptr<std::string>> bodies_;
-};
-
-std::uint64_t count(const StoredQueue& queue) {
-  std::uint64_t sum = 0;
-  for (const StoredRange& range : queue.ranges) sum += range.last - range.first + 1;
-  return sum;
-}
 
 const Node::Lanes kOne{{10, 3}};
 
@@ -465,11 +322,32 @@ struct Model {
   enum class State : std::uint8_t { kStaged, kDurable, kSettling, kSettled };
   std::map<std::pair<std::uint64_t, std::uint64_t>, State> messages;
   std::map<std::uint64_t, std::uint64_t> next;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> large;  // in several queues
+
+  std::uint64_t take(std::uint64_t queue, std::uint64_t gap) {
+    const std::uint64_t position = next[queue];
+    next[queue] += 1 + gap;
+    messages[{queue, position}] = State::kStaged;
+    large.erase({queue, position});
+    return position;
+  }
+  std::string body_of(std::uint64_t queue, std::uint64_t position) const {
+    if (const auto it = large.find({queue, position}); it != large.end()) return it->second;
+    std::string body = std::to_string(queue) + "/" + std::to_string(position) + " ";
+    return body.append(position * 37 % 900, 'b');
+  }
 };
 
-std::string body_of(std::uint64_t queue, std::uint64_t position) {
-  std::string body = std::to_string(queue) + "/" + std::to_string(position) + " ";
-  return body.append(position * 37 % 900, 'b');
+void append_large(Node& node, Model& model, std::mt19937_64& random) {
+  std::vector<Node::Place> places;
+  for (std::uint64_t queue = 10; queue < 14; ++queue) {
+    if (random() % 3 != 0) places.push_back({queue, model.take(queue, 0)});
+  }
+  if (places.empty()) return;
+  std::string body = model.body_of(places.front().queue, places.front().position);
+  body.resize(3000 + random() % 9000, static_cast<char>('A' + random() % 26));
+  for (const auto& [queue, position] : places) model.large[{queue, position}] = body;
+  node.append(places, body);
 }
 
 void run_for_a_while(Node& node, Model& model, std::mt19937_64& random, int steps) {
@@ -477,10 +355,9 @@ void run_for_a_while(Node& node, Model& model, std::mt19937_64& random, int step
   for (int step = 0; step < steps; ++step) {
     for (std::uint64_t n = draw(20); n != 0; --n) {
       const std::uint64_t queue = 10 + draw(4);
-      const std::uint64_t position = model.next[queue];
-      model.next[queue] += 1 + (draw(10) == 0 ? draw(5) : 0);
-      node.append(queue, position, body_of(queue, position));
-      model.messages[{queue, position}] = Model::State::kStaged;
+      const std::uint64_t position = model.take(queue, draw(10) == 0 ? draw(5) : 0);
+      node.append(queue, position, model.body_of(queue, position));
+      if (draw(16) == 0) append_large(node, model, random);
     }
     for (auto& [name, state] : model.messages) {
       if (state == Model::State::kDurable && draw(8) == 0) {
@@ -502,7 +379,7 @@ void check(Node& node, Model& model) {
     const auto there = node.all(queue);
     EXPECT_EQ(there.size(), count(node.found(queue)));
     for (const auto& [position, body] : there) {
-      EXPECT_EQ(body, body_of(queue, position));
+      EXPECT_EQ(body, model.body_of(queue, position));
       EXPECT_LT(position, node.found(queue).next_position);
     }
     for (auto it = model.messages.begin(); it != model.messages.end();) {
@@ -524,31 +401,6 @@ void check(Node& node, Model& model) {
     model.next[queue] = node.found(queue).next_position;
   }
   EXPECT_THAT(node.recovered_damages, IsEmpty());
-}
-
-/// What a start works out does not depend on whether segments have indexes.
-void expect_same_without_indexes(const SimulatedDisk& disk, const Node::Lanes& lanes) {
-  SimulatedDisk with = disk.killed();
-  SimulatedDisk without = disk.killed();
-  EXPECT_TRUE(remove_indexes(*without.files(), {}));
-  const auto one = recover(*with.files(), lanes, {1, 2});
-  const auto other = recover(*without.files(), lanes, {1, 2});
-  ASSERT_TRUE(one && other);
-  EXPECT_EQ(one->next_commit, other->next_commit);
-  EXPECT_EQ(one->next_segment, other->next_segment);
-  EXPECT_EQ(one->segments.live_bytes(), other->segments.live_bytes());
-  for (Lane lane = 0; lane < kLanes; ++lane) {
-    EXPECT_EQ(one->lanes[lane].next_chunk, other->lanes[lane].next_chunk);
-    EXPECT_EQ(one->lanes[lane].chunks, other->lanes[lane].chunks);
-  }
-  for (const auto& [id, queue] : one->queues) {
-    const KeptQueue& same = other->queues.at(id);
-    EXPECT_EQ(queue.extents.all(), same.extents.all());
-    EXPECT_EQ(queue.counts, same.counts);
-    EXPECT_EQ(queue.mark, same.mark);
-    EXPECT_EQ(queue.stored.ranges, same.stored.ranges);
-    EXPECT_EQ(queue.stored.next_position, same.stored.next_position);
-  }
 }
 
 TEST(JournalStore, SegmentsThatStayHaveIndexesAndAreNotReadAtAStart) {

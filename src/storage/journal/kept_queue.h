@@ -33,7 +33,9 @@ struct KeptQueue {
 
   struct Staged {
     MessageRecord message;
-    bool settled = false;  // meanwhile: it is not written
+    bool settled = false;      // meanwhile: it is not written
+    bool again = false;        // the body was staged just before, for another queue
+    std::uint32_t shared = 0;  // which of the data that the batch shares, from 1; 0: its own
   };
   std::vector<Staged> appended;      // in order of positions
   std::vector<MessageRecord> moved;  // read back, to be written again
@@ -57,13 +59,16 @@ struct KeptQueue {
 struct KeptChunk {
   SegmentNumber segment = 0;  // 0: not written yet
   std::uint64_t offset = 0;
-  std::uint32_t size = 0;
-  std::uint32_t messages = 0;  // when it was written
-  std::uint32_t settled = 0;   // of these, and that is durable
+  std::uint64_t shared_offset = 0;  // of the chunk with the data that some of its messages share
+  std::uint64_t weight = 0;         // bytes, with all data as if it was its own
+  std::uint32_t messages = 0;       // when it was written
+  std::uint32_t settled = 0;        // of these, and that is durable
 
   std::uint64_t share(std::uint32_t count) const {
-    return messages == 0 ? 0 : std::uint64_t{size} * count / messages;
+    return messages == 0 ? 0 : weight * count / messages;
   }
+  /// What reading a message costs, on average and at least 1.
+  std::uint64_t each() const { return weight / messages + 1; }
   bool operator==(const KeptChunk&) const = default;
 };
 

@@ -26,6 +26,7 @@ enum class RecordType : std::uint8_t {
   kRemoved = 4,
   kReturned = 5,
   kHandedOut = 6,
+  kSharedMessage = 7,
 };
 
 /// Bytes of a record's content, which its second byte repeats.
@@ -42,14 +43,22 @@ constexpr std::uint8_t content_size(RecordType type) {
       return 0;
     case RecordType::kReturned:
       return 12;
+    case RecordType::kSharedMessage:
+      return content_size(RecordType::kMessage) + sizeof(Lane) + sizeof(std::uint64_t);
   }
   return 0;
 }
+
+/// A chunk that is that large takes no more: its offsets have 32 bits.
+inline constexpr std::size_t kMostPerChunk = 256 * 1024 * 1024;
 
 /// Type and size of the content.
 inline constexpr std::size_t kRecordHeader = 2;
 /// A message's record as a whole: those that follow each other are this far apart.
 inline constexpr std::size_t kMessageRecord = kRecordHeader + content_size(RecordType::kMessage);
+inline constexpr std::size_t kSharedRecord =
+    kRecordHeader + content_size(RecordType::kSharedMessage);
+constexpr std::size_t record_size(bool shared) { return shared ? kSharedRecord : kMessageRecord; }
 
 inline constexpr std::uint8_t kHasPriority = 1;
 inline constexpr std::uint8_t kWasDelivered = 2;

@@ -16,7 +16,9 @@ struct ReadPart {
   std::uint64_t offset = 0;  // of the chunk, in the file
   std::uint32_t index_offset = 0;
   std::uint32_t count = 0;
-  std::uint64_t first = 0;  // their positions begin here, without gaps
+  std::uint64_t first = 0;          // their positions begin here, without gaps
+  bool shared = false;              // their data is in another chunk
+  std::uint64_t shared_offset = 0;  // that one's, in the file; 0: it is lost
 };
 
 struct ReadRequest {

@@ -7,15 +7,30 @@
 #include <variant>
 
 #include "base/time.h"
+#include "storage/message_store.h"
 
 namespace polymq::storage::journal {
+
+struct ChunkName {
+  Lane lane = 0;
+  std::uint64_t number = 0;
+  bool operator==(const ChunkName&) const = default;
+};
+
+/// A message's data within a chunk's bodies, and how to tell that it is whole.
+struct DataPlace {
+  std::uint32_t offset = 0;
+  std::uint32_t size = 0;
+  std::uint32_t checksum = 0;
+  bool operator==(const DataPlace&) const = default;
+};
 
 /// A message entered its queue. Where its data is, and how to tell that it is whole.
 struct MessageEntry {
   std::uint64_t queue = 0;
   std::uint64_t position = 0;
   WallMs entered = 0;
-  std::uint32_t data_offset = 0;  // within the chunk's bodies
+  std::uint32_t data_offset = 0;  // within the bodies of its chunk, or of the one that it shares
   std::uint32_t data_size = 0;
   std::uint32_t data_checksum = 0;
   std::uint32_t body_size = 0;
@@ -26,6 +41,7 @@ struct MessageEntry {
   bool delivered = false;  // perhaps: it counts as redelivered
   bool has_ttl = false;
   bool has_extension = false;
+  std::optional<ChunkName> shared = {};  // an earlier chunk of the commit has its data
   bool operator==(const MessageEntry&) const = default;
 };
 

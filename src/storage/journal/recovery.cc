@@ -210,10 +210,14 @@ void Recovery::gather_others(const SegmentIndex& index) {
 }
 
 void Recovery::gather_messages(const OpenSegment& segment, const IndexedChunk& chunk) {
-  KeptChunk kept{segment.number, chunk.offset, chunk.size, 0, 0};
+  KeptChunk kept{.segment = segment.number,
+                 .offset = chunk.offset,
+                 .shared_offset = chunk.shared_offset,
+                 .weight = chunk.size};
   std::uint32_t live = 0;
   for (const Stretch& stretch : chunk.stretches) {
     kept.messages += stretch.count;
+    if (stretch.shared) kept.weight += stretch.body_bytes;
     Gathering* const queue = find(stretch.queue);
     if (queue == nullptr) continue;
     queue->next_position = std::max(queue->next_position, stretch.last() + 1);
@@ -236,7 +240,8 @@ void Recovery::gather_messages(const OpenSegment& segment, const IndexedChunk& c
 std::uint32_t Recovery::gather_stretch(Gathering& queue, const IndexedChunk& chunk,
                                        const Stretch& stretch) {
   queue.covered.add(stretch.first, stretch.last());
-  queue.extents.push_back({stretch.first, stretch.count, stretch.index_offset, chunk.number});
+  queue.extents.push_back(
+      {stretch.first, stretch.count, stretch.index_offset, chunk.number, stretch.shared});
   queue.ranges.push_back(
       {stretch.first, stretch.last(), stretch.body_bytes, stretch.with_ttl, stretch.with_priority});
   return stretch.count;
@@ -245,7 +250,8 @@ std::uint32_t Recovery::gather_stretch(Gathering& queue, const IndexedChunk& chu
 // The parts that are not covered. What they have must be seen message by message.
 std::vector<Stretch> Recovery::rest_of(const OpenSegment& segment, const IndexedChunk& chunk,
                                        const Stretch& stretch, const Gathering& queue) {
-  std::string records(stretch.count * kMessageRecord, '\0');
+  const std::size_t size = record_size(stretch.shared);
+  std::string records(stretch.count * size, '\0');
   const auto read = segment.file->read(chunk.offset + kChunkHeader + stretch.index_offset,
                                        records.data(), records.size());
   std::vector<Stretch> parts;
@@ -256,10 +262,11 @@ std::vector<Stretch> Recovery::rest_of(const OpenSegment& segment, const Indexed
     if (entry == nullptr || entry->position != stretch.first + seen) break;
     if (queue.covered.contains(entry->position)) continue;
     if (parts.empty() || parts.back().last() + 1 != entry->position) {
-      parts.push_back({.queue = stretch.queue,
-                       .first = entry->position,
-                       .index_offset = stretch.index_offset +
-                                       static_cast<std::uint32_t>(seen * kMessageRecord)});
+      parts.push_back(
+          {.queue = stretch.queue,
+           .first = entry->position,
+           .index_offset = stretch.index_offset + static_cast<std::uint32_t>(seen * size),
+           .shared = stretch.shared});
     }
     parts.back().add(*entry);
   }

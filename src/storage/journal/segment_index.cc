@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::uint64_t kMagic = 0x504D'5149'4458'0001;  // "PMQIDX" and the version
 constexpr std::size_t kHeader = 64;
-constexpr std::size_t kChunkEntry = 28;
-constexpr std::size_t kStretchEntry = 40;
+constexpr std::size_t kChunkEntry = 36;
+constexpr std::size_t kStretchEntry = 44;
+constexpr std::uint32_t kShared = 1;  // of a stretch's flags
 
 bool by_place(const Settled& a, const Settled& b) {
   return std::pair(a.queue, a.first) < std::pair(b.queue, b.first);
@@ -26,17 +27,20 @@ void add_stretch(std::vector<Stretch>& stretches, const MessageEntry& entry,
                  std::uint32_t index_offset) {
   const bool goes_on = !stretches.empty() && stretches.back().queue == entry.queue &&
                        stretches.back().last() + 1 == entry.position &&
+                       stretches.back().shared == entry.shared.has_value() &&
                        stretches.back().index_end() == index_offset;
   if (!goes_on) {
-    stretches.push_back(
-        {.queue = entry.queue, .first = entry.position, .index_offset = index_offset});
+    stretches.push_back({.queue = entry.queue,
+                         .first = entry.position,
+                         .index_offset = index_offset,
+                         .shared = entry.shared.has_value()});
   }
   stretches.back().add(entry);
 }
 
 }  // namespace
 
-std::uint64_t Stretch::index_end() const { return index_offset + count * kMessageRecord; }
+std::uint64_t Stretch::index_end() const { return index_offset + count * record_size(shared); }
 
 void Stretch::add(const MessageEntry& entry) {
   ++count;
@@ -48,11 +52,17 @@ void Stretch::add(const MessageEntry& entry) {
 // --- gathering ----------------------------------------------------------------------------------
 Result<void> SegmentIndexer::add(const FoundChunk& chunk) {
   IndexedChunk& indexed = index_.chunks.emplace_back(
-      IndexedChunk{chunk.lane, chunk.number, chunk.offset, chunk.size, {}});
+      IndexedChunk{chunk.lane, chunk.number, chunk.offset, chunk.size, 0, {}});
+  if (chunk.index.empty()) {
+    shared_ = {chunk.lane, chunk.number};
+    shared_offset_ = chunk.offset;
+  }
   IndexReader reader(chunk.index);
   for (Record record; reader.next(record);) {
     if (const auto* entry = std::get_if<MessageEntry>(&record)) {
-      const auto offset = static_cast<std::uint32_t>(reader.offset() - kMessageRecord);
+      const std::size_t size = record_size(entry->shared.has_value());
+      const auto offset = static_cast<std::uint32_t>(reader.offset() - size);
+      if (entry->shared == shared_) indexed.shared_offset = shared_offset_;
       add_stretch(indexed.stretches, *entry, offset);
     } else if (const auto* settled = std::get_if<Settled>(&record)) {
       others_[settled->queue].settled.push_back(*settled);
@@ -110,6 +120,7 @@ std::string encode(const SegmentIndex& index, const SegmentHeader& of) {
     table.u64(chunk.number);
     table.u64(chunk.offset);
     table.u32(chunk.size);
+    table.u64(chunk.shared_offset);
     table.u32(static_cast<std::uint32_t>(chunk.stretches.size()));
     stretches += static_cast<std::uint32_t>(chunk.stretches.size());
   }
@@ -122,6 +133,7 @@ std::string encode(const SegmentIndex& index, const SegmentHeader& of) {
       table.u64(stretch.body_bytes);
       table.u32(stretch.with_ttl);
       table.u32(stretch.with_priority);
+      table.u32(stretch.shared ? kShared : 0);
     }
   }
   Buffer out;
@@ -173,6 +185,7 @@ Result<SegmentIndex> decode_segment_index(std::string_view bytes, const SegmentH
     chunk.number = reader.u64();
     chunk.offset = reader.u64();
     chunk.size = reader.u32();
+    chunk.shared_offset = reader.u64();
     const std::uint32_t count = reader.u32();
     told += count;
     if (reserved != 0 || chunk.lane >= kLanes || told > stretches)
@@ -190,7 +203,9 @@ Result<SegmentIndex> decode_segment_index(std::string_view bytes, const SegmentH
       stretch.body_bytes = reader.u64();
       stretch.with_ttl = reader.u32();
       stretch.with_priority = reader.u32();
-      if (stretch.count == 0 || stretch.first > kLastPosition - stretch.count) {
+      const std::uint32_t flags = reader.u32();
+      stretch.shared = flags == kShared;
+      if (flags > kShared || stretch.count == 0 || stretch.first > kLastPosition - stretch.count) {
         return fail("the index is wrong");
       }
     }

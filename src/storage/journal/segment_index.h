@@ -28,6 +28,7 @@ struct Stretch {
   std::uint64_t body_bytes = 0;
   std::uint32_t with_ttl = 0;
   std::uint32_t with_priority = 0;
+  bool shared = false;  // their data is in another chunk
 
   std::uint64_t last() const { return first + count - 1; }
   std::uint64_t index_end() const;
@@ -40,6 +41,8 @@ struct IndexedChunk {
   std::uint64_t number = 0;
   std::uint64_t offset = 0;  // of its header, in the file
   std::uint32_t size = 0;
+  /// Of the chunk with the data that messages of this one share; 0: none do, or it is lost.
+  std::uint64_t shared_offset = 0;
   std::vector<Stretch> stretches;
   bool operator==(const IndexedChunk&) const = default;
 };
@@ -70,6 +73,8 @@ class SegmentIndexer {
   void merge_settled();
 
   SegmentIndex index_;
+  ChunkName shared_;  // the last chunk with only bodies
+  std::uint64_t shared_offset_ = 0;
   std::unordered_map<std::uint64_t, Others> others_;  // by queue
 };
 

@@ -78,11 +78,48 @@ TEST(SegmentIndex, SaysWhatTheChunksSayInFewerWords) {
   EXPECT_THAT(index.handed_out, ElementsAre(HandedOut{5, 60}));
 }
 
+/// Two commits, each with a chunk of data first; the last chunk's data is lost.
+SegmentIndex sharing() {
+  SegmentIndexer indexer;
+  ChunkWriter writer;
+  for (const std::uint64_t number : {1, 2}) {
+    const DataPlace data = writer.data({.body = "12345"});
+    EXPECT_TRUE(indexer.add(found(writer, 3, number, 4096 * number)));
+    writer.message(message(5, 10 * number));
+    writer.shared_message(message(5, 10 * number + 1), data, {3, number});
+    writer.shared_message(message(5, 10 * number + 2), data, {3, number});
+    writer.message(message(5, 10 * number + 3));
+    EXPECT_TRUE(indexer.add(found(writer, 4, number, 4096 * number + 500)));
+  }
+  writer.shared_message(message(6, 1), {}, {3, 1});
+  EXPECT_TRUE(indexer.add(found(writer, 4, 3, 20'000)));
+  return indexer.finish(9);
+}
+
+TEST(SegmentIndex, SaysWhereDataThatMessagesShareIs) {
+  const SegmentIndex index = sharing();
+  ASSERT_EQ(index.chunks.size(), 5u);
+  EXPECT_EQ(index.chunks[0].shared_offset, 0u);
+  EXPECT_EQ(index.chunks[1].shared_offset, 4096u);
+  EXPECT_EQ(index.chunks[3].shared_offset, 2 * 4096u);
+  EXPECT_EQ(index.chunks[4].shared_offset, 0u) << "there are others between";
+  const std::vector<Stretch>& stretches = index.chunks[1].stretches;
+  ASSERT_EQ(stretches.size(), 3u) << "one kind of record each";
+  EXPECT_FALSE(stretches[0].shared);
+  EXPECT_TRUE(stretches[1].shared);
+  EXPECT_EQ(stretches[1].first, 11u);
+  EXPECT_EQ(stretches[1].last(), 12u);
+  EXPECT_EQ(stretches[1].index_end(), stretches[2].index_offset);
+  EXPECT_EQ(stretches[1].body_bytes, 10u);
+  EXPECT_FALSE(stretches[2].shared);
+}
+
 TEST(SegmentIndex, IsReadBackAsItWas) {
-  const SegmentIndex index = example();
-  const auto read = decode_segment_index(encode(index, kHeader), kHeader);
-  ASSERT_TRUE(read) << read.error().text;
-  EXPECT_EQ(*read, index);
+  for (const SegmentIndex& index : {example(), sharing()}) {
+    const auto read = decode_segment_index(encode(index, kHeader), kHeader);
+    ASSERT_TRUE(read) << read.error().text;
+    EXPECT_EQ(*read, index);
+  }
 }
 
 TEST(SegmentIndex, IsNotBelievedWhenAnyBitIsWrongOrItIsCutOff) {

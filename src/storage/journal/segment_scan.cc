@@ -18,6 +18,29 @@ struct Header {
   std::uint64_t offset;
 };
 
+/// A chunk with data for those that follow it.
+struct SharedBodies {
+  ChunkName of;
+  std::string bodies;
+};
+
+/// What is wrong with the chunk's messages; empty: nothing.
+std::string check_messages(const FoundChunk& chunk, std::string_view bodies,
+                           const SharedBodies& shared) {
+  std::string wrong;
+  IndexReader records(chunk.index);
+  for (Record record; records.next(record);) {
+    const auto* entry = std::get_if<MessageEntry>(&record);
+    if (entry == nullptr) continue;
+    if (entry->shared && *entry->shared != shared.of) {
+      return "a message's data is in a chunk that is not there";
+    }
+    const auto message = read_message(*entry, entry->shared ? shared.bodies : bodies);
+    if (!message) wrong = message.error().text;
+  }
+  return records.error().empty() ? wrong : records.error();
+}
+
 class Scan {
  public:
   Scan(const File& file, const SegmentHeader& header, std::uint64_t size)
@@ -31,7 +54,8 @@ class Scan {
   FileResult<std::optional<Header>> search(std::uint64_t from, std::uint64_t above) const;
   FileResult<FoundCommit> read_commit(const Header& header, bool whole, std::string& wrong) const;
   FileResult<std::uint32_t> read_chunk_at(std::uint64_t offset, std::uint64_t end, bool whole,
-                                          FoundChunk& found, std::string& wrong) const;
+                                          FoundChunk& found, std::string& bodies,
+                                          std::string& wrong) const;
 
   const File& file_;
   const std::uint32_t seed_;
@@ -94,9 +118,10 @@ FileResult<void> Scan::find_headers() {
   }
 }
 
-// Returns the chunk's size; `wrong` says why there is none.
+// Returns the chunk's size; `wrong` says why there is none. `bodies` are read of a whole one.
 FileResult<std::uint32_t> Scan::read_chunk_at(std::uint64_t offset, std::uint64_t end, bool whole,
-                                              FoundChunk& found, std::string& wrong) const {
+                                              FoundChunk& found, std::string& bodies,
+                                              std::string& wrong) const {
   std::string bytes(std::min<std::uint64_t>(kChunkHeader, end - offset), '\0');
   if (auto read = file_.read(offset, bytes.data(), bytes.size()); !read) {
     return tl::make_unexpected(read.error());
@@ -120,16 +145,7 @@ FileResult<std::uint32_t> Scan::read_chunk_at(std::uint64_t offset, std::uint64_
   if (crc32c(found.index) != header->index_checksum) {
     wrong = "a chunk's index has a wrong checksum";
   }
-  if (whole && wrong.empty()) {
-    IndexReader records(found.index);
-    for (Record record; records.next(record);) {
-      const auto* entry = std::get_if<MessageEntry>(&record);
-      if (entry == nullptr) continue;
-      const auto message = read_message(*entry, std::string_view(rest).substr(header->index_size));
-      if (!message) wrong = message.error().text;
-    }
-    if (!records.error().empty()) wrong = records.error();
-  }
+  if (whole) bodies = rest.substr(header->index_size);
   return static_cast<std::uint32_t>(size);
 }
 
@@ -140,11 +156,19 @@ FileResult<FoundCommit> Scan::read_commit(const Header& header, bool whole,
   std::uint64_t offset = header.offset + kCommitHeader;
   const std::uint64_t end = offset + header.commit.size;
   std::uint32_t checksum = 0;
+  SharedBodies shared;
   for (std::uint32_t i = 0; i < header.commit.chunks; ++i) {
     FoundChunk chunk;
     std::string why;
-    auto size = read_chunk_at(offset, end, whole, chunk, why);
+    std::string bodies;
+    auto size = read_chunk_at(offset, end, whole, chunk, bodies, why);
     if (!size) return tl::make_unexpected(size.error());
+    if (whole && why.empty()) {
+      why = check_messages(chunk, bodies, shared);
+      if (chunk.index.empty()) {
+        shared = {{chunk.lane, chunk.number}, std::move(bodies)};
+      }
+    }
     if (!why.empty()) wrong = why;
     if (*size == 0) return commit;  // where the next one begins is not known
     std::string head(kChunkHeader, '\0');

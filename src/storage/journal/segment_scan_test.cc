@@ -46,14 +46,21 @@ class Written {
     for (const std::string& body : bodies) {
       ChunkWriter writer;
       writer.message({.queue = 9, .position = number, .routing_key = "k", .body = body});
-      const std::size_t start = bytes.size();
-      writer.finish(4, number, bytes);
-      header.headers_checksum =
-          crc32c(bytes.view().substr(start, kChunkHeader), header.headers_checksum);
-      ++header.chunks;
+      finish(writer, number, header, bytes);
     }
-    header.size = bytes.size();
-    return add(encode(header, of.seed()) + std::string(bytes.view()));
+    return add(header, of, bytes);
+  }
+  /// One chunk with the data, and one with a message of it, which says that it is in chunk `in`.
+  Written& commit_shared(std::uint64_t number, const std::string& body, const ChunkName& in) {
+    Buffer bytes;
+    CommitHeader header{.number = number, .synced = number - 1};
+    const MessageRecord message{.queue = 9, .position = number, .body = body};
+    ChunkWriter writer;
+    const DataPlace data = writer.data(message);
+    finish(writer, number, header, bytes);
+    writer.shared_message(message, data, in);
+    finish(writer, number + 1, header, bytes);
+    return add(header, kHeader, bytes);
   }
   Written& mark_end(std::uint64_t number) {
     const CommitHeader header{.number = number, .synced = number - 1, .ends_segment = true};
@@ -72,6 +79,18 @@ class Written {
   }
 
  private:
+  static void finish(ChunkWriter& writer, std::uint64_t number, CommitHeader& header,
+                     Buffer& bytes) {
+    const std::size_t start = bytes.size();
+    writer.finish(4, number, bytes);
+    header.headers_checksum =
+        crc32c(bytes.view().substr(start, kChunkHeader), header.headers_checksum);
+    ++header.chunks;
+  }
+  Written& add(CommitHeader header, const SegmentHeader& of, const Buffer& bytes) {
+    header.size = bytes.size();
+    return add(encode(header, of.seed()) + std::string(bytes.view()));
+  }
   Written& add(std::string commit) {
     places_.push_back({content_.size(), content_.size() + commit.size()});
     commit.resize(whole_blocks(commit.size()), '\0');
@@ -279,6 +298,19 @@ TEST(SegmentScan, ACommitWithTheChunksOfAnotherIsNotTaken) {
   const std::uint64_t from = offset + kCommitHeader;
   file.replace(written.place(2).offset + kCommitHeader, end - from, file, from, end - from);
   EXPECT_THAT(numbers(scan(file)), ElementsAre(11));
+}
+
+TEST(SegmentScan, AMessageWhoseDataIsInAnotherChunkWasWrittenWhenThatIsWhole) {
+  EXPECT_THAT(numbers(scan(Written().commit_shared(5, "the body", {4, 5}).whole())),
+              ElementsAre(5));
+  Written torn;
+  torn.commit_shared(5, "the body", {4, 5});
+  torn.content().replace(torn.content().find("the body"), 3, "???");
+  EXPECT_THAT(numbers(scan(torn.whole())), IsEmpty());
+  EXPECT_THAT(numbers(scan(Written().commit_shared(5, "the body", {4, 4}).whole())), IsEmpty())
+      << "that chunk is not there";
+  EXPECT_THAT(numbers(scan(torn.mark_end(6).whole(), false)), ElementsAre(5))
+      << "it was synced: reading the message tells what is damaged";
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ std::uint64_t SegmentTable::bytes() const {
 
 std::uint64_t SegmentTable::live_bytes() const {
   std::uint64_t sum = 0;
-  for (const auto& [number, segment] : segments_) sum += segment.live_bytes;
+  for (const auto& [number, segment] : segments_) sum += std::min(segment.live_bytes, segment.size);
   return sum;
 }
 

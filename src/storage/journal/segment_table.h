@@ -23,7 +23,9 @@ class SegmentTable {
     std::shared_ptr<File> file;
     std::uint64_t size = 0;
     std::uint64_t generation = 0;
-    std::uint64_t live_bytes = 0;   // of messages that live, roughly
+    /// Of messages that live, roughly: what moving them would write. More than there is, where
+    /// large bodies are in several queues.
+    std::uint64_t live_bytes = 0;
     std::uint32_t live_chunks = 0;  // with messages that live
     std::uint32_t readers = 0;
     bool sealed = false;
@@ -60,6 +62,7 @@ class SegmentTable {
 
   std::size_t size() const { return segments_.size(); }
   std::uint64_t bytes() const;
+  /// What living messages keep, roughly.
   std::uint64_t live_bytes() const;
   const std::map<SegmentNumber, Segment>& all() const { return segments_; }
 

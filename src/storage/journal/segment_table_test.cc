@@ -32,6 +32,19 @@ TEST(SegmentTable, TheOldestMayGoWhenNothingInItCounts) {
   EXPECT_EQ(table.removable(), 2u) << "it is the oldest now";
 }
 
+TEST(SegmentTable, NoMoreLivesThanThereIsHoweverManyShareIt) {
+  SegmentTable table;
+  table.add(1, sealed(1000));
+  table.chunk_placed(1, 4000);
+  EXPECT_EQ(table.live_bytes(), 1000u);
+  table.chunk_shrunk({1, 2000, false});
+  EXPECT_EQ(table.live_bytes(), 1000u);
+  EXPECT_TRUE(table.sparse(1000).empty()) << "moving them would write more than it frees";
+  table.chunk_shrunk({1, 1500, false});
+  EXPECT_EQ(table.live_bytes(), 500u);
+  EXPECT_EQ(table.sparse(1000).size(), 1u);
+}
+
 TEST(SegmentTable, ANewerOneWaitsUntilWhatItSaysWasSaidAgain) {
   SegmentTable table;
   table.add(1, sealed());
