@@ -417,37 +417,44 @@ std::uint64_t JournalStore::readable_below(std::uint64_t queue) const {
   return kept == nullptr ? 0 : kept->readable_below;
 }
 
-void JournalStore::read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) {
-  ReadRequest request{queue, first, kLastPosition, {}};
+void JournalStore::read_ranges(std::uint64_t queue, std::span<const PositionRange> wanted,
+                               std::uint64_t bytes) {
+  ReadRequest request{queue, wanted.front().first, kLastPosition, {}};
   const KeptQueue& kept = *find(queue);
-  const std::deque<Extent>& all = kept.extents.all();
-  std::uint64_t budget = bytes;
-  for (std::size_t i = kept.extents.find(first); i < all.size(); ++i) {
-    const std::uint64_t from = std::max(first, all[i].first);
-    const KeptChunk& of = *chunk({kept.lane, all[i].chunk});
-    const bool moves = of.segment == 0;  // its new place is not known yet
-    if (from >= kept.readable_below || moves || (budget == 0 && !request.parts.empty())) {
-      request.next = from;
-      break;
-    }
-    const std::uint64_t each = of.size / of.messages + 1;
-    const auto wanted = static_cast<std::uint32_t>(
-        std::clamp<std::uint64_t>(budget / each, 1, all[i].end() - from));
-    const auto skipped = static_cast<std::uint32_t>(from - all[i].first);
-    request.parts.push_back(
-        {of.segment, of.offset,
-         all[i].index_offset + static_cast<std::uint32_t>(skipped * kMessageRecord), wanted, from});
-    budget -= std::min(budget, wanted * each);
-    if (from + wanted != all[i].end()) {
-      request.next = from + wanted;
-      break;
-    }
+  for (const PositionRange& range : wanted) {
+    request.next = add_parts(kept, range, bytes, request.parts);
+    if (request.next != kLastPosition) break;
   }
   if (request.parts.empty()) {
-    read_.push_back({queue, first, request.next, {}, {}, {}});
+    read_.push_back({queue, request.first, request.next, {}, {}, {}});
   } else {
     journal_.read(writer_, std::move(request));
   }
+}
+
+// Takes what it adds from the budget. Returns the first position that it left out, or
+// kLastPosition.
+std::uint64_t JournalStore::add_parts(const KeptQueue& kept, const PositionRange& range,
+                                      std::uint64_t& budget, std::vector<ReadPart>& parts) {
+  const std::deque<Extent>& all = kept.extents.all();
+  for (std::size_t i = kept.extents.find(range.first); i < all.size() && all[i].first < range.end;
+       ++i) {
+    const std::uint64_t from = std::max(range.first, all[i].first);
+    const std::uint64_t end = std::min(range.end, all[i].end());
+    const KeptChunk& of = *chunk({kept.lane, all[i].chunk});
+    const bool moves = of.segment == 0;  // its new place is not known yet
+    if (from >= kept.readable_below || moves || (budget == 0 && !parts.empty())) return from;
+    const std::uint64_t each = of.size / of.messages + 1;
+    const auto count =
+        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(budget / each, 1, end - from));
+    const auto skipped = static_cast<std::uint32_t>(from - all[i].first);
+    parts.push_back({of.segment, of.offset,
+                     all[i].index_offset + static_cast<std::uint32_t>(skipped * kMessageRecord),
+                     count, from});
+    budget -= std::min(budget, count * each);
+    if (from + count != end) return from + count;
+  }
+  return kLastPosition;
 }
 
 void JournalStore::mark_delivered(const KeptQueue& queue, MessageRecord& message) const {
