@@ -49,6 +49,12 @@ class Life {
     for (auto& store : stores_) store->commits_held = held;
     if (!held) cluster->run();
   }
+  /// Of bodies, by these reads.
+  std::uint64_t bytes_asked() const {
+    std::uint64_t sum = 0;
+    for (const auto& store : stores_) sum += store->bytes_asked;
+    return sum;
+  }
   int reads() const {
     int sum = 0;
     for (const auto& store : stores_) sum += store->reads;
