@@ -97,7 +97,8 @@ class Home final : public QueueHost {
   void wait_for_marks(Queue& queue) override;
   void keep_ids(Queue& queue, SeenIds& ids) override;
   Position readable_below(const Queue& queue) const override;
-  void read_back(Queue& queue, Position first, std::uint64_t bytes) override;
+  void read_back(Queue& queue, const std::vector<PositionRange>& wanted,
+                 std::uint64_t bytes) override;
   std::uint64_t paging_window() const override;
   void damaged(const Queue& queue, Position position, const std::string& what) override;
   void want_token(Consumer& consumer) override;

@@ -139,8 +139,8 @@ void Home::keep_ids(Queue& queue, SeenIds& ids) {
 Position Home::readable_below(const Queue& queue) const {
   return store_.readable_below(queue.id());
 }
-void Home::read_back(Queue& queue, Position first, std::uint64_t bytes) {
-  store_.read(queue.id(), first, bytes);
+void Home::read_back(Queue& queue, const std::vector<PositionRange>& wanted, std::uint64_t bytes) {
+  store_.read_ranges(queue.id(), wanted, bytes);
 }
 
 std::uint64_t Home::paging_window() const {

@@ -73,9 +73,9 @@ std::uint8_t Queue::priority_of(const Message& message) const {
 
 bool Queue::head_is_cold() {
   const bool cold =
-      !ready_.empty() && cold_.covers(ready_.front()) && slots_.find(ready_.front()) == nullptr;
+      !ready_.empty() && front_may_be_cold() && slots_.find(ready_.front()) == nullptr;
   head_wanted_ = head_wanted_ || cold;
-  return indexing_ || cold;
+  return cold;
 }
 
 bool Queue::head_waits() {
@@ -132,7 +132,7 @@ Queue::Pushed Queue::push(Message* message, Arrival arrival) {
     drop_or_dead_letter(position, *slots_.find(position), DeathReason::kMaxLength);
     return Pushed::kRejected;
   }
-  if (!indexing_) ready_.push(position, priority_of(*message));
+  ready_.push(position, priority_of(*message));
   if (limited && over_length(ready_count_, ready_bytes_)) {
     dispatch();
     enforce_length();
@@ -167,13 +167,12 @@ void Queue::enforce_length() {
 
 // `strictly`: a message whose time is up just now may still be handed out (time to live 0).
 Queue::Slot* Queue::head(Position& position, bool strictly) {
-  if (indexing_) return nullptr;
   const bool may_expire = with_ttl_ != 0 || settings().ttl_ms.has_value();
   std::size_t slice = kMostPerSlice;
   while (!ready_.empty()) {
     position = ready_.front();
     Slot* slot = slots_.find(position);
-    if (slot == nullptr && cold_.covers(position)) {
+    if (slot == nullptr && front_may_be_cold()) {
       head_wanted_ = true;  // page() brings it
       return nullptr;
     }
@@ -315,7 +314,7 @@ void Queue::arm_for_head() {
   if (with_ttl_ == 0 && !settings().ttl_ms) return;
   for (; !ready_.empty(); ready_.pop()) {
     const Slot* slot = slots_.find(ready_.front());
-    if (slot == nullptr && cold_.covers(ready_.front())) {
+    if (slot == nullptr && front_may_be_cold()) {
       head_wanted_ = true;
       return;  // armed when it was read
     }

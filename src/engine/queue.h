@@ -69,8 +69,9 @@ class QueueHost {
   virtual void keep_ids(Queue& queue, SeenIds& ids) = 0;
   /// Stored messages below it can be read back.
   virtual Position readable_below(const Queue& queue) const = 0;
-  /// Calls loaded() later, with messages from `first` on.
-  virtual void read_back(Queue& queue, Position first, std::uint64_t bytes) = 0;
+  /// Calls loaded() later, with messages of these positions, which are in order.
+  virtual void read_back(Queue& queue, const std::vector<PositionRange>& wanted,
+                         std::uint64_t bytes) = 0;
   /// Bytes of messages that this queue should keep in memory at its head.
   virtual std::uint64_t paging_window() const = 0;
   /// A stored message cannot be read back.
@@ -84,7 +85,8 @@ class QueueHost {
 /// Shard: its home. Positions start at 1.
 /// Invariants:
 ///  1. every slot is in exactly one state; ready ones (and only those, but for swept or removed
-///     leftovers that are skipped when they surface) are in ready_, and so are those in cold_;
+///     leftovers that are skipped when they surface) are in ready_, and so are those that are on
+///     disk only: these it knows as unread;
 ///  2. ready_count_ and ready_bytes_ count the slots in state kReady that no purge covers, and what
 ///     cold_ counts;
 ///  3. a leased slot is named by exactly one lease of one consumer.
@@ -214,14 +216,10 @@ class Queue {
     bool stored : 1 = false;
     bool arriving : 1 = false;  // it is not handed out yet
   };
-  /// Ready messages that are on disk only, but for those of these positions that have a slot.
+  /// Ready messages that are on disk only.
   struct Cold {
-    Position first = 0;
-    Position end = 0;
     std::uint64_t count = 0;
     std::uint64_t bytes = 0;
-    bool empty() const { return first == end; }
-    bool covers(Position position) const { return position >= first && position < end; }
   };
   /// What a place in the queue costs, besides the message.
   static constexpr std::int64_t kSlotBytes = sizeof(Slot);
@@ -232,12 +230,16 @@ class Queue {
 
   std::optional<DeduplicationKey> deduplication_key(const Message& message) const;
   std::uint8_t default_priority() const;
+  /// The next one may be on disk only, if it has no slot.
+  bool front_may_be_cold() const { return cold_.count != 0 && ready_.front_may_be_unread(); }
   bool head_is_cold();
   std::uint64_t hot_cost() const;
-  std::uint64_t cost_ahead() const;
+  bool has_enough_ahead(std::uint64_t window) const;
+  void read_on();
   void evict(std::uint64_t window);
-  void all_loaded();
-  void forget_unread();
+  bool evict_one(Position position);
+  void put_back(const storage::MessageRecord& record);
+  void note_unread();
   void note_handed_out();
   bool must_be_marked(Position position, const Slot& slot);
   void mark_ahead(Position position);
@@ -280,12 +282,13 @@ class Queue {
   Position purged_below_ = 0;   // ready slots below it are dropped; sweep() frees them
   Position sweep_at_ = 0;
   Cold cold_;
-  Position evicted_below_ = 0;  // what is left there cannot leave
+  Position evicted_below_ = 0;  // what could leave there was offered to
+  std::uint64_t stuck_ = 0;     // roughly, the cost of what is ready and cannot leave
   bool stores_ = false;         // some of it is, or was, stored
-  bool loading_ = false;
   Position loading_below_ = 0;  // what is asked for; more may leave while it is read
-  bool head_wanted_ = false;    // by something that found it on disk
-  bool indexing_ = false;       // order by priority is not known before everything was read
+  std::uint8_t loading_level_ = 0;
+  bool loading_ = false;
+  bool head_wanted_ = false;  // by something that found it on disk
   // What was handed out and is stored must be known as delivered after a crash.
   Position lent_below_ = 0;      // the highest stored position that was ever lent, and one
   Position marked_below_ = 0;    // what the store was told of that, and of what will be lent next

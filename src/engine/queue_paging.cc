@@ -13,6 +13,9 @@ namespace {
 constexpr std::uint64_t kMessageCost = 128;
 // One page is read at a time.
 constexpr std::uint64_t kPageBytes = 1024 * 1024;
+// Positions to ask for in one page: they are in many ranges where priorities are mixed.
+constexpr std::uint64_t kLeastInPage = 64;
+constexpr std::uint64_t kMostInPage = 16 * 1024;
 
 }  // namespace
 
@@ -22,21 +25,23 @@ void Queue::restore(const storage::StoredQueue& stored) {
   evicted_below_ = stored.next_position;
   if (stored.ranges.empty()) return;
   stores_ = true;
-  cold_.first = stored.ranges.front().first;
-  cold_.end = stored.ranges.back().last + 1;
-  slots_.hold(cold_.first);
+  auto run = stored.priorities.begin();
+  std::uint64_t left_of_run = run->count;
   for (const storage::StoredRange& range : stored.ranges) {
     cold_.count += range.last - range.first + 1;
     cold_.bytes += range.body_bytes;
     with_ttl_ += range.with_ttl;
-    if (ready_.levels() > 1 && range.with_priority != 0) indexing_ = true;
+    for (Position first = range.first; first <= range.last;) {
+      if (left_of_run == 0) left_of_run = (++run)->count;
+      const std::uint64_t count = std::min(left_of_run, range.last + 1 - first);
+      ready_.push_unread(first, first + count, run->priority.value_or(default_priority()));
+      left_of_run -= count;
+      first += count;
+    }
   }
   ready_count_ = cold_.count;
   ready_bytes_ = cold_.bytes;
-  if (indexing_) return;  // who comes first is known when all were read
-  for (const storage::StoredRange& range : stored.ranges) {
-    ready_.push(range.first, range.last + 1, default_priority());
-  }
+  note_unread();
   enforce_length();
   arm_for_head();
 }
@@ -45,11 +50,11 @@ std::uint64_t Queue::hot_cost() const {
   return ready_bytes_ - cold_.bytes + (ready_count_ - cold_.count) * kMessageCost;
 }
 
-// Of what is ready before the first message that is on disk only, roughly.
-std::uint64_t Queue::cost_ahead() const {
-  if (ready_.empty() || ready_.front() >= cold_.first) return 0;
-  const std::uint64_t body = cold_.count == 0 ? 0 : cold_.bytes / cold_.count;
-  return (cold_.first - ready_.front()) * (body + kMessageCost);
+// What is ready before the first message that is on disk only is half a window, roughly.
+bool Queue::has_enough_ahead(std::uint64_t window) const {
+  const std::uint64_t each = cold_.bytes / cold_.count + kMessageCost;
+  const std::uint64_t enough = window / 2 / each;
+  return ready_.ahead_of_unread(enough) > enough;
 }
 
 void Queue::page() {
@@ -57,95 +62,99 @@ void Queue::page() {
   const std::uint64_t window = host_.paging_window();
   // A queue that nobody looks at is left alone.
   const bool looked_at = head_wanted_ || !consumers_.empty();
-  const bool room = hot_cost() < window * 2 || head_is_cold();
-  const bool wants_more = indexing_ || (looked_at && room && cost_ahead() < window / 2);
-  if (!cold_.empty() && !loading_ && wants_more) {
-    loading_ = true;
-    head_wanted_ = false;
-    loading_below_ = cold_.end;
-    host_.read_back(*this, cold_.first, kPageBytes);
+  if (looked_at && cold_.count != 0 && !loading_) {
+    const bool room = hot_cost() < window * 2;
+    if ((room && !has_enough_ahead(window)) || head_is_cold()) read_on();
   }
-  // What came since a start is put in order when all was read: until then it must not leave.
-  if (!indexing_ && hot_cost() > window * 2) evict(window);
+  stuck_ = std::min(stuck_, hot_cost());
+  if (hot_cost() > std::max(window * 2, stuck_ + window)) evict(window);
 }
 
-// Keeps about `window` at the head; behind that everything goes that can be read back.
+// Asks for what is handed out next of what is on disk only.
+void Queue::read_on() {
+  const std::uint64_t each = cold_.bytes / cold_.count + 1;
+  const ReadyIndex::Wanted wanted =
+      ready_.next_unread(std::clamp(kPageBytes / each, kLeastInPage, kMostInPage),
+                         [this](Position position) { return slots_.find(position) != nullptr; });
+  if (wanted.ranges.empty()) return note_unread();
+  loading_ = true;
+  head_wanted_ = false;
+  loading_level_ = static_cast<std::uint8_t>(wanted.level);
+  loading_below_ = wanted.ranges.back().end;
+  host_.read_back(*this, wanted.ranges, kPageBytes);
+}
+
+// Keeps about `window` of what is handed out next. Of the rest goes what can be read back.
 void Queue::evict(std::uint64_t window) {
   const Position readable = host_.readable_below(*this);
   if (evicted_below_ >= readable) return;
-  Position at = cold_.empty() ? slots_.front() : slots_.next(std::max(cold_.end, evicted_below_));
-  if (cold_.empty()) {
-    std::uint64_t kept = 0;
-    for (; at < readable && kept < window; at = slots_.next(at + 1)) {
-      const Slot& slot = *slots_.find(at);
-      if (slot.state == State::kReady) kept += slot.message->body().size() + kMessageCost;
-    }
-    if (at >= readable) return;
-    cold_ = {at, at, 0, 0};
-    slots_.hold(at);
-  }
   std::size_t slice = kMostPerSlice;
-  for (; at < readable; at = slots_.next(at + 1)) {
-    if (slice-- == 0) return host_.arm_timer(*this, host_.now().wall);
-    cold_.end = evicted_below_ = at + 1;
-    Slot& slot = *slots_.find(at);
-    const bool plain = slot.state == State::kReady && slot.stored && slot.acquired == 0 &&
-                       !slot.delivered && at >= purged_below_ &&
-                       (ready_.levels() == 1 || priority_of(*slot.message) == default_priority());
-    if (!plain) continue;
-    ++cold_.count;
-    cold_.bytes += slot.message->body().size();
-    slot.message->release(meter_);
-    slots_.erase(at);
-    meter_.bytes -= kSlotBytes;
-  }
+  const bool all = ready_.let_go(readable, [&](Position position) {
+    if (slice == 0 || hot_cost() <= window) return false;
+    --slice;
+    if (!evict_one(position)) {
+      const Slot* slot = slots_.find(position);
+      if (slot != nullptr) stuck_ += slot->message->body().size() + kMessageCost;
+    }
+    return true;
+  });
+  note_unread();
+  if (!all && slice == 0) return host_.arm_timer(*this, host_.now().wall);
+  evicted_below_ = readable;
+  if (!all) stuck_ = 0;
+}
+
+bool Queue::evict_one(Position position) {
+  Slot* slot = slots_.find(position);
+  const bool can_go = slot != nullptr && slot->state == State::kReady && slot->stored &&
+                      slot->acquired == 0 && !slot->delivered && position >= purged_below_;
+  if (!can_go) return false;
+  ++cold_.count;
+  cold_.bytes += slot->message->body().size();
+  slot->message->release(meter_);
+  slots_.erase(position);
+  meter_.bytes -= kSlotBytes;
+  return true;
 }
 
 void Queue::loaded(const storage::ReadMessages& read) {
   loading_ = false;
-  if (deleting || cold_.empty() || read.first != cold_.first) return;  // purged meanwhile
-  for (const storage::MessageRecord& record : read.messages) {
-    if (record.position >= loading_below_) break;
-    if (slots_.find(record.position) != nullptr) continue;
-    const auto message = from_record(record, meter_);
-    if (!message) {
-      host_.damaged(*this, record.position, message.error().text);
-      continue;
-    }
-    slots_.put(record.position,
-               Slot{.message = *message,
-                    .enqueued = record.enqueued,
-                    .acquired = record.acquired,
-                    .failed = record.failed,
-                    // What left in this life had not been handed out.
-                    .delivered = record.delivered && record.position < restored_below_,
-                    .stored = true});
-    meter_.bytes += kSlotBytes;
-    --cold_.count;
-    cold_.bytes -= record.body.size();
-    if (indexing_) ready_.push(record.position, priority_of(**message));
-  }
+  if (deleting) return;
+  const Position below = std::min(read.next, loading_below_);
+  // Purged meanwhile, or more has left before it.
+  if (!ready_.was_read(loading_level_, read.first, below)) return;
+  for (const storage::MessageRecord& record : read.messages) put_back(record);
   for (const auto& damage : read.damages) host_.damaged(*this, damage.first, damage.what);
-  cold_.first = std::min(read.next, loading_below_);
-  slots_.hold(cold_.first);
-  if (cold_.first == cold_.end) all_loaded();
+  note_unread();
   enforce_length();
   arm_for_head();
 }
 
-void Queue::all_loaded() {
+void Queue::put_back(const storage::MessageRecord& record) {
+  const auto message = from_record(record, meter_);
+  if (!message) return host_.damaged(*this, record.position, message.error().text);
+  slots_.put(record.position,
+             Slot{.message = *message,
+                  .enqueued = record.enqueued,
+                  .acquired = record.acquired,
+                  .failed = record.failed,
+                  // What left in this life had not been handed out.
+                  .delivered = record.delivered && record.position < restored_below_,
+                  .stored = true});
+  meter_.bytes += kSlotBytes;
+  --cold_.count;
+  cold_.bytes -= record.body.size();
+}
+
+void Queue::note_unread() {
+  const auto first = ready_.first_unread();
+  if (first && cold_.count != 0) return slots_.hold(*first);
   // What could not be read is not there any more.
   ready_count_ -= cold_.count;
   ready_bytes_ -= cold_.bytes;
-  const Position end = cold_.end;
   cold_ = {};
+  ready_.all_read();
   slots_.hold_none();
-  if (!indexing_) return;
-  indexing_ = false;
-  for (Position at = slots_.next(end); at < slots_.end(); at = slots_.next(at + 1)) {
-    const Slot& slot = *slots_.find(at);
-    if (slot.state == State::kReady) ready_.push(at, priority_of(*slot.message));
-  }
 }
 
 }  // namespace polymq::engine

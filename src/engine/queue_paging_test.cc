@@ -2,6 +2,9 @@
 // order.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <array>
+
 #include "engine/testing/restarts.h"
 #include "engine/testing/shards_test.h"
 
@@ -233,6 +236,171 @@ TEST_P(QueuePagingTest, ABigQueueWithPrioritiesKeepsTheirOrder) {
   std::vector<int> expected = from_to(101, 120);
   for (const int number : from_to(1, 100)) expected.push_back(number);
   for (const int number : from_to(121, 250)) expected.push_back(number);
+  EXPECT_EQ(numbers(drain()), expected);
+}
+
+/// Queues of 2, 10 and 256 levels, and messages whose priorities are mixed.
+class MixedPriorities : public QueuePagingTest {
+ protected:
+  static constexpr int kMessages = 300;
+  static constexpr std::array kLevels{2, 10, 256};
+
+  static int priority_of(int number, int levels) { return number * 37 % 101 % levels; }
+  void publish_mixed(int levels) {
+    queue("q", {{"x-max-priority", number(levels - 1)}});
+    for (int i = 1; i <= kMessages; ++i) {
+      publish_large(i, i, static_cast<std::uint8_t>(priority_of(i, levels)));
+    }
+    EXPECT_EQ(ready(), static_cast<std::uint64_t>(kMessages));
+  }
+  static std::vector<int> in_order(int levels) {
+    std::vector<int> order = from_to(1, kMessages);
+    std::sort(order.begin(), order.end(), [&](int a, int b) {
+      return std::pair(-priority_of(a, levels), a) < std::pair(-priority_of(b, levels), b);
+    });
+    return order;
+  }
+  void remove_queue() { EXPECT_EQ(peer(1).remove("q"), ""); }
+};
+INSTANTIATE_TEST_SUITE_P(On, MixedPriorities, kShardCounts);
+
+TEST_P(MixedPriorities, LeaveMemoryAndAreReadOnceInOrder) {
+  for (const int levels : kLevels) {
+    publish_mixed(levels);
+    EXPECT_THAT(cluster().message_bytes(), Lt(10 * kMega)) << levels << " levels";
+    EXPECT_THAT(paged_out(), Gt(150u));
+    const std::uint64_t asked_before = life_->bytes_asked();
+    EXPECT_EQ(peer(2).consume("q", {.no_ack = true}), "");
+    EXPECT_EQ(numbers(peer(2).take()), in_order(levels)) << levels << " levels";
+    EXPECT_THAT(life_->bytes_asked() - asked_before, Lt(kMessages * kLarge));
+    EXPECT_EQ(kept_.messages(), 0u);
+    remove_queue();
+  }
+}
+
+TEST_P(MixedPriorities, AreNotReadAtAStartBeforeTheirTurn) {
+  for (const int levels : kLevels) {
+    publish_mixed(levels);
+    restart_and_hold();
+    EXPECT_EQ(ready(), static_cast<std::uint64_t>(kMessages));
+    EXPECT_EQ(queue_at_home().ready_bytes(), kMessages * kLarge);
+    EXPECT_EQ(life_->reads(), 0);
+    EXPECT_EQ(peer(0).get("q"), "no answer");
+    EXPECT_EQ(life_->reads(), 1);
+    EXPECT_THAT(life_->bytes_asked(), Lt(20 * kLarge)) << "what comes next, not the queue";
+    release();
+    std::vector<int> expected = in_order(levels);
+    expected.erase(expected.begin());  // it went to the get that waited
+    std::int64_t most = 0;
+    for (const int next : expected) {
+      ASSERT_EQ(numbers({peer(0).get("q")}), std::vector{next}) << levels << " levels";
+      most = std::max(most, cluster().message_bytes());
+    }
+    EXPECT_THAT(most, Lt(10 * kMega));
+    EXPECT_THAT(life_->bytes_asked(), Lt((kMessages + 1) * kLarge)) << "nothing is read twice";
+    EXPECT_EQ(ready(), 0u);
+    remove_queue();
+  }
+}
+
+TEST_P(MixedPriorities, ReturnToTheirPlacesAmongWhatIsOnDisk) {
+  constexpr int kTaken = 20;
+  publish_mixed(10);
+  restart();
+  EXPECT_EQ(peer(2).consume("q", {.prefetch = kTaken}), "");
+  peer(2).cancel(peer(2).consumer);
+  ASSERT_EQ(peer(2).deliveries.size(), static_cast<std::size_t>(kTaken));
+  for (int i = 301; i <= 310; ++i) publish_large(i, i, 9);
+  peer(2).settle_all(Settle::kRequeue);
+  std::vector<int> expected = in_order(10);
+  const auto behind = std::find_if(expected.begin(), expected.end(),
+                                   [](int number) { return priority_of(number, 10) < 9; });
+  const std::vector<int> later = from_to(301, 310);
+  expected.insert(behind, later.begin(), later.end());
+  EXPECT_EQ(numbers(drain()), expected);
+}
+
+TEST_P(MixedPriorities, OfOneLevelOverflowInOrderOfDelivery) {
+  queue("q", {{"x-max-priority", number(9)}, {"x-max-length", number(280)}});
+  for (int i = 1; i <= 300; ++i) publish_large(i, i, static_cast<std::uint8_t>(i % 2));
+  EXPECT_EQ(ready(), 280u);
+  EXPECT_THAT(cluster().message_bytes(), Lt(10 * kMega));
+  restart();
+  std::vector<int> expected;  // the first 20 of the higher priority had to go
+  for (int i = 41; i <= 299; i += 2) expected.push_back(i);
+  for (int i = 2; i <= 300; i += 2) expected.push_back(i);
+  EXPECT_EQ(numbers(drain()), expected);
+}
+
+TEST_P(MixedPriorities, GoWhenTheQueueIsPurgedWhileSomeAreRead) {
+  publish_mixed(10);
+  restart_and_hold();
+  EXPECT_EQ(peer(2).consume("q"), "");
+  EXPECT_EQ(life_->reads(), 1);
+  EXPECT_EQ(peer(1).purge("q"), "");
+  EXPECT_EQ(peer(1).count, 300u);
+  EXPECT_EQ(kept_.messages(), 0u);
+  publish_large(301, 301, 2);
+  release();
+  EXPECT_EQ(numbers(peer(2).take()), std::vector{301});
+  EXPECT_EQ(ready(), 0u);
+  EXPECT_EQ(paged_out(), 0u);
+}
+
+TEST_P(MixedPriorities, ExpireOnDiskAndAreDeadLettered) {
+  queue("dead");
+  queue("q", {{"x-max-priority", number(9)},
+              {"x-message-ttl", number(1000)},
+              {"x-dead-letter-exchange", text("")},
+              {"x-dead-letter-routing-key", text("dead")}});
+  for (int i = 1; i <= 200; ++i) publish_large(i, i, static_cast<std::uint8_t>(i % 10));
+  restart();
+  cluster().pass(1001);
+  EXPECT_EQ(ready(), 0u);
+  std::vector<int> dead = numbers(drain("dead"));
+  std::sort(dead.begin(), dead.end());
+  EXPECT_EQ(dead, from_to(1, 200));
+}
+
+TEST_P(MixedPriorities, InAQuorumQueueLeaveMemoryToo) {
+  queue("q", {{"x-queue-type", text("quorum")}});
+  for (int i = 1; i <= 300; ++i) publish_large(i, i, static_cast<std::uint8_t>(i % 3 * 3));
+  EXPECT_THAT(cluster().message_bytes(), Lt(10 * kMega));
+  restart();
+  std::vector<int> expected;
+  for (const int rest : {2, 1, 3}) {
+    for (int i = rest; i <= 300; i += 3) expected.push_back(i);
+  }
+  EXPECT_EQ(numbers(drain()), expected);
+}
+
+TEST_P(MixedPriorities, OfHigherLevelsTakeThePlaceOfOthersInMemory) {
+  queue("q", {{"x-max-priority", number(255)}});
+  std::vector<int> expected;
+  for (int wave = 0; wave < 4; ++wave) {
+    publish_large(wave * 100 + 1, wave * 100 + 100, static_cast<std::uint8_t>(wave * 80));
+    EXPECT_THAT(cluster().message_bytes(), Lt(10 * kMega));
+    const std::vector<int> these = from_to(wave * 100 + 1, wave * 100 + 100);
+    expected.insert(expected.begin(), these.begin(), these.end());
+  }
+  life_->hold_reads(true);
+  EXPECT_EQ(numbers({peer(0).get("q")}), std::vector{301}) << "it is at hand";
+  release();
+  expected.erase(expected.begin());
+  EXPECT_EQ(numbers(drain()), expected);
+}
+
+TEST_P(MixedPriorities, ThatAreTransientAmongOthersStayInPlace) {
+  queue("q", {{"x-max-priority", number(9)}});
+  std::vector<int> expected;
+  for (int i = 1; i <= 400; ++i) {
+    peer(0).send(
+        {.body = large(i), .persistent = i % 3 != 0, .priority = static_cast<std::uint8_t>(i % 2)});
+    if (i % 10 == 0) cluster().run();
+  }
+  for (int i = 1; i <= 400; i += 2) expected.push_back(i);
+  for (int i = 2; i <= 400; i += 2) expected.push_back(i);
+  EXPECT_THAT(paged_out(), Gt(150u));
   EXPECT_EQ(numbers(drain()), expected);
 }
 

@@ -71,8 +71,7 @@ void Queue::withdraw(Position position) {
   if (!purged(position, *slot)) left_ready(*slot);
   slot->stored = false;
   erase(position, *slot);
-  while (!ready_.empty() && slots_.find(ready_.front()) == nullptr &&
-         !cold_.covers(ready_.front())) {
+  while (!ready_.empty() && slots_.find(ready_.front()) == nullptr && !front_may_be_cold()) {
     ready_.pop();
   }
   arm_for_head();
@@ -177,27 +176,13 @@ void Queue::give_back(std::vector<Position>& positions) {
   enforce_length();
 }
 
-// What is not in ready_ yet: all from the first unread one on that is not with somebody.
-void Queue::forget_unread() {
-  Position from = cold_.first;
-  for (Position at = slots_.next(from); at < slots_.end(); at = slots_.next(at + 1)) {
-    if (slots_.find(at)->state == State::kReady) continue;
-    if (at > from) host_.forget_stored(*this, from, at - 1);
-    from = at + 1;
-  }
-  if (slots_.end() > from) host_.forget_stored(*this, from, slots_.end() - 1);
-}
-
 std::uint64_t Queue::purge() {
   const std::uint64_t dropped = ready_count_;
   if (stores_ && !deleting) {  // else the store forgets the whole queue
     ready_.for_each_range(
         [this](Position first, Position end) { host_.forget_stored(*this, first, end - 1); });
-    // Of a queue that is still being read, the rest is not among these.
-    if (indexing_) forget_unread();
   }
   cold_ = {};
-  indexing_ = false;
   slots_.hold_none();
   ready_ = ReadyIndex(ready_.levels());
   ready_count_ = 0;

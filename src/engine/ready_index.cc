@@ -50,6 +50,26 @@ void RangeFifo::push(Position first, Position end) {
   ranges_.push_back({first, end});
 }
 
+std::size_t RangeFifo::find(Position position) const {
+  const auto from = ranges_.begin() + static_cast<std::ptrdiff_t>(head_);
+  const auto it = std::upper_bound(
+      from, ranges_.end(), position,
+      [](Position wanted, const PositionRange& range) { return wanted < range.end; });
+  return static_cast<std::size_t>(it - ranges_.begin());
+}
+
+// The first ranges are counted, and the others are taken to be like them.
+std::uint64_t RangeFifo::count_before(Position end) const {
+  constexpr std::size_t kCounted = 64;
+  std::uint64_t count = 0;
+  std::size_t i = head_;
+  for (; i < ranges_.size() && ranges_[i].first < end; ++i) {
+    if (i - head_ == kCounted) return count * (find(end) - head_) / kCounted;
+    count += std::min(ranges_[i].end, end) - ranges_[i].first;
+  }
+  return count;
+}
+
 void RangeFifo::pop() {
   if (++ranges_[head_].first != ranges_[head_].end) return;
   ++head_;
@@ -70,14 +90,15 @@ std::size_t ReadyIndex::clamp(std::uint8_t priority) const {
   return more_ ? std::min<std::size_t>(priority, more_->size()) : 0;
 }
 
-std::size_t ReadyIndex::highest() const {
-  if (!more_) return 0;
-  for (std::size_t word = 4; word-- > 0;) {
-    if (filled_[word] != 0) {
-      return word * 64 + 63 - static_cast<std::size_t>(__builtin_clzll(filled_[word]));
-    }
+std::size_t ReadyIndex::highest_below(std::size_t n) const {
+  if (n == 0) return kNone;
+  std::size_t word = (n - 1) / 64;
+  std::uint64_t bits = filled_[word] & UINT64_MAX >> (63 - (n - 1) % 64);
+  while (bits == 0) {
+    if (word == 0) return kNone;
+    bits = filled_[--word];
   }
-  return 0;
+  return word * 64 + 63 - static_cast<std::size_t>(__builtin_clzll(bits));
 }
 
 void ReadyIndex::push(Position first, Position end, std::uint8_t priority) {
@@ -108,6 +129,51 @@ void ReadyIndex::give_back(std::vector<Position> sorted, std::uint8_t priority) 
   const std::size_t n = clamp(priority);
   level(n).returned.add(std::move(sorted));
   filled_[n / 64] |= std::uint64_t{1} << (n % 64);
+}
+
+// --- what is not in memory ----------------------------------------------------------------------
+void ReadyIndex::push_unread(Position first, Position end, std::uint8_t priority) {
+  push(first, end, priority);
+  PositionRange& unread = level(clamp(priority)).unread;
+  if (unread.empty()) unread.first = first;
+  unread.end = end;
+}
+
+bool ReadyIndex::front_may_be_unread() const {
+  const Level& top = level(highest());
+  if (top.fifo.empty() || !top.unread.covers(top.fifo.front())) return false;
+  return top.returned.empty() || top.fifo.front() < top.returned.front();
+}
+
+std::uint64_t ReadyIndex::ahead_of_unread(std::uint64_t enough) const {
+  std::uint64_t ahead = 0;
+  for (std::size_t n = highest(); n != kNone && ahead <= enough; n = highest_below(n)) {
+    const Level& of = level(n);
+    if (!of.unread.empty()) return ahead + of.fifo.count_before(of.unread.first);
+    ahead += of.fifo.count_before(storage::kLastPosition);
+  }
+  return ahead;
+}
+
+bool ReadyIndex::was_read(std::size_t n, Position first, Position below) {
+  Level& of = level(n);
+  if (of.unread.empty() || of.unread.first != first) return false;
+  of.unread.first = std::min(below, of.unread.end);
+  if (!of.fifo.has_between(of.unread.first, of.unread.end)) of.unread = {};
+  return true;
+}
+
+std::optional<Position> ReadyIndex::first_unread() const {
+  std::optional<Position> lowest;
+  for (std::size_t n = highest(); n != kNone; n = highest_below(n)) {
+    const PositionRange& unread = level(n).unread;
+    if (!unread.empty() && (!lowest || unread.first < *lowest)) lowest = unread.first;
+  }
+  return lowest;
+}
+
+void ReadyIndex::all_read() {
+  for (std::size_t n = 0; n < levels(); ++n) level(n).unread = {};
 }
 
 }  // namespace polymq::engine

@@ -1,14 +1,20 @@
-// Which message of a queue is handed out next: by priority, then by position.
+// Which message of a queue is handed out next: by priority, then by position; and up to where
+// their messages are in memory.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "engine/ids.h"
+#include "storage/message_store.h"
 
 namespace polymq::engine {
+
+using storage::PositionRange;
 
 /// Positions that came back, as sorted runs merged lazily: a dying consumer's million leases are
 /// one run, taken over in O(1), not a million insertions.
@@ -48,18 +54,54 @@ class RangeFifo {
   void for_each_range(Visit visit) const {
     for (std::size_t i = head_; i < ranges_.size(); ++i) visit(ranges_[i].first, ranges_[i].end);
   }
+  /// Those from `first` to before `end`, in order; false when `visit` said so and it ended there.
+  template <class Visit>
+  bool visit(Position first, Position end, Visit visit) const;
+  /// Those before `end`, the last one first.
+  template <class Visit>
+  bool visit_back(Position end, Visit visit) const;
+  bool has_between(Position first, Position end) const {
+    return !visit(first, end, [](Position) { return false; });
+  }
+  /// How many there are before `end`: roughly, when they are in many ranges.
+  std::uint64_t count_before(Position end) const;
 
  private:
-  struct Range {
-    Position first;
-    Position end;
-  };
-  std::vector<Range> ranges_;
+  /// The first range that ends behind `position`.
+  std::size_t find(Position position) const;
+
+  std::vector<PositionRange> ranges_;
   std::size_t head_ = 0;
 };
 
+template <class Visit>
+bool RangeFifo::visit(Position first, Position end, Visit visit) const {
+  for (std::size_t i = find(first); i < ranges_.size() && ranges_[i].first < end; ++i) {
+    const Position until = std::min(ranges_[i].end, end);
+    for (Position at = std::max(ranges_[i].first, first); at < until; ++at) {
+      if (!visit(at)) return false;
+    }
+  }
+  return true;
+}
+
+template <class Visit>
+bool RangeFifo::visit_back(Position end, Visit visit) const {
+  std::size_t i = find(end);
+  if (i < ranges_.size() && ranges_[i].first < end) ++i;
+  for (; i > head_; --i) {
+    const PositionRange& range = ranges_[i - 1];
+    for (Position at = std::min(range.end, end); at > range.first; --at) {
+      if (!visit(at - 1)) return false;
+    }
+  }
+  return true;
+}
+
 /// Shard: the queue's home. Holds positions only; a position whose message has gone meanwhile is
 /// skipped by the owner when it surfaces.
+/// Each level knows a stretch of positions in which messages are not in memory, but for those that
+/// the owner finds there all the same. What came back to its place is never among them.
 /// Invariant: `filled_` has a bit for exactly the levels that are not empty.
 class ReadyIndex {
  public:
@@ -85,14 +127,46 @@ class ReadyIndex {
   /// Messages return to where they were. `sorted`: ascending, all of that priority.
   void give_back(std::vector<Position> sorted, std::uint8_t priority);
 
+  // --- what is not in memory ---
+  /// push() of messages that are not in memory.
+  void push_unread(Position first, Position end, std::uint8_t priority);
+  /// The front is where messages are not in memory, mostly; the index is not empty.
+  bool front_may_be_unread() const;
+  /// Offers what is in memory and below `below` to leave, what would be handed out last first.
+  /// `offer` says false to end it before the message it was asked for. False: it was ended.
+  template <class Offer>
+  bool let_go(Position below, Offer offer);
+  /// How many messages come before the first one that may be unread: roughly, and when there are
+  /// more than `enough`, at least that.
+  std::uint64_t ahead_of_unread(std::uint64_t enough) const;
+  /// Positions of one level to be read next, in order.
+  struct Wanted {
+    std::size_t level = 0;
+    std::vector<PositionRange> ranges;
+  };
+  /// The next ones to hand out that are unread, and for which `in_memory` says false: not more than
+  /// `most`. Empty: there are none, or none among those looked through so far.
+  template <class InMemory>
+  Wanted next_unread(std::uint64_t most, InMemory in_memory);
+  /// The level was not changed since it was read from `first` on, and is in memory up to `below`.
+  /// False: it was changed.
+  bool was_read(std::size_t level, Position first, Position below);
+  /// The lowest position that may be unread; nullopt: all is in memory.
+  std::optional<Position> first_unread() const;
+  void all_read();
+
  private:
   struct Level {
     RangeFifo fifo;
     ReturnedRuns returned;
+    PositionRange unread;
     bool empty() const { return fifo.empty() && returned.empty(); }
   };
   std::size_t clamp(std::uint8_t priority) const;
-  std::size_t highest() const;
+  std::size_t highest() const { return highest_below(levels()); }
+  /// Of the levels that are not empty; kNone.
+  std::size_t highest_below(std::size_t n) const;
+  static constexpr std::size_t kNone = SIZE_MAX;
   Level& level(std::size_t n) { return n == 0 ? first_ : (*more_)[n - 1]; }
   const Level& level(std::size_t n) const { return n == 0 ? first_ : (*more_)[n - 1]; }
 
@@ -100,5 +174,57 @@ class ReadyIndex {
   std::unique_ptr<std::vector<Level>> more_;
   std::uint64_t filled_[4] = {};
 };
+
+template <class Offer>
+bool ReadyIndex::let_go(Position below, Offer offer) {
+  for (std::size_t n = 0; n < levels(); ++n) {
+    Level& from = level(n);
+    if (from.fifo.empty()) continue;
+    PositionRange& unread = from.unread;
+    // What is behind others that are unread has the longest to wait.
+    const bool tail_done = unread.empty() || from.fifo.visit(unread.end, below, [&](Position at) {
+      if (!offer(at)) return false;
+      unread.end = at + 1;
+      return true;
+    });
+    if (!tail_done) return false;
+    const Position head_end = unread.empty() ? below : unread.first;
+    const bool head_done = from.fifo.visit_back(head_end, [&](Position at) {
+      if (!offer(at)) return false;
+      if (unread.empty()) unread.end = at + 1;
+      unread.first = at;
+      return true;
+    });
+    if (!head_done) return false;
+  }
+  return true;
+}
+
+template <class InMemory>
+ReadyIndex::Wanted ReadyIndex::next_unread(std::uint64_t most, InMemory in_memory) {
+  std::uint64_t steps = 4 * most;
+  for (std::size_t n = highest(); n != kNone; n = highest_below(n)) {
+    Level& from = level(n);
+    if (from.unread.empty()) continue;
+    Wanted wanted{n, {}};
+    const bool all = from.fifo.visit(from.unread.first, from.unread.end, [&](Position at) {
+      if (most == 0 || steps-- == 0) return false;
+      if (in_memory(at)) {
+        if (wanted.ranges.empty()) from.unread.first = at + 1;
+        return true;
+      }
+      if (wanted.ranges.empty()) from.unread.first = at;
+      if (wanted.ranges.empty() || wanted.ranges.back().end != at) {
+        wanted.ranges.push_back({at, at});
+      }
+      wanted.ranges.back().end = at + 1;
+      --most;
+      return true;
+    });
+    if (!wanted.ranges.empty() || !all) return wanted;
+    from.unread = {};
+  }
+  return {};
+}
 
 }  // namespace polymq::engine

@@ -11,6 +11,7 @@ namespace polymq::engine {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 std::vector<Position> drain(ReadyIndex& index) {
   std::vector<Position> order;
@@ -112,6 +113,96 @@ TEST(ReadyIndex, AnyHistoryGivesTheLowestPositionOfTheHighestLevel) {
       ASSERT_EQ(index.empty(), ready == 0);
     }
   }
+}
+
+// --- what is not in memory ----------------------------------------------------------------------
+
+constexpr auto kNothingInMemory = [](Position) { return false; };
+
+TEST(ReadyIndex, WhatIsHandedOutLastLeavesFirst) {
+  ReadyIndex index(3);
+  for (Position position = 1; position <= 9; ++position) {
+    index.push(position, static_cast<std::uint8_t>(position % 3));
+  }
+  index.give_back({0}, 0);
+  std::vector<Position> left;
+  EXPECT_FALSE(index.let_go(9, [&](Position position) {
+    if (left.size() == 4) return false;
+    left.push_back(position);
+    return true;
+  }));
+  EXPECT_THAT(left, ElementsAre(6, 3, 7, 4)) << "9 is too new, 0 has come back";
+  index.push(12, 0);
+  left.clear();
+  EXPECT_TRUE(index.let_go(20, [&](Position position) {
+    left.push_back(position);
+    return true;
+  }));
+  EXPECT_THAT(left, ElementsAre(9, 12, 1, 8, 5, 2)) << "what is behind others goes before them";
+}
+
+TEST(ReadyIndex, WhatIsHandedOutNextIsReadFirst) {
+  ReadyIndex index(10);
+  index.push(1, 9);
+  index.push_unread(2, 5, 3);
+  index.push_unread(5, 6, 7);
+  index.push_unread(6, 8, 3);
+  index.push_unread(9, 10, 3);
+  EXPECT_EQ(index.first_unread(), 2u);
+  EXPECT_FALSE(index.front_may_be_unread());
+  EXPECT_EQ(index.ahead_of_unread(100), 1u);
+  index.pop();
+  EXPECT_TRUE(index.front_may_be_unread());
+
+  ReadyIndex::Wanted wanted = index.next_unread(100, kNothingInMemory);
+  EXPECT_EQ(wanted.level, 7u);
+  EXPECT_THAT(wanted.ranges, ElementsAre(PositionRange{5, 6}));
+  EXPECT_TRUE(index.was_read(7, 5, 6));
+  EXPECT_FALSE(index.was_read(7, 5, 6)) << "that was said";
+
+  wanted = index.next_unread(4, [](Position position) { return position == 2 || position == 6; });
+  EXPECT_EQ(wanted.level, 3u);
+  EXPECT_THAT(wanted.ranges,
+              ElementsAre(PositionRange{3, 5}, PositionRange{7, 8}, PositionRange{9, 10}));
+  EXPECT_EQ(index.ahead_of_unread(100), 2u) << "5 and 2";
+  EXPECT_TRUE(index.was_read(3, 3, 9)) << "it ended early";
+  EXPECT_EQ(index.first_unread(), 9u);
+  EXPECT_TRUE(index.was_read(3, 9, 10));
+  EXPECT_EQ(index.first_unread(), std::nullopt);
+  EXPECT_THAT(drain(index), ElementsAre(5, 2, 3, 4, 6, 7, 9));
+}
+
+TEST(ReadyIndex, AReadIsOfNoUseWhenMoreHasLeftBeforeIt) {
+  ReadyIndex index(2);
+  for (Position position = 1; position <= 6; ++position) index.push(position, 1);
+  int offers = 2;
+  const auto some = [&](Position) { return offers-- > 0; };
+  EXPECT_FALSE(index.let_go(7, some));
+  EXPECT_THAT(index.next_unread(9, kNothingInMemory).ranges, ElementsAre(PositionRange{5, 7}));
+  offers = 1;
+  EXPECT_FALSE(index.let_go(7, some));
+  EXPECT_FALSE(index.was_read(1, 5, 7));
+  EXPECT_THAT(index.next_unread(9, kNothingInMemory).ranges, ElementsAre(PositionRange{4, 7}));
+}
+
+TEST(ReadyIndex, NotMoreIsLookedThroughAtOnceThanIsOfUse) {
+  ReadyIndex index;
+  index.push_unread(1, 1001, 0);
+  const auto first_half = [](Position position) { return position <= 500; };
+  for (int i = 0; i < 12; ++i) {
+    EXPECT_THAT(index.next_unread(10, first_half).ranges, IsEmpty());
+  }
+  EXPECT_THAT(index.next_unread(10, first_half).ranges, ElementsAre(PositionRange{501, 511}));
+}
+
+TEST(ReadyIndex, WhatComesFirstIsCountedRoughlyWhereRangesAreMany) {
+  ReadyIndex index(2);
+  for (Position position = 0; position < 10'000; ++position) {
+    index.push(position * 3, 1);
+    index.push(position * 3 + 1, 1);
+  }
+  index.push_unread(50'000, 50'010, 1);
+  EXPECT_EQ(index.ahead_of_unread(UINT64_MAX), 20'000u);
 }
 
 }  // namespace

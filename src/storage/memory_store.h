@@ -41,7 +41,7 @@ class MemoryStore final : public MessageStore {
   bool refuses() const override { return false; }
 
   std::uint64_t readable_below(std::uint64_t) const override { return 0; }
-  void read(std::uint64_t, std::uint64_t, std::uint64_t) override {}
+  void read_ranges(std::uint64_t, std::span<const PositionRange>, std::uint64_t) override {}
   void take_read(std::vector<ReadMessages>&) override {}
 
  private:

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,11 +61,20 @@ enum class CommitEnd : std::uint8_t {
   kUnknown,  // reopen the lane and compare
 };
 
+/// Positions from a first to before an end.
+struct PositionRange {
+  std::uint64_t first = 0;
+  std::uint64_t end = 0;
+  bool empty() const { return first == end; }
+  bool covers(std::uint64_t position) const { return position >= first && position < end; }
+  bool operator==(const PositionRange&) const = default;
+};
+
 /// Messages of a queue, read back in order of their positions.
 struct ReadMessages {
   std::uint64_t queue = 0;
   std::uint64_t first = 0;  // asked for from here
-  std::uint64_t next = 0;   // everything below was read; kLastPosition: there is no more
+  std::uint64_t next = 0;   // all that was asked for below was read; kLastPosition: all of it
   std::vector<MessageRecord> messages;
   std::vector<std::unique_ptr<std::string>> bytes;  // that these have views into
   struct Damage {
@@ -81,23 +91,35 @@ struct StoredRange {
   std::uint64_t first = 0;
   std::uint64_t last = 0;
   std::uint64_t body_bytes = 0;
-  std::uint64_t with_ttl = 0;       // how many have a time to live of their own
-  std::uint64_t with_priority = 0;  // how many have a priority
+  std::uint64_t with_ttl = 0;  // how many have a time to live of their own
   bool operator==(const StoredRange&) const = default;
 };
 
+/// Messages that follow each other and have the same priority, or none.
+struct PriorityRun {
+  std::uint32_t count = 0;
+  std::optional<std::uint8_t> priority = {};
+  bool operator==(const PriorityRun&) const = default;
+};
+inline void append_run(std::vector<PriorityRun>& runs, PriorityRun run) {
+  const bool goes_on = !runs.empty() && runs.back().priority == run.priority &&
+                       run.count <= UINT32_MAX - runs.back().count;
+  if (goes_on) {
+    runs.back().count += run.count;
+  } else {
+    runs.push_back(run);
+  }
+}
+
 /// A queue as the store knows it from earlier.
 struct StoredQueue {
-  std::vector<StoredRange> ranges;  // in order
-  std::uint64_t next_position = 1;  // none from here on was ever used
+  std::vector<StoredRange> ranges;      // in order
+  std::vector<PriorityRun> priorities;  // of all that is in these ranges, in order
+  std::uint64_t next_position = 1;      // none from here on was ever used
 };
 
 /// Positions of a queue whose messages must not be handed out yet.
-struct Unmarked {
-  std::uint64_t first = 0;
-  std::uint64_t end = 0;
-  bool covers(std::uint64_t position) const { return position >= first && position < end; }
-};
+using Unmarked = PositionRange;
 
 /// Larger than any position.
 inline constexpr std::uint64_t kLastPosition = UINT64_MAX - 1;
@@ -175,9 +197,15 @@ class MessageStore {
   // --- reading back ---
   /// Messages of the queue below this position, if appended at all, are durable and can be read.
   virtual std::uint64_t readable_below(std::uint64_t queue) const = 0;
-  /// Reads messages from position `first` on: at least one, if there is one, and no more than about
-  /// `bytes`. One at a time for each queue.
-  virtual void read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) = 0;
+  /// Reads messages of these positions, at least one range, in order and without overlaps: at least
+  /// one message, if there is one, and no more than about `bytes`. One at a time for each queue.
+  virtual void read_ranges(std::uint64_t queue, std::span<const PositionRange> wanted,
+                           std::uint64_t bytes) = 0;
+  /// From position `first` on.
+  void read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) {
+    const PositionRange all{first, kLastPosition};
+    read_ranges(queue, {&all, 1}, bytes);
+  }
   /// Appends what was read since the last call.
   virtual void take_read(std::vector<ReadMessages>& read) = 0;
   /// There is something to take already, of which nobody will be woken.

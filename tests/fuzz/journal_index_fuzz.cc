@@ -16,25 +16,28 @@ using namespace polymq::storage::journal;
 namespace {
 
 const SegmentHeader kHeader{7, 2, 64 * 1024, {11, 12}};
-constexpr std::size_t kHead = 64;
+constexpr std::size_t kHead = 68;
 constexpr std::size_t kCountsAt = 48;
 constexpr std::size_t kChunkEntry = 36;
 constexpr std::size_t kStretchEntry = 44;
+constexpr std::size_t kRunEntry = 6;
 
-void put_u32(std::string& bytes, std::size_t at, std::uint32_t value) {
-  store_big_endian(bytes.data() + at, value);
+void put_u32(std::string& bytes, std::size_t at, std::size_t value) {
+  store_big_endian(bytes.data() + at, static_cast<std::uint32_t>(value));
 }
 
 /// `table` with a head and an end that fit it: checksums keep a fuzzer out.
-std::string with_checksums(std::uint16_t chunks, std::string_view table) {
+std::string with_checksums(std::size_t chunks, std::size_t stretches, std::string_view table) {
+  const std::size_t entries = chunks * kChunkEntry + stretches * kStretchEntry;
+  const std::size_t runs = (table.size() - std::min(table.size(), entries)) / kRunEntry;
+  table = table.substr(0, entries + runs * kRunEntry);
   const std::string empty = encode(SegmentIndex{}, kHeader);
-  const std::size_t left = table.size() - std::min(table.size(), chunks * kChunkEntry);
-  table = table.substr(0, chunks * kChunkEntry + left / kStretchEntry * kStretchEntry);
   std::string bytes = empty.substr(0, kHead).append(table).append(empty.substr(kHead));
   put_u32(bytes, kCountsAt, chunks);
-  put_u32(bytes, kCountsAt + 4, static_cast<std::uint32_t>(left / kStretchEntry));
-  put_u32(bytes, kCountsAt + 8, crc32c(table));
-  put_u32(bytes, kCountsAt + 12, crc32c(std::string_view(bytes).substr(0, kCountsAt + 12)));
+  put_u32(bytes, kCountsAt + 4, stretches);
+  put_u32(bytes, kCountsAt + 8, runs);
+  put_u32(bytes, kCountsAt + 12, crc32c(table));
+  put_u32(bytes, kCountsAt + 16, crc32c(std::string_view(bytes).substr(0, kCountsAt + 16)));
   return bytes;
 }
 
@@ -43,8 +46,8 @@ std::string with_checksums(std::uint16_t chunks, std::string_view table) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   (void)decode_segment_index(bytes, kHeader);
-  if (size > 1) {
-    const std::string whole = with_checksums(data[0], bytes.substr(1));
+  if (size > 2) {
+    const std::string whole = with_checksums(data[0], data[1], bytes.substr(2));
     if (const auto index = decode_segment_index(whole, kHeader)) {
       FUZZ_CHECK(encode(*index, kHeader) == whole);
     }

@@ -182,32 +182,33 @@ void ChannelActor::check_credit(const Consumer& consumer, std::uint32_t handle) 
   }
 }
 
-void ChannelActor::get(const std::string& name, bool no_ack, bool* empty) {
+void ChannelActor::get(const std::string& name, bool no_ack, Got* to) {
   const QueueEntry* entry = find_queue(name);
   if (entry != nullptr) world_.model().queue_seen(*entry);
   const engine::QueueId queue = entry == nullptr ? 0 : entry->id;
   used_.insert(queue);
   const auto operation = begin("get from " + name);
-  session_.get(name, no_ack,
-               [this, queue, no_ack, empty,
-                operation](EngineResult<std::optional<engine::GotMessage>> result) {
-                 end(operation);
-                 if (empty != nullptr) *empty = !result || !*result;
-                 if (!result) {
-                   refused(result.error());
-                   return;
-                 }
-                 if (!*result) return;
-                 const engine::GotMessage& got = **result;
-                 take(got.item, {.handle = kGot,
-                                 .consumer = got.consumer,
-                                 .lease = got.lease,
-                                 .key = world_.model().delivered(got.item, queue),
-                                 .message = got.item.message,
-                                 .bytes = got.item.message->footprint(),
-                                 .no_ack = no_ack});
-                 if (!no_ack) unacked_changed();
-               });
+  session_.get(
+      name, no_ack,
+      [this, queue, no_ack, to, operation](EngineResult<std::optional<engine::GotMessage>> result) {
+        end(operation);
+        if (to != nullptr) *to = {.empty = !result || !*result};
+        if (!result) {
+          refused(result.error());
+          return;
+        }
+        if (!*result) return;
+        const engine::GotMessage& got = **result;
+        if (to != nullptr) to->priority = got.item.message->priority().value_or(0);
+        take(got.item, {.handle = kGot,
+                        .consumer = got.consumer,
+                        .lease = got.lease,
+                        .key = world_.model().delivered(got.item, queue),
+                        .message = got.item.message,
+                        .bytes = got.item.message->footprint(),
+                        .no_ack = no_ack});
+        if (!no_ack) unacked_changed();
+      });
 }
 
 // --- the socket ---------------------------------------------------------------------------------

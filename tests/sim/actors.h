@@ -29,6 +29,12 @@ struct Operation {
   bool dropped = false;
 };
 
+/// What a get was answered.
+struct Got {
+  bool empty = false;
+  int priority = 0;
+};
+
 /// A channel. One operation at a time, as AMQP orders them.
 class ChannelActor final : public engine::SessionEvents {
  public:
@@ -47,7 +53,7 @@ class ChannelActor final : public engine::SessionEvents {
   /// Nothing is owed to it: no answer, no confirm.
   void check_quiet() const;
   /// `empty` (may be null): is told whether there was no message.
-  void get(const std::string& queue, bool no_ack, bool* empty);
+  void get(const std::string& queue, bool no_ack, Got* got);
   void declare_named(const std::string& name);
   void remove_queue(const std::string& queue);
   void declare_settled(const ExchangeKind& exchange);

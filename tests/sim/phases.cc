@@ -1,5 +1,6 @@
 // The life of a simulated world: setting up, working, winding down, and the checks at the end.
 #include <algorithm>
+#include <climits>
 #include <set>
 
 #include "engine/policy.h"
@@ -296,7 +297,7 @@ void World::check_alarm() const {
   }
 }
 
-// Takes everything out of the queues, as the model's last look at them.
+// Takes everything out of the queues, as the model's last look at them: the highest level first.
 void World::drain(const std::string& vhost) {
   clients_.push_back(
       std::make_unique<ClientActor>(*this, *shards_[random_.below(shards_.size())], vhost));
@@ -312,7 +313,8 @@ void World::drain(const std::string& vhost) {
 }
 
 void World::drain(ChannelActor& channel, const std::string& vhost, const std::string& name) {
-  for (bool empty = false; !empty;) {
+  int level = INT_MAX;
+  for (Got got; !got.empty;) {
     const engine::QueueEntry* entry =
         shards_[0]->topology().queue(*shards_[0]->topology().vhost(vhost), name);
     if (entry == nullptr) return;
@@ -321,13 +323,20 @@ void World::drain(ChannelActor& channel, const std::string& vhost, const std::st
     if (home->local->unacked() != 0) {
       violated("(h) %s says that messages are out, but nobody has them", name.c_str());
     }
-    channel.get(name, true, &empty);
+    channel.get(name, true, &got);
     quiesce("while queues are drained");
     const std::uint64_t left = home->local->ready();
     const bool expires = home->local->settings().ttl_ms || workload_.ttl_percent != 0;
-    if (empty ? ready != 0 : left + 1 != ready && !expires) {
+    if (got.empty ? ready != 0 : left + 1 != ready && !expires) {
       violated("(j) %s counts %lu messages, and after a get %lu", name.c_str(), ready, left);
     }
+    const int highest = home->local->settings().max_priority.value_or(0);
+    if (got.empty || home->local->settings().type != engine::QueueType::kClassic) continue;
+    if (std::min(got.priority, highest) > level) {
+      violated("(c) %s gives a message of level %d behind one of level %d", name.c_str(),
+               std::min(got.priority, highest), level);
+    }
+    level = std::min(got.priority, highest);
   }
 }
 

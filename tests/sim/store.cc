@@ -23,17 +23,15 @@ StoredName name_of(const storage::MessageRecord& message) {
   return name;
 }
 
-void add_to(std::vector<storage::StoredRange>& ranges, const storage::MessageRecord& message) {
-  const bool has_priority = message.priority.has_value();
-  if (ranges.empty() || ranges.back().last + 1 != message.position ||
-      (ranges.back().with_priority != 0) != has_priority) {
-    ranges.push_back({.first = message.position});
+void add_to(storage::StoredQueue& stored, const storage::MessageRecord& message) {
+  if (stored.ranges.empty() || stored.ranges.back().last + 1 != message.position) {
+    stored.ranges.push_back({.first = message.position});
   }
-  storage::StoredRange& range = ranges.back();
+  storage::append_run(stored.priorities, {1, message.priority});
+  storage::StoredRange& range = stored.ranges.back();
   range.last = message.position;
   range.body_bytes += message.body.size();
   range.with_ttl += message.ttl_ms >= 0 ? 1 : 0;
-  range.with_priority += has_priority ? 1 : 0;
 }
 
 }  // namespace
@@ -58,7 +56,7 @@ storage::StoredQueue Store::open_queue(std::uint64_t queue, storage::Lane) {
   stored.next_position = kept->next_position;
   for (const auto& [position, message] : kept->messages) {
     open.live[position] = message.record.body.size();
-    add_to(stored.ranges, message.record);
+    add_to(stored, message.record);
     adopt(queue, message);
   }
   return stored;
@@ -319,22 +317,27 @@ std::uint64_t Store::readable_below(std::uint64_t queue) const {
   return open == nullptr ? 0 : open->readable_below;
 }
 
-void Store::read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) {
+void Store::read_ranges(std::uint64_t queue, std::span<const storage::PositionRange> wanted,
+                        std::uint64_t bytes) {
   Open* open = find(queue);
   if (open == nullptr || std::exchange(open->reading, true)) {
     violated("(h) queue #%lu is read while it is closed, or being read", queue);
   }
   // Pages may end early.
   const std::uint64_t most = random_.chance(50) ? bytes : random_.between(1, 400);
-  Read read{queue, first, storage::kLastPosition, {}};
+  Read read{queue, wanted.front().first, storage::kLastPosition, {}};
   std::uint64_t found = 0;
-  for (auto at = open->live.lower_bound(first); at != open->live.end(); ++at) {
-    if (at->first >= open->readable_below || found >= std::min(bytes, most)) {
-      read.next = at->first;
-      break;
+  for (const storage::PositionRange& range : wanted) {
+    for (auto at = open->live.lower_bound(range.first);
+         at != open->live.end() && at->first < range.end; ++at) {
+      if (at->first >= open->readable_below || found >= std::min(bytes, most)) {
+        read.next = at->first;
+        reads_.push_back(std::move(read));
+        return;
+      }
+      read.positions.push_back(at->first);
+      found += at->second;
     }
-    read.positions.push_back(at->first);
-    found += at->second;
   }
   reads_.push_back(std::move(read));
 }

@@ -64,7 +64,8 @@ class Store final : public storage::MessageStore {
   bool behind() const override { return false; }
   bool refuses() const override { return false; }
   std::uint64_t readable_below(std::uint64_t queue) const override;
-  void read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) override;
+  void read_ranges(std::uint64_t queue, std::span<const storage::PositionRange> wanted,
+                   std::uint64_t bytes) override;
   void take_read(std::vector<storage::ReadMessages>& read) override;
 
   /// From now on commits end at once and well: a simulation comes to its end.

@@ -58,7 +58,7 @@ class KeepingStore final : public storage::MessageStore {
     stored.next_position = found.next_position;
     for (const auto& [position, message] : found.messages) {
       open.live.insert(position);
-      add_to(stored.ranges, position, message);
+      add_to(stored, position, message);
     }
     return stored;
   }
@@ -148,18 +148,12 @@ class KeepingStore final : public storage::MessageStore {
     const auto it = open_.find(queue);
     return it == open_.end() ? 0 : it->second.readable_below;
   }
-  void read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) override {
+  void read_ranges(std::uint64_t queue, std::span<const storage::PositionRange> wanted,
+                   std::uint64_t bytes) override {
     ++reads;
-    const Open& open = open_.at(queue);
-    Read read{queue, first, storage::kLastPosition, {}};
-    std::uint64_t found = 0;
-    for (auto it = open.live.lower_bound(first); it != open.live.end(); ++it) {
-      if (*it >= open.readable_below || found >= bytes) {
-        read.next = *it;
-        break;
-      }
-      read.positions.push_back(*it);
-      found += kept_.queues[queue].messages.at(*it).body.size();
+    Read read{queue, wanted.front().first, storage::kLastPosition, {}};
+    for (const storage::PositionRange& range : wanted) {
+      if (!add_positions(read, range, bytes)) break;
     }
     reads_.push_back(std::move(read));
   }
@@ -180,7 +174,8 @@ class KeepingStore final : public storage::MessageStore {
   bool commits_held = false;
   std::map<std::uint64_t, std::optional<storage::SyncPolicy>> syncs;  // as they were told
   bool reads_held = false;
-  int reads = 0;  // asked for
+  int reads = 0;                  // asked for
+  std::uint64_t bytes_asked = 0;  // with these, of bodies
 
  private:
   struct Open {
@@ -205,18 +200,32 @@ class KeepingStore final : public storage::MessageStore {
   static void erase(auto& from, std::uint64_t first, std::uint64_t last) {
     from.erase(from.lower_bound(first), from.upper_bound(last));
   }
-  static void add_to(std::vector<storage::StoredRange>& ranges, std::uint64_t position,
+  static void add_to(storage::StoredQueue& stored, std::uint64_t position,
                      const KeptMessages::Message& message) {
-    const bool has_priority = message.record.priority.has_value();
-    if (ranges.empty() || ranges.back().last + 1 != position ||
-        (ranges.back().with_priority != 0) != has_priority) {
-      ranges.push_back({.first = position});
+    if (stored.ranges.empty() || stored.ranges.back().last + 1 != position) {
+      stored.ranges.push_back({.first = position});
     }
-    storage::StoredRange& range = ranges.back();
+    storage::append_run(stored.priorities, {1, message.record.priority});
+    storage::StoredRange& range = stored.ranges.back();
     range.last = position;
     range.body_bytes += message.body.size();
     range.with_ttl += message.record.ttl_ms >= 0 ? 1 : 0;
-    range.with_priority += has_priority ? 1 : 0;
+  }
+  /// False: it ended before the range did.
+  bool add_positions(Read& read, const storage::PositionRange& range, std::uint64_t& bytes) {
+    const Open& open = open_.at(read.queue);
+    for (auto it = open.live.lower_bound(range.first); it != open.live.end() && *it < range.end;
+         ++it) {
+      if (*it >= open.readable_below || bytes == 0) {
+        read.next = *it;
+        return false;
+      }
+      read.positions.push_back(*it);
+      const std::uint64_t size = kept_.queues[read.queue].messages.at(*it).body.size();
+      bytes_asked += size;
+      bytes -= std::min<std::uint64_t>(bytes, size);
+    }
+    return true;
   }
   void stage(std::uint64_t queue, std::uint64_t appended,
              std::function<void(KeptMessages::Queue&)> make) {

@@ -60,6 +60,12 @@ class Life {
     ADD_FAILURE() << "no store knows it";
     return std::nullopt;
   }
+  /// Of bodies, by these reads.
+  std::uint64_t bytes_asked() const {
+    std::uint64_t sum = 0;
+    for (const auto& store : stores_) sum += store->bytes_asked;
+    return sum;
+  }
   int reads() const {
     int sum = 0;
     for (const auto& store : stores_) sum += store->reads;

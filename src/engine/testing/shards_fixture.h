@@ -48,7 +48,8 @@ class ScriptedStore final : public storage::MessageStore {
   bool behind() const override { return false; }
   bool refuses() const override { return false; }
   std::uint64_t readable_below(std::uint64_t) const override { return 0; }
-  void read(std::uint64_t, std::uint64_t, std::uint64_t) override {}
+  void read_ranges(std::uint64_t, std::span<const storage::PositionRange>, std::uint64_t) override {
+  }
   void take_read(std::vector<storage::ReadMessages>&) override {}
   void join_unit(std::uint64_t, std::uint32_t) override { ++units; }
   storage::CommitNumber await_staged() override { return touched_ ? sealed_ + 1 : 0; }

@@ -422,30 +422,16 @@ std::uint64_t JournalStore::readable_below(std::uint64_t queue) const {
   return kept == nullptr ? 0 : kept->readable_below;
 }
 
-void JournalStore::read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) {
-  ReadRequest request{queue, first, kLastPosition, {}};
+void JournalStore::read_ranges(std::uint64_t queue, std::span<const PositionRange> wanted,
+                               std::uint64_t bytes) {
+  ReadRequest request{queue, wanted.front().first, kLastPosition, {}};
   const KeptQueue& kept = *find(queue);
-  const std::deque<Extent>& all = kept.extents.all();
-  std::uint64_t budget = bytes;
-  for (std::size_t i = kept.extents.find(first); i < all.size(); ++i) {
-    const std::uint64_t from = std::max(first, all[i].first);
-    const KeptChunk& of = *chunk({kept.lane, all[i].chunk});
-    const bool moves = of.segment == 0;  // its new place is not known yet
-    if (from >= kept.readable_below || moves || (budget == 0 && !request.parts.empty())) {
-      request.next = from;
-      break;
-    }
-    const std::uint64_t each = of.each();
-    const auto wanted = std::clamp<std::uint64_t>(budget / each, 1, all[i].end() - from);
-    request.parts.push_back(part_of(of, all[i], from, wanted));
-    budget -= std::min(budget, wanted * each);
-    if (from + wanted != all[i].end()) {
-      request.next = from + wanted;
-      break;
-    }
+  for (const PositionRange& range : wanted) {
+    request.next = add_parts(kept, range, bytes, request.parts);
+    if (request.next != kLastPosition) break;
   }
   if (request.parts.empty()) {
-    read_.push_back({queue, first, request.next, {}, {}, {}});
+    read_.push_back({queue, request.first, request.next, {}, {}, {}});
   } else {
     journal_.read(writer_, std::move(request));
   }
@@ -460,6 +446,27 @@ ReadPart JournalStore::part_of(const KeptChunk& chunk, const Extent& extent, std
           .first = from,
           .shared = extent.shared,
           .shared_offset = chunk.shared_offset};
+}
+
+// Takes what it adds from the budget. Returns the first position that it left out, or
+// kLastPosition.
+std::uint64_t JournalStore::add_parts(const KeptQueue& kept, const PositionRange& range,
+                                      std::uint64_t& budget, std::vector<ReadPart>& parts) {
+  const std::deque<Extent>& all = kept.extents.all();
+  for (std::size_t i = kept.extents.find(range.first); i < all.size() && all[i].first < range.end;
+       ++i) {
+    const std::uint64_t from = std::max(range.first, all[i].first);
+    const std::uint64_t end = std::min(range.end, all[i].end());
+    const KeptChunk& of = *chunk({kept.lane, all[i].chunk});
+    const bool moves = of.segment == 0;  // its new place is not known yet
+    if (from >= kept.readable_below || moves || (budget == 0 && !parts.empty())) return from;
+    const std::uint64_t each = of.each();
+    const auto count = std::clamp<std::uint64_t>(budget / each, 1, end - from);
+    parts.push_back(part_of(of, all[i], from, count));
+    budget -= std::min(budget, count * each);
+    if (from + count != end) return from + count;
+  }
+  return kLastPosition;
 }
 
 void JournalStore::mark_delivered(const KeptQueue& queue, MessageRecord& message) const {

@@ -56,7 +56,8 @@ class JournalStore final : public MessageStore {
   bool behind() const override;
   bool refuses() const override { return refuses_; }
   std::uint64_t readable_below(std::uint64_t queue) const override;
-  void read(std::uint64_t queue, std::uint64_t first, std::uint64_t bytes) override;
+  void read_ranges(std::uint64_t queue, std::span<const PositionRange> wanted,
+                   std::uint64_t bytes) override;
   void take_read(std::vector<ReadMessages>& read) override;
   bool has_news() const override { return !ended_.empty() || !read_.empty(); }
 
@@ -103,6 +104,8 @@ class JournalStore final : public MessageStore {
   void encode_appended(KeptQueue& queue, ChunkWriter& writer, std::uint64_t number,
                        KeptChunk& chunk);
   void encode_moved(KeptQueue& queue, ChunkWriter& writer, std::uint64_t number, KeptChunk& chunk);
+  std::uint64_t add_parts(const KeptQueue& kept, const PositionRange& range, std::uint64_t& budget,
+                          std::vector<ReadPart>& parts);
   void mark_delivered(const KeptQueue& queue, MessageRecord& message) const;
   void marks_durable(std::vector<Sealed::Below>& marked);
   void batch_durable(const EndedBatch& ended, Sealed& sealed);

@@ -18,7 +18,13 @@ struct Gathering {
   Lane lane = 0;
   IntervalSet covered;  // settled, or found in a newer place
   std::vector<Extent> extents;
-  std::vector<StoredRange> ranges;  // for each extent
+  struct Range {
+    StoredRange range;
+    std::size_t runs_from;  // in runs
+    std::size_t runs;
+  };
+  std::vector<Range> ranges;  // for each extent
+  std::vector<PriorityRun> runs;
   boost::unordered_flat_map<std::uint64_t, Counts> counts;
   std::uint64_t handed_out = 0;
   std::uint64_t next_position = 1;
@@ -52,6 +58,7 @@ class Recovery {
                                       const Stretch& stretch);
   std::vector<Stretch> rest_of(const OpenSegment& segment, const IndexedChunk& chunk,
                                const Stretch& stretch, const Gathering& queue);
+  static void join_ranges(Gathering& queue, StoredQueue& stored);
   void finish_queues();
   void damaged(SegmentNumber segment, std::uint64_t offset, const std::string& what);
 
@@ -242,8 +249,10 @@ std::uint32_t Recovery::gather_stretch(Gathering& queue, const IndexedChunk& chu
   queue.covered.add(stretch.first, stretch.last());
   queue.extents.push_back(
       {stretch.first, stretch.count, stretch.index_offset, chunk.number, stretch.shared});
-  queue.ranges.push_back(
-      {stretch.first, stretch.last(), stretch.body_bytes, stretch.with_ttl, stretch.with_priority});
+  queue.ranges.push_back({{stretch.first, stretch.last(), stretch.body_bytes, stretch.with_ttl},
+                          queue.runs.size(),
+                          stretch.priorities.size()});
+  queue.runs.insert(queue.runs.end(), stretch.priorities.begin(), stretch.priorities.end());
   return stretch.count;
 }
 
@@ -276,6 +285,23 @@ std::vector<Stretch> Recovery::rest_of(const OpenSegment& segment, const Indexed
   return parts;
 }
 
+// In order of positions; those that follow each other are one.
+void Recovery::join_ranges(Gathering& queue, StoredQueue& stored) {
+  std::sort(queue.ranges.begin(), queue.ranges.end(),
+            [](const auto& a, const auto& b) { return a.range.first < b.range.first; });
+  std::vector<StoredRange>& ranges = stored.ranges;
+  for (const auto& [range, runs_from, runs] : queue.ranges) {
+    for (std::size_t i = 0; i < runs; ++i) append_run(stored.priorities, queue.runs[runs_from + i]);
+    if (ranges.empty() || ranges.back().last + 1 != range.first) {
+      ranges.push_back(range);
+      continue;
+    }
+    ranges.back().last = range.last;
+    ranges.back().body_bytes += range.body_bytes;
+    ranges.back().with_ttl += range.with_ttl;
+  }
+}
+
 void Recovery::finish_queues() {
   for (auto& [id, queue] : queues_) {
     KeptQueue kept;
@@ -289,21 +315,7 @@ void Recovery::finish_queues() {
     std::sort(queue.extents.begin(), queue.extents.end(),
               [](const Extent& a, const Extent& b) { return a.first < b.first; });
     for (const Extent& extent : queue.extents) kept.extents.add(extent);
-    std::sort(queue.ranges.begin(), queue.ranges.end(),
-              [](const StoredRange& a, const StoredRange& b) { return a.first < b.first; });
-    for (const StoredRange& range : queue.ranges) {
-      std::vector<StoredRange>& ranges = kept.stored.ranges;
-      const bool goes_on = !ranges.empty() && ranges.back().last + 1 == range.first &&
-                           (ranges.back().with_priority != 0) == (range.with_priority != 0);
-      if (!goes_on) {
-        ranges.push_back(range);
-        continue;
-      }
-      ranges.back().last = range.last;
-      ranges.back().body_bytes += range.body_bytes;
-      ranges.back().with_ttl += range.with_ttl;
-      ranges.back().with_priority += range.with_priority;
-    }
+    join_ranges(queue, kept.stored);
     boost::unordered::erase_if(
         kept.counts, [&](const auto& count) { return !kept.extents.contains(count.first); });
     result_.queues[id] = std::move(kept);

@@ -13,9 +13,10 @@ namespace polymq::storage::journal {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x504D'5149'4458'0001;  // "PMQIDX" and the version
-constexpr std::size_t kHeader = 64;
+constexpr std::size_t kHeader = 68;
 constexpr std::size_t kChunkEntry = 36;
 constexpr std::size_t kStretchEntry = 44;
+constexpr std::size_t kRunEntry = 6;
 constexpr std::uint32_t kShared = 1;  // of a stretch's flags
 
 bool by_place(const Settled& a, const Settled& b) {
@@ -46,7 +47,7 @@ void Stretch::add(const MessageEntry& entry) {
   ++count;
   body_bytes += entry.body_size;
   if (entry.has_ttl) ++with_ttl;
-  if (entry.priority) ++with_priority;
+  append_run(priorities, {1, entry.priority});
 }
 
 // --- gathering ----------------------------------------------------------------------------------
@@ -111,9 +112,35 @@ SegmentIndex SegmentIndexer::finish(std::uint64_t last_commit) {
 }
 
 // --- encoding -----------------------------------------------------------------------------------
+namespace {
+
+void encode_runs(const std::vector<PriorityRun>& runs, Buffer& to) {
+  for (const PriorityRun& run : runs) {
+    to.u32(run.count);
+    to.u8(run.priority ? 1 : 0);
+    to.u8(run.priority.value_or(0));
+  }
+}
+
+/// As many as it has places for; false: they are not those of all its messages.
+bool decode_runs(ByteReader& reader, Stretch& stretch) {
+  std::uint64_t messages = 0;
+  for (PriorityRun& run : stretch.priorities) {
+    run.count = reader.u32();
+    const bool has_one = reader.u8() != 0;
+    const std::uint8_t priority = reader.u8();
+    if (has_one) run.priority = priority;
+    messages += run.count;
+  }
+  return messages == stretch.count;
+}
+
+}  // namespace
+
 std::string encode(const SegmentIndex& index, const SegmentHeader& of) {
   Buffer table;
   std::uint32_t stretches = 0;
+  std::uint32_t runs = 0;
   for (const IndexedChunk& chunk : index.chunks) {
     table.u16(chunk.lane);
     table.u16(0);
@@ -132,9 +159,13 @@ std::string encode(const SegmentIndex& index, const SegmentHeader& of) {
       table.u32(stretch.index_offset);
       table.u64(stretch.body_bytes);
       table.u32(stretch.with_ttl);
-      table.u32(stretch.with_priority);
       table.u32(stretch.shared ? kShared : 0);
+      table.u32(static_cast<std::uint32_t>(stretch.priorities.size()));
+      runs += static_cast<std::uint32_t>(stretch.priorities.size());
     }
+  }
+  for (const IndexedChunk& chunk : index.chunks) {
+    for (const Stretch& stretch : chunk.stretches) encode_runs(stretch.priorities, table);
   }
   Buffer out;
   out.u64(kMagic);
@@ -144,6 +175,7 @@ std::string encode(const SegmentIndex& index, const SegmentHeader& of) {
   out.u64(index.last_commit);
   out.u32(static_cast<std::uint32_t>(index.chunks.size()));
   out.u32(stretches);
+  out.u32(runs);
   out.u32(crc32c(table.view()));
   out.u32(crc32c(out.view()));
   out.append(table.view());
@@ -164,13 +196,14 @@ Result<SegmentIndex> decode_segment_index(std::string_view bytes, const SegmentH
   index.last_commit = reader.u64();
   const std::uint64_t chunks = reader.u32();
   const std::uint64_t stretches = reader.u32();
+  const std::uint64_t runs = reader.u32();
   const std::uint32_t checksum = reader.u32();
   const std::uint32_t own = reader.u32();
   if (!reader.ok() || own != crc32c(bytes.substr(0, kHeader - sizeof own))) {
     return fail("the index's header has a wrong checksum");
   }
   if (header != of) return fail("the index is of another segment");
-  const std::uint64_t table = chunks * kChunkEntry + stretches * kStretchEntry;
+  const std::uint64_t table = chunks * kChunkEntry + stretches * kStretchEntry + runs * kRunEntry;
   if (table > reader.left() || crc32c(reader.rest().substr(0, table)) != checksum) {
     return fail("the index's table has a wrong checksum");
   }
@@ -194,6 +227,7 @@ Result<SegmentIndex> decode_segment_index(std::string_view bytes, const SegmentH
     index.chunks.push_back(std::move(chunk));
   }
   if (told != stretches) return fail("the index is wrong");
+  told = 0;
   for (IndexedChunk& chunk : index.chunks) {
     for (Stretch& stretch : chunk.stretches) {
       stretch.queue = reader.u64();
@@ -202,12 +236,21 @@ Result<SegmentIndex> decode_segment_index(std::string_view bytes, const SegmentH
       stretch.index_offset = reader.u32();
       stretch.body_bytes = reader.u64();
       stretch.with_ttl = reader.u32();
-      stretch.with_priority = reader.u32();
       const std::uint32_t flags = reader.u32();
       stretch.shared = flags == kShared;
-      if (flags > kShared || stretch.count == 0 || stretch.first > kLastPosition - stretch.count) {
+      const std::uint32_t count = reader.u32();
+      told += count;
+      if (flags > kShared || stretch.count == 0 || stretch.first > kLastPosition - stretch.count ||
+          told > runs) {
         return fail("the index is wrong");
       }
+      stretch.priorities.resize(count);
+    }
+  }
+  if (told != runs) return fail("the index is wrong");
+  for (IndexedChunk& chunk : index.chunks) {
+    for (Stretch& stretch : chunk.stretches) {
+      if (!decode_runs(reader, stretch)) return fail("the index is wrong");
     }
   }
   IndexReader records(others->index);

@@ -68,7 +68,8 @@ TEST(SegmentIndex, SaysWhatTheChunksSayInFewerWords) {
   EXPECT_EQ(first[0].last(), 100u);
   EXPECT_EQ(first[0].body_bytes, 500u);
   EXPECT_EQ(first[1].queue, 6u);
-  EXPECT_EQ(first[1].with_priority, 1u);
+  EXPECT_THAT(first[0].priorities, ElementsAre(PriorityRun{100, std::nullopt}));
+  EXPECT_THAT(first[1].priorities, ElementsAre(PriorityRun{1, 3}));
   EXPECT_EQ(first[1].with_ttl, 1u);
   EXPECT_THAT(index.chunks[1].stretches, IsEmpty());
   EXPECT_EQ(index.chunks[1].number, 2u);
@@ -120,6 +121,26 @@ TEST(SegmentIndex, IsReadBackAsItWas) {
     ASSERT_TRUE(read) << read.error().text;
     EXPECT_EQ(*read, index);
   }
+}
+
+TEST(SegmentIndex, AStretchKnowsThePrioritiesOfItsMessages) {
+  SegmentIndexer indexer;
+  ChunkWriter writer;
+  std::uint64_t position = 1;
+  for (const std::optional<std::uint8_t> priority :
+       {std::optional<std::uint8_t>(), {0}, {0}, {255}, {7}, {7}, {7}, {}}) {
+    MessageRecord one = message(5, position++);
+    one.priority = priority;
+    writer.message(one);
+  }
+  ASSERT_TRUE(indexer.add(found(writer, 3, 1, 4160)));
+  const SegmentIndex index = indexer.finish(9);
+  const auto read = decode_segment_index(encode(index, kHeader), kHeader);
+  ASSERT_TRUE(read) << read.error().text;
+  ASSERT_EQ(read->chunks[0].stretches.size(), 1u) << "they need not break it";
+  EXPECT_THAT(read->chunks[0].stretches[0].priorities,
+              ElementsAre(PriorityRun{1, std::nullopt}, PriorityRun{2, 0}, PriorityRun{1, 255},
+                          PriorityRun{3, 7}, PriorityRun{1, std::nullopt}));
 }
 
 TEST(SegmentIndex, IsNotBelievedWhenAnyBitIsWrongOrItIsCutOff) {

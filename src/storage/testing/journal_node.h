@@ -192,6 +192,7 @@ inline void expect_same_without_indexes(const SimulatedDisk& disk, const Node::L
     EXPECT_EQ(queue.counts, same.counts);
     EXPECT_EQ(queue.mark, same.mark);
     EXPECT_EQ(queue.stored.ranges, same.stored.ranges);
+    EXPECT_EQ(queue.stored.priorities, same.stored.priorities);
     EXPECT_EQ(queue.stored.next_position, same.stored.next_position);
   }
 }
