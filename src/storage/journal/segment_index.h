@@ -27,7 +27,7 @@ struct Stretch {
   std::uint32_t index_offset = 0;
   std::uint64_t body_bytes = 0;
   std::uint32_t with_ttl = 0;
-  bool shared = false;          // their data is in another chunk
+  bool shared = false;                       // their data is in another chunk
   std::vector<PriorityRun> priorities = {};  // of all of them, in order
 
   std::uint64_t last() const { return first + count - 1; }
