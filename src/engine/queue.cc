@@ -243,7 +243,9 @@ bool Queue::must_be_marked(Position position, const Slot& slot) {
   if (!slot.stored || slot.acquired != 0 || slot.delivered) return false;
   if (!unmarked_.covers(position)) return false;
   if (position >= marked_below_) {
-    if (position > marked_below_) mark_run_from_ = position;
+    // Messages of one level among many of others are a run, too.
+    constexpr Position kSparse = 16;
+    if (position > marked_below_ + kSparse * ahead_of(marked_below_)) mark_run_from_ = position;
     mark_ahead(position);
   } else {
     host_.wait_for_marks(*this);

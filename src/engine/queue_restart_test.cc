@@ -106,6 +106,23 @@ TEST_P(QueueRestartTest, ALongBacklogIsMarkedAheadOfItsConsumer) {
   EXPECT_EQ(came[1000], "1000") << "marked only as far as needed";
 }
 
+TEST_P(QueueRestartTest, ABacklogWithMixedPrioritiesIsMarkedInFewSteps) {
+  for (const int levels : {10, 256}) {
+    queue("q", {{"x-max-priority", number(levels - 1)}});
+    for (int i = 0; i < 5000; ++i) {
+      const auto priority = static_cast<std::uint8_t>(i * 37 % 10'007 % levels);
+      peer(0).send({.body = std::to_string(i), .persistent = true, .priority = priority});
+    }
+    cluster().run();
+    restart();
+    const std::uint64_t before = life_->marks();
+    EXPECT_EQ(peer(2).consume("q", {.no_ack = true}), "");
+    EXPECT_THAT(peer(2).take(), SizeIs(5000));
+    EXPECT_LT(life_->marks() - before, 60u) << "each is a wait for the disk";
+    EXPECT_EQ(peer(1).remove("q"), "");
+  }
+}
+
 TEST_P(QueueRestartTest, WhatWasNotConfirmedIsNotPromised) {
   queue("q");
   publish({"1"});

@@ -103,6 +103,7 @@ class KeepingStore final : public storage::MessageStore {
     });
   }
   void handed_out(std::uint64_t queue, std::uint64_t below) override {
+    ++marks;
     stage(queue, 0, [below](KeptMessages::Queue& of) {
       of.handed_out = std::max(of.handed_out, below);
       of.next_position = std::max(of.next_position, below);
@@ -174,7 +175,8 @@ class KeepingStore final : public storage::MessageStore {
   bool commits_held = false;
   std::map<std::uint64_t, std::optional<storage::SyncPolicy>> syncs;  // as they were told
   bool reads_held = false;
-  int reads = 0;                  // asked for
+  int reads = 0;  // asked for
+  std::uint64_t marks = 0;
   std::uint64_t bytes_asked = 0;  // with these, of bodies
 
  private:

@@ -66,6 +66,12 @@ class Life {
     for (const auto& store : stores_) sum += store->bytes_asked;
     return sum;
   }
+  /// How often it was said what has been handed out.
+  std::uint64_t marks() const {
+    std::uint64_t sum = 0;
+    for (const auto& store : stores_) sum += store->marks;
+    return sum;
+  }
   int reads() const {
     int sum = 0;
     for (const auto& store : stores_) sum += store->reads;

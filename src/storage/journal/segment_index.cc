@@ -135,6 +135,36 @@ bool decode_runs(ByteReader& reader, Stretch& stretch) {
   return messages == stretch.count;
 }
 
+bool decode_stretches(ByteReader& reader, std::uint64_t runs, SegmentIndex& index) {
+  std::uint64_t told = 0;
+  for (IndexedChunk& chunk : index.chunks) {
+    for (Stretch& stretch : chunk.stretches) {
+      stretch.queue = reader.u64();
+      stretch.first = reader.u64();
+      stretch.count = reader.u32();
+      stretch.index_offset = reader.u32();
+      stretch.body_bytes = reader.u64();
+      stretch.with_ttl = reader.u32();
+      const std::uint32_t flags = reader.u32();
+      stretch.shared = flags == kShared;
+      const std::uint32_t count = reader.u32();
+      told += count;
+      if (flags > kShared || stretch.count == 0 || stretch.first > kLastPosition - stretch.count ||
+          told > runs) {
+        return false;
+      }
+      stretch.priorities.resize(count);
+    }
+  }
+  if (told != runs) return false;
+  for (IndexedChunk& chunk : index.chunks) {
+    for (Stretch& stretch : chunk.stretches) {
+      if (!decode_runs(reader, stretch)) return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string encode(const SegmentIndex& index, const SegmentHeader& of) {
@@ -227,32 +257,7 @@ Result<SegmentIndex> decode_segment_index(std::string_view bytes, const SegmentH
     index.chunks.push_back(std::move(chunk));
   }
   if (told != stretches) return fail("the index is wrong");
-  told = 0;
-  for (IndexedChunk& chunk : index.chunks) {
-    for (Stretch& stretch : chunk.stretches) {
-      stretch.queue = reader.u64();
-      stretch.first = reader.u64();
-      stretch.count = reader.u32();
-      stretch.index_offset = reader.u32();
-      stretch.body_bytes = reader.u64();
-      stretch.with_ttl = reader.u32();
-      const std::uint32_t flags = reader.u32();
-      stretch.shared = flags == kShared;
-      const std::uint32_t count = reader.u32();
-      told += count;
-      if (flags > kShared || stretch.count == 0 || stretch.first > kLastPosition - stretch.count ||
-          told > runs) {
-        return fail("the index is wrong");
-      }
-      stretch.priorities.resize(count);
-    }
-  }
-  if (told != runs) return fail("the index is wrong");
-  for (IndexedChunk& chunk : index.chunks) {
-    for (Stretch& stretch : chunk.stretches) {
-      if (!decode_runs(reader, stretch)) return fail("the index is wrong");
-    }
-  }
+  if (!decode_stretches(reader, runs, index)) return fail("the index is wrong");
   IndexReader records(others->index);
   for (Record record; records.next(record);) {
     if (const auto* settled = std::get_if<Settled>(&record)) {
