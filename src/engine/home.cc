@@ -286,6 +286,8 @@ bool Home::work() {
     worked = true;
     queue->dispatch();
     page(*queue);
+    // What has come may be ahead of what they wait for.
+    if (parked_gets_.contains(queue->id()) && !queue->head_waits()) resume_gets(queue->id());
     const bool behind = queue->ready_bytes() > kBacklogBytes && !queue->consumers().empty();
     if (behind && !queue->deleting) consumers_behind_ = true;
   }

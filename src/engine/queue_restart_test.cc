@@ -337,6 +337,17 @@ TEST_P(QueueRestartTest, ConsumersThatShareAPrefetchWaitForWhatIsRead) {
 
 // --- priorities ---------------------------------------------------------------------------------
 
+TEST_P(QueueRestartTest, AGetThatWaitsForTheDiskTakesWhatComesAheadOfIt) {
+  queue("q", {{"x-max-priority", number(5)}});
+  publish({"low"});
+  restart_and_hold();
+  EXPECT_EQ(peer(2).get("q"), "no answer");
+  EXPECT_EQ(peer(0).publish({.body = "high", .persistent = true, .priority = 5}), "ack");
+  EXPECT_TRUE(peer(2).got) << "it need not wait any more";
+  release();
+  EXPECT_THAT(drain(), ElementsAre("low"));
+}
+
 TEST_P(QueueRestartTest, AfterARestartTheHighestPriorityComesFirst) {
   queue("q", {{"x-max-priority", number(5)}});
   const auto send = [&](const char* body, std::optional<std::uint8_t> priority) {

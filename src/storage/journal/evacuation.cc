@@ -37,7 +37,7 @@ void JournalStore::evacuate() {
 bool JournalStore::evacuate_from(std::uint64_t id, const KeptQueue& queue) {
   ReadRequest request{id, 0, 0, {}, true};
   std::uint64_t bytes = 0;
-  for (const Extent& extent : queue.extents.all()) {
+  for (const Extent& extent : queue.extents) {
     const KeptChunk& of = *chunk({queue.lane, extent.chunk});
     if (!std::binary_search(leaving_.begin(), leaving_.end(), of.segment)) continue;
     const std::uint64_t each = of.each();

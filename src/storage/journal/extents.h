@@ -4,9 +4,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
-#include <vector>
 
+#include "storage/journal/block_list.h"
 #include "storage/journal/layout.h"
 
 namespace polymq::storage::journal {
@@ -31,8 +30,13 @@ static_assert(sizeof(Extent) == 24, "a deep backlog has many");
 /// Sorted by position, none overlap.
 class Extents {
  public:
+  using value_type = Extent;
+  using const_reference = const Extent&;
+  using const_iterator = BlockList<Extent>::const_iterator;
+
   bool empty() const { return extents_.empty(); }
-  const std::deque<Extent>& all() const { return extents_; }
+  const_iterator begin() const { return extents_.begin(); }
+  const_iterator end() const { return extents_.end(); }
   /// Behind all others.
   void add(const Extent& extent) { extents_.push_back(extent); }
   /// Among them.
@@ -41,23 +45,29 @@ class Extents {
   /// messages there were.
   template <class Cut>
   void remove(std::uint64_t first, std::uint64_t last, Cut cut);
-  /// The first extent that ends behind `position`, as an index into all().
-  std::size_t find(std::uint64_t position) const;
+  /// The first extent that ends behind `position`.
+  const_iterator find(std::uint64_t position) const {
+    return extents_.partition_point(EndsBefore{position});
+  }
   bool contains(std::uint64_t position) const {
-    const std::size_t at = find(position);
-    return at < extents_.size() && extents_[at].first <= position;
+    const auto found = find(position);
+    return found != end() && found->first <= position;
   }
 
  private:
-  std::deque<Extent> extents_;
+  struct EndsBefore {
+    std::uint64_t position;
+    bool operator()(const Extent& extent) const { return extent.end() <= position; }
+  };
+  BlockList<Extent> extents_;
 };
 
 template <class Cut>
 void Extents::remove(std::uint64_t first, std::uint64_t last, Cut cut) {
-  std::size_t at = find(first);
-  std::size_t gone_from = at;  // whole extents from there to `at` go
-  while (at < extents_.size() && extents_[at].first <= last) {
-    Extent& extent = extents_[at];
+  auto at = extents_.partition_point(EndsBefore{first});
+  auto gone_from = at;  // whole extents from there to `at` go
+  while (at != extents_.end() && at->first <= last) {
+    Extent& extent = *at;
     const std::uint64_t from = std::max(first, extent.first);
     const std::uint64_t to = std::min(last + 1, extent.end());
     const auto count = static_cast<std::uint32_t>(to - from);
@@ -70,10 +80,7 @@ void Extents::remove(std::uint64_t first, std::uint64_t last, Cut cut) {
       extent.count = before;
       ++at;
       gone_from = at;  // nothing whole has gone yet: this was the first one
-      if (after != 0) {
-        extents_.insert(extents_.begin() + static_cast<std::ptrdiff_t>(at), rest);
-        return;
-      }
+      if (after != 0) return extents_.insert(at, rest);
     } else if (after != 0) {
       extent = rest;
       break;
@@ -81,8 +88,7 @@ void Extents::remove(std::uint64_t first, std::uint64_t last, Cut cut) {
       ++at;
     }
   }
-  extents_.erase(extents_.begin() + static_cast<std::ptrdiff_t>(gone_from),
-                 extents_.begin() + static_cast<std::ptrdiff_t>(at));
+  extents_.erase(gone_from, at);
 }
 
 }  // namespace polymq::storage::journal

@@ -42,30 +42,28 @@ Extents three() {
 TEST(Extents, LoseTheirFront) {
   Extents extents = three();
   EXPECT_THAT(removed(extents, 0, 12).pieces, ElementsAre(Pair(1, 3)));
-  EXPECT_THAT(extents.all(), ElementsAre(Extent{13, 7, 100 + 3 * kRecord, 1},
-                                         Extent{20, 10, 200, 2}, Extent{40, 10, 300, 3}));
+  EXPECT_THAT(extents, ElementsAre(Extent{13, 7, 100 + 3 * kRecord, 1}, Extent{20, 10, 200, 2},
+                                   Extent{40, 10, 300, 3}));
 }
 
 TEST(Extents, LoseTheirBack) {
   Extents extents = three();
   EXPECT_THAT(removed(extents, 45, 1000).pieces, ElementsAre(Pair(3, 5)));
-  EXPECT_THAT(extents.all(),
+  EXPECT_THAT(extents,
               ElementsAre(Extent{10, 10, 100, 1}, Extent{20, 10, 200, 2}, Extent{40, 5, 300, 3}));
 }
 
 TEST(Extents, ACutInTheMiddleLeavesTwo) {
   Extents extents = three();
   EXPECT_THAT(removed(extents, 22, 26).pieces, ElementsAre(Pair(2, 5)));
-  EXPECT_THAT(extents.all(),
-              ElementsAre(Extent{10, 10, 100, 1}, Extent{20, 2, 200, 2},
-                          Extent{27, 3, 200 + 7 * kRecord, 2}, Extent{40, 10, 300, 3}));
+  EXPECT_THAT(extents, ElementsAre(Extent{10, 10, 100, 1}, Extent{20, 2, 200, 2},
+                                   Extent{27, 3, 200 + 7 * kRecord, 2}, Extent{40, 10, 300, 3}));
 }
 
 TEST(Extents, ACutAcrossSeveralTellsEachChunkItsOwn) {
   Extents extents = three();
   EXPECT_THAT(removed(extents, 15, 44).pieces, ElementsAre(Pair(1, 5), Pair(2, 10), Pair(3, 5)));
-  EXPECT_THAT(extents.all(),
-              ElementsAre(Extent{10, 5, 100, 1}, Extent{45, 5, 300 + 5 * kRecord, 3}));
+  EXPECT_THAT(extents, ElementsAre(Extent{10, 5, 100, 1}, Extent{45, 5, 300 + 5 * kRecord, 3}));
 }
 
 TEST(Extents, OfSharedDataHaveLongerRecords) {
@@ -73,12 +71,13 @@ TEST(Extents, OfSharedDataHaveLongerRecords) {
   Extents extents;
   extents.add({10, 10, 100, 1, true});
   EXPECT_THAT(removed(extents, 13, 14).pieces, ElementsAre(Pair(1, 2)));
-  EXPECT_THAT(extents.all(),
+  EXPECT_THAT(extents,
               ElementsAre(Extent{10, 3, 100, 1, true}, Extent{15, 5, 100 + 5 * kLonger, 1, true}));
   extents.insert({13, 1, 100 + 3 * kLonger, 1, false});
-  EXPECT_EQ(extents.all().size(), 3u) << "others do not go on where they end";
+  EXPECT_EQ(std::distance(extents.begin(), extents.end()), 3)
+      << "others do not go on where they end";
   extents.insert({14, 1, 100 + 3 * kLonger + kRecord, 1, false});
-  EXPECT_EQ(extents.all().size(), 3u);
+  EXPECT_EQ(std::distance(extents.begin(), extents.end()), 3);
 }
 
 TEST(Extents, WhatIsNotThereCannotBeCut) {
@@ -86,7 +85,7 @@ TEST(Extents, WhatIsNotThereCannotBeCut) {
   EXPECT_THAT(removed(extents, 0, 9).pieces, IsEmpty());
   EXPECT_THAT(removed(extents, 30, 39).pieces, IsEmpty());
   EXPECT_THAT(removed(extents, 50, 60).pieces, IsEmpty());
-  EXPECT_EQ(extents.all().size(), 3u);
+  EXPECT_EQ(std::distance(extents.begin(), extents.end()), 3);
   EXPECT_THAT(removed(extents, 0, 1'000'000).pieces,
               ElementsAre(Pair(1, 10), Pair(2, 10), Pair(3, 10)));
   EXPECT_TRUE(extents.empty());
@@ -95,12 +94,12 @@ TEST(Extents, WhatIsNotThereCannotBeCut) {
 
 TEST(Extents, TheOneAtOrBehindAPositionIsFound) {
   const Extents extents = three();
-  EXPECT_EQ(extents.find(0), 0u);
-  EXPECT_EQ(extents.find(19), 0u);
-  EXPECT_EQ(extents.find(20), 1u);
-  EXPECT_EQ(extents.find(30), 2u);
-  EXPECT_EQ(extents.find(49), 2u);
-  EXPECT_EQ(extents.find(50), 3u) << "there is none";
+  EXPECT_EQ(std::distance(extents.begin(), extents.find(0)), 0);
+  EXPECT_EQ(std::distance(extents.begin(), extents.find(19)), 0);
+  EXPECT_EQ(std::distance(extents.begin(), extents.find(20)), 1);
+  EXPECT_EQ(std::distance(extents.begin(), extents.find(30)), 2);
+  EXPECT_EQ(std::distance(extents.begin(), extents.find(49)), 2);
+  EXPECT_EQ(std::distance(extents.begin(), extents.find(50)), 3) << "there is none";
   EXPECT_FALSE(extents.contains(35));
   EXPECT_TRUE(extents.contains(40));
 }
@@ -111,7 +110,7 @@ using Places = std::map<std::uint64_t, std::pair<std::uint64_t, std::uint32_t>>;
 Places places_of(const Extents& extents) {
   Places places;
   std::uint64_t before = 0;
-  for (const Extent& extent : extents.all()) {
+  for (const Extent& extent : extents) {
     EXPECT_GT(extent.count, 0u);
     EXPECT_GE(extent.first, before) << "they are in order";
     before = extent.end();

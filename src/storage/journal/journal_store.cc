@@ -183,9 +183,10 @@ void JournalStore::handed_out(std::uint64_t queue, std::uint64_t below) {
   if (kept == nullptr) return;
   if (below <= kept->mark) return;
   // What is not sealed yet will say so itself.
-  const std::deque<Extent>& sealed = kept->extents.all();
-  const std::size_t at = kept->extents.find(kept->mark);
-  if (at != sealed.size() && sealed[at].first < below) stage(queue, *kept).handed_out = below;
+  const auto sealed = kept->extents.find(kept->mark);
+  if (sealed != kept->extents.end() && sealed->first < below) {
+    stage(queue, *kept).handed_out = below;
+  }
   kept->mark = below;
   if (!kept->dirty && under_way_.empty()) kept->marked_below = below;
 }
@@ -367,7 +368,7 @@ void JournalStore::restate(SegmentNumber number) {
     if (kept.removed) continue;
     std::uint64_t from = 0;
     std::vector<Settled> settled;
-    for (const Extent& extent : kept.extents.all()) {
+    for (const Extent& extent : kept.extents) {
       if (extent.first > from) settled.push_back({id, from, extent.first - 1});
       from = extent.end();
     }
@@ -452,17 +453,16 @@ ReadPart JournalStore::part_of(const KeptChunk& chunk, const Extent& extent, std
 // kLastPosition.
 std::uint64_t JournalStore::add_parts(const KeptQueue& kept, const PositionRange& range,
                                       std::uint64_t& budget, std::vector<ReadPart>& parts) {
-  const std::deque<Extent>& all = kept.extents.all();
-  for (std::size_t i = kept.extents.find(range.first); i < all.size() && all[i].first < range.end;
-       ++i) {
-    const std::uint64_t from = std::max(range.first, all[i].first);
-    const std::uint64_t end = std::min(range.end, all[i].end());
-    const KeptChunk& of = *chunk({kept.lane, all[i].chunk});
+  for (auto extent = kept.extents.find(range.first);
+       extent != kept.extents.end() && extent->first < range.end; ++extent) {
+    const std::uint64_t from = std::max(range.first, extent->first);
+    const std::uint64_t end = std::min(range.end, extent->end());
+    const KeptChunk& of = *chunk({kept.lane, extent->chunk});
     const bool moves = of.segment == 0;  // its new place is not known yet
     if (from >= kept.readable_below || moves || (budget == 0 && !parts.empty())) return from;
     const std::uint64_t each = of.each();
     const auto count = std::clamp<std::uint64_t>(budget / each, 1, end - from);
-    parts.push_back(part_of(of, all[i], from, count));
+    parts.push_back(part_of(of, *extent, from, count));
     budget -= std::min(budget, count * each);
     if (from + count != end) return from + count;
   }

@@ -188,7 +188,7 @@ inline void expect_same_without_indexes(const SimulatedDisk& disk, const Node::L
   }
   for (const auto& [id, queue] : one->queues) {
     const KeptQueue& same = other->queues.at(id);
-    EXPECT_EQ(queue.extents.all(), same.extents.all());
+    EXPECT_TRUE(std::ranges::equal(queue.extents, same.extents));
     EXPECT_EQ(queue.counts, same.counts);
     EXPECT_EQ(queue.mark, same.mark);
     EXPECT_EQ(queue.stored.ranges, same.stored.ranges);
