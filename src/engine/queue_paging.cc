@@ -131,6 +131,7 @@ void Queue::loaded(const storage::ReadMessages& read) {
 }
 
 void Queue::put_back(const storage::MessageRecord& record) {
+  if (slots_.find(record.position) != nullptr) return;
   const auto message = from_record(record, meter_);
   if (!message) return host_.damaged(*this, record.position, message.error().text);
   slots_.put(record.position,

@@ -153,7 +153,9 @@ Result<void> Backup::take_file(const std::string& name) {
     if (error != EXDEV && error != EPERM && error != EOPNOTSUPP && error != EMLINK) {
       return failed("cannot link", to, error);
     }
-    if (auto copied = copy_synced(from, to, stop_); !copied) return copied;
+    const auto copied = copy_synced(from, to, stop_);
+    // One that is not whole is of no consequence.
+    if (!copied && journal::segment_of_name(name)) return copied;
   }
   if (!journal::segment_of_name(name)) return {};
   std::error_code ignored;

@@ -98,9 +98,12 @@ class PosixFile final : public File {
 FileResult<void> PosixFile::fill(std::uint64_t size, const std::function<void()>& between) {
   constexpr std::size_t kPiece = 256 * 1024;
   alignas(4096) static std::array<char, kPiece> zeros;  // never written to
-  if (::fallocate(fd_, 0, 0, static_cast<off_t>(size)) != 0 && errno != EOPNOTSUPP) {
-    return failed("cannot write", path_, errno);
-  }
+  int refused = 0;
+  do {
+    refused = ::fallocate(fd_, 0, 0, static_cast<off_t>(size)) == 0 ? 0 : errno;
+  } while (refused == EINTR);
+  const bool cannot = refused == EOPNOTSUPP || refused == ENOSYS || refused == EINVAL;
+  if (refused != 0 && !cannot) return failed("cannot write", path_, refused);
   const int direct =
       ::open(("/proc/self/fd/" + std::to_string(fd_)).c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
   int to = direct >= 0 ? direct : fd_;

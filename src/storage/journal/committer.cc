@@ -134,6 +134,8 @@ void Journal::write_group(Lock& lock, const std::vector<Handed>& group) {
   if (timed) sync_at_ = std::min(sync_at_, Clock::now() + options_.sync_interval);
   std::move(written.begin(), written.end(), std::back_inserter(unsynced_));
   end_written();
+  // What need not be synced may be held up behind something that must.
+  for (const Written& one : unsynced_) awaited = awaited || one.awaited;
   if (awaited || unsynced_.size() >= kMostUnsynced) sync_written(lock);
 }
 
@@ -160,7 +162,8 @@ FileResult<void> Journal::write_commit(const std::vector<Handed>& group,
     if (!bytes.empty()) parts.push_back(bytes);
     Written batch{handed.writer,
                   {handed.batch.number, CommitEnd::kDurable, open_.number, {}},
-                  handed.batch.sync};
+                  handed.batch.sync,
+                  handed.batch.awaited};
     std::uint64_t at = 0;
     for (const SealedChunk& chunk : handed.batch.chunks) {
       header.headers_checksum = crc32c(bytes.substr(at, kChunkHeader), header.headers_checksum);

@@ -95,6 +95,7 @@ class Journal {
     std::size_t writer;
     EndedBatch batch;
     SyncPolicy sync = SyncPolicy::kAlways;
+    bool awaited = false;
   };
   /// The segment that is written to.
   struct Open {

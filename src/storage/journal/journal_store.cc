@@ -137,8 +137,8 @@ void JournalStore::settle(std::uint64_t queue, std::uint64_t first, std::uint64_
   });
   if (!any) return;
   if (!kept->counts.empty()) {
-    if (first == last) {
-      kept->counts.erase(first);
+    if (last - first < kept->counts.size()) {
+      for (std::uint64_t at = first; at <= last; ++at) kept->counts.erase(at);
     } else {
       boost::unordered::erase_if(kept->counts, [&](const auto& count) {
         return count.first >= first && count.first <= last;

@@ -236,6 +236,16 @@ TEST(JournalStore, AQueueMayBeSyncedWhereTheNodeDoesNot) {
   EXPECT_EQ(disk.syncs(), before + 1);
 }
 
+TEST(JournalStore, WhatNeedNotBeSyncedIsNotHeldUpBehindWhatNobodyWaitsFor) {
+  SimulatedDisk disk;
+  Node node(disk, {{10, 3}, {11, 4}}, 1, {.segment_size = kSmallSegment, .sync_interval = 1h});
+  node.store(11).set_sync(11, SyncPolicy::kNever);
+  node.append(10, 1, "must be synced, some time");
+  node.store(10).flush();
+  node.append(11, 1, "y");
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+}
+
 TEST(JournalStore, ACommitThatNeedNotBeSyncedDoesNotOvertakeOneThatMust) {
   SimulatedDisk disk;
   Node node(disk, {{10, 3}, {11, 4}}, 1, {.segment_size = kSmallSegment, .sync_interval = 1h});

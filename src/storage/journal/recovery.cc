@@ -65,6 +65,7 @@ class Recovery {
   Files& files_;
   Recovered result_;
   std::vector<OpenSegment> segments_;
+  std::optional<FileError> unreadable_;  // what the disk may give again later must not be dropped
   std::unordered_map<std::uint64_t, Gathering> queues_;
 };
 
@@ -118,6 +119,7 @@ FileResult<Recovered> Recovery::run(JournalId fresh_id) {
     if (auto read = read_segment(*segment, newest, has_commits); !read) {
       return tl::make_unexpected(read.error());
     }
+    if (unreadable_) return tl::make_unexpected(*unreadable_);
     newest = newest && !has_commits;
   }
   finish_queues();
@@ -279,6 +281,8 @@ std::vector<Stretch> Recovery::rest_of(const OpenSegment& segment, const Indexed
     }
     parts.back().add(*entry);
   }
+  const bool cut_off = chunk.offset + chunk.size > segment.size;
+  if (!read && !cut_off) unreadable_ = read.error();
   if (seen != stretch.count) {
     damaged(segment.number, chunk.offset, read ? "a chunk's index is wrong" : read.error().text);
   }
