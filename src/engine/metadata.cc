@@ -2,6 +2,7 @@
 #include "engine/metadata.h"
 
 #include <unordered_map>
+#include <unordered_set>
 
 #include "engine/fields_json.h"
 
@@ -108,6 +109,7 @@ class Rows {
     if (const auto limits = deduplication_of(row.type, *arguments); !limits) {
       return unreadable("exchange", row.name, limits.error().text);
     }
+    exchanges_.insert(row.id);
     deltas_.emplace_back(ExchangeAdded{row.id, row.vhost, row.name, row.type, true, row.auto_delete,
                                        row.internal, *std::move(arguments),
                                        home_of_exchange(row.id, shards_)});
@@ -125,6 +127,7 @@ class Rows {
     if (!settings) return unreadable("queue", row.name, settings.error().text);
     if (row.lane >= storage::kLanes) return unreadable("queue", row.name, "its lane");
     settings->default_delivery_limit = default_delivery_limit_;
+    queues_.insert(row.id);
     deltas_.emplace_back(QueueAdded{row.id,
                                     row.vhost,
                                     row.name,
@@ -141,6 +144,10 @@ class Rows {
   Result<void> add(const storage::BindingRow& row) {
     auto arguments = fields_from_json(row.arguments);
     if (!arguments) return unreadable("binding", row.key, arguments.error().text);
+    const auto& destinations = row.to_exchange ? exchanges_ : queues_;
+    if (!exchanges_.contains(row.source) || !destinations.contains(row.destination)) {
+      return unreadable("binding", row.key, "what it binds is not there");
+    }
     deltas_.emplace_back(BindingAdded{
         row.source, {{row.destination, row.to_exchange}, row.key, *std::move(arguments)}});
     return {};
@@ -163,6 +170,8 @@ class Rows {
   const ShardIndex shards_;
   const std::int64_t default_delivery_limit_;
   std::unordered_map<VhostId, std::string> vhosts_;
+  std::unordered_set<std::uint64_t> exchanges_;
+  std::unordered_set<std::uint64_t> queues_;
   std::shared_ptr<const Fields> last_arguments_;
   std::shared_ptr<const QueueSettings> last_settings_;
   std::vector<Delta> deltas_;

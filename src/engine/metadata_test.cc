@@ -196,6 +196,15 @@ TEST_F(MetadataTest, AQueueLivesWithItsLaneWhateverTheNumberOfShards) {
   }
 }
 
+TEST_F(MetadataTest, ABindingOfWhatIsNotThereIsRefused) {
+  storage::MetadataImage kept = image();
+  ASSERT_FALSE(kept.bindings.empty());
+  kept.queues.clear();
+  const auto deltas = to_deltas(kept, 1, 20);
+  ASSERT_FALSE(deltas);
+  EXPECT_THAT(deltas.error().text, testing::HasSubstr("what it binds is not there"));
+}
+
 TEST_F(MetadataTest, QueuesDeclaredAlikeShareTheirSettings) {
   const auto deltas = to_deltas(image(), 1, 20);
   ASSERT_TRUE(deltas);
