@@ -53,7 +53,19 @@ std::vector<Journal::Handed> Journal::take_group() {
   std::vector<Handed> group = take_group(kMostPerCommit);
   // The limit may have cut a unit in two that goes only as a whole.
   if (group.empty()) group = take_group(UINT64_MAX);
+  agree_on_sync(group);
   return group;
+}
+
+// What stands or falls together is told together: units follow the strictest of their parts.
+void Journal::agree_on_sync(std::vector<Handed>& group) {
+  SyncPolicy strictest = SyncPolicy::kNever;
+  for (const Handed& handed : group) {
+    if (!handed.batch.parts.empty()) strictest = std::max(strictest, handed.batch.sync);
+  }
+  for (Handed& handed : group) {
+    if (!handed.batch.parts.empty()) handed.batch.sync = strictest;
+  }
 }
 
 std::vector<Journal::Handed> Journal::take_group(std::uint64_t most) {
@@ -101,8 +113,8 @@ std::vector<Journal::Handed> Journal::take_group(std::uint64_t most) {
 
 void Journal::write_group(Lock& lock, const std::vector<Handed>& group) {
   std::uint64_t size = kCommitHeader;
-  bool awaited = false;  // to be on the disk
-  bool timed = false;    // to be there in a while
+  bool awaited = false;  // that it is on the disk
+  bool timed = false;    // it should be there in a while
   bool messages = false;
   for (const Handed& handed : group) {
     size += handed.batch.bytes.size();
@@ -120,8 +132,9 @@ void Journal::write_group(Lock& lock, const std::vector<Handed>& group) {
   }
   if (failed_) {
     written.clear();
-    for (const Handed& handed : group)
+    for (const Handed& handed : group) {
       written.push_back({handed.writer, {.number = handed.batch.number}});
+    }
     return end(written, CommitEnd::kFailed);
   }
   for (const Handed& handed : group) {

@@ -29,20 +29,24 @@ void JournalStore::evacuate() {
     const KeptQueue* kept = find(to_evacuate_.back());
     if (kept != nullptr && evacuate_from(to_evacuate_.back(), *kept)) return;
     to_evacuate_.pop_back();
+    evacuated_below_ = 0;
   }
   leaving_.clear();
   journal_.evacuated(writer_);
 }
 
+// From where it left off: extents may be very many.
 bool JournalStore::evacuate_from(std::uint64_t id, const KeptQueue& queue) {
   ReadRequest request{id, 0, 0, {}, true};
   std::uint64_t bytes = 0;
-  for (const Extent& extent : queue.extents) {
-    const KeptChunk& of = *chunk({queue.lane, extent.chunk});
+  for (auto at = queue.extents.find(evacuated_below_); at != queue.extents.end(); ++at) {
+    const KeptChunk& of = *chunk({queue.lane, at->chunk});
     if (!std::binary_search(leaving_.begin(), leaving_.end(), of.segment)) continue;
     const std::uint64_t each = of.each();
-    const auto count = std::clamp<std::uint64_t>((kMoveBytes - bytes) / each, 1, extent.count);
-    request.parts.push_back(part_of(of, extent, extent.first, count));
+    const std::uint64_t first = std::max(at->first, evacuated_below_);
+    const auto count = std::clamp<std::uint64_t>((kMoveBytes - bytes) / each, 1, at->end() - first);
+    request.parts.push_back(part_of(of, *at, first, count));
+    evacuated_below_ = first + count;
     bytes += count * each;
     if (bytes >= kMoveBytes) break;
   }
@@ -59,6 +63,7 @@ void JournalStore::move(ReadMessages read) {
   if (kept == nullptr) return;
   if (!read.damages.empty() || read.messages.empty()) {
     std::erase(to_evacuate_, read.queue);
+    evacuated_below_ = 0;
     return;
   }
   for (MessageRecord& message : read.messages) {

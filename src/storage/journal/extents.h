@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "storage/journal/block_list.h"
+#include "base/block_list.h"
 #include "storage/journal/layout.h"
 
 namespace polymq::storage::journal {

@@ -116,6 +116,7 @@ class Journal {
   void commit_loop();
   std::vector<Handed> take_group();
   std::vector<Handed> take_group(std::uint64_t most);
+  static void agree_on_sync(std::vector<Handed>& group);
   void write_group(Lock& lock, const std::vector<Handed>& group);
   FileResult<void> write_commit(const std::vector<Handed>& group, std::vector<Written>& written);
   bool make_room(Lock& lock, std::uint64_t blocks, bool messages);

@@ -95,14 +95,14 @@ class JournalStore final : public MessageStore {
   void share_large(SealedBatch& batch);
   void encode_lane(Lane lane, std::span<const std::uint64_t> queues, SealedBatch& batch);
   void encode_queue(std::uint64_t id, ChunkWriter& writer, std::uint64_t number, KeptChunk& chunk);
+  void encode_appended(KeptQueue& queue, ChunkWriter& writer, std::uint64_t number,
+                       KeptChunk& chunk);
   void restate(SegmentNumber number);
   static ReadPart part_of(const KeptChunk& chunk, const Extent& extent, std::uint64_t from,
                           std::uint64_t count);
   void evacuate();
   bool evacuate_from(std::uint64_t id, const KeptQueue& queue);
   void move(ReadMessages read);
-  void encode_appended(KeptQueue& queue, ChunkWriter& writer, std::uint64_t number,
-                       KeptChunk& chunk);
   void encode_moved(KeptQueue& queue, ChunkWriter& writer, std::uint64_t number, KeptChunk& chunk);
   std::uint64_t add_parts(const KeptQueue& kept, const PositionRange& range, std::uint64_t& budget,
                           std::vector<ReadPart>& parts);
@@ -139,7 +139,8 @@ class JournalStore final : public MessageStore {
 
   // Moving messages out of segments of which little lives.
   std::vector<SegmentNumber> leaving_;                     // sorted
-  std::vector<std::uint64_t> to_evacuate_;                 // queues to look through
+  std::vector<std::uint64_t> to_evacuate_;                 // queues to look through, from the last
+  std::uint64_t evacuated_below_ = 0;                      // positions of that queue
   bool moving_ = false;                                    // some are being read
   std::vector<std::unique_ptr<std::string>> moved_bytes_;  // until they are sealed
 };

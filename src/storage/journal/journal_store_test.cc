@@ -303,6 +303,44 @@ TEST(JournalStore, UnitsAreWrittenWhenAllTheirPartsAreThere) {
   EXPECT_EQ(node.all(11).size(), 1u);
 }
 
+TEST(JournalStore, PartsOfAUnitFollowTheStrictestOfTheirQueues) {
+  SimulatedDisk disk;
+  Node node(disk, {{10, 2}, {11, 3}}, 2);
+  node.store(11).set_sync(11, SyncPolicy::kNever);
+  syncs_at_rest(node);
+  disk.fail_sync_after(0);
+  for (const std::uint64_t queue : {10, 11}) {
+    node.store(queue).join_unit(77, 2);
+    node.append(queue, 2, "part");
+  }
+  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kFailed, CommitEnd::kFailed));
+}
+
+TEST(JournalStore, WhatTheDiskDoesNotGiveAtAStartIsNotTakenForGone) {
+  SimulatedDisk disk;
+  {
+    Node node(disk, kOne, 1);
+    for (std::uint64_t position = 1; position <= 100; ++position) {
+      node.append(10, position, std::string(30, 'x'));
+    }
+    node.commit();
+    for (std::uint64_t position = 101; position <= 150; ++position) {
+      node.append(10, position, std::string(3000, 'x'));
+      node.commit();
+    }
+    node.store(10).settle(10, 50, 50);
+    node.commit();
+  }
+  ASSERT_TRUE(recover(*disk.files(), kOne, {1, 2})) << "it makes the index";
+  ASSERT_TRUE(load_index(*disk.files(), {1, 0, kSmallSegment, {1, 2}}));
+  SimulatedDisk refusing = disk.killed();
+  refusing.refuse_reads(segment_name(1), kBlock);
+  const auto found = recover(*refusing.files(), kOne, {1, 2});
+  ASSERT_FALSE(found) << "of the first hundred one is settled: which, is in the segment";
+  EXPECT_EQ(found.error().text, "the read failed");
+  EXPECT_TRUE(recover(*disk.files(), kOne, {1, 2}));
+}
+
 TEST(JournalStore, DamageIsNamedAndHurtsOnlyWhatItHits) {
   SimulatedDisk disk;
   {

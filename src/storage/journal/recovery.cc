@@ -51,13 +51,13 @@ class Recovery {
   FileResult<void> read_segment(const OpenSegment& segment, bool newest, bool& has_commits);
   FileResult<void> end_segment(const OpenSegment& segment, const SegmentContents& contents);
   void keep(const OpenSegment& segment, std::uint64_t last_commit, bool indexed);
-  void gather(const OpenSegment& segment, const SegmentIndex& index);
+  FileResult<void> gather(const OpenSegment& segment, const SegmentIndex& index);
   void gather_others(const SegmentIndex& index);
-  void gather_messages(const OpenSegment& segment, const IndexedChunk& chunk);
+  FileResult<void> gather_messages(const OpenSegment& segment, const IndexedChunk& chunk);
   static std::uint32_t gather_stretch(Gathering& queue, const IndexedChunk& chunk,
                                       const Stretch& stretch);
-  std::vector<Stretch> rest_of(const OpenSegment& segment, const IndexedChunk& chunk,
-                               const Stretch& stretch, const Gathering& queue);
+  FileResult<std::vector<Stretch>> rest_of(const OpenSegment& segment, const IndexedChunk& chunk,
+                                           const Stretch& stretch, const Gathering& queue);
   static void join_ranges(Gathering& queue, StoredQueue& stored);
   void finish_queues();
   void damaged(SegmentNumber segment, std::uint64_t offset, const std::string& what);
@@ -65,7 +65,6 @@ class Recovery {
   Files& files_;
   Recovered result_;
   std::vector<OpenSegment> segments_;
-  std::optional<FileError> unreadable_;  // what the disk may give again later must not be dropped
   std::unordered_map<std::uint64_t, Gathering> queues_;
 };
 
@@ -119,7 +118,6 @@ FileResult<Recovered> Recovery::run(JournalId fresh_id) {
     if (auto read = read_segment(*segment, newest, has_commits); !read) {
       return tl::make_unexpected(read.error());
     }
-    if (unreadable_) return tl::make_unexpected(*unreadable_);
     newest = newest && !has_commits;
   }
   finish_queues();
@@ -131,8 +129,7 @@ FileResult<void> Recovery::read_segment(const OpenSegment& segment, bool newest,
   if (const auto index = load_index(files_, segment.header)) {
     has_commits = true;
     keep(segment, index->last_commit, true);
-    gather(segment, *index);
-    return {};
+    return gather(segment, *index);
   }
   SegmentIndexer indexer;
   std::vector<Damage> wrong;
@@ -156,7 +153,7 @@ FileResult<void> Recovery::read_segment(const OpenSegment& segment, bool newest,
     if (auto done = end_segment(segment, *contents); !done) return done;
   }
   const SegmentIndex index = indexer.finish(contents->last);
-  gather(segment, index);
+  if (auto done = gather(segment, index); !done) return done;
   SegmentTable::Segment& kept = *result_.segments.find(segment.number);
   // Without it the next start reads the segment again.
   if (!newest && !kept.damaged && kept.live_chunks != 0) {
@@ -188,13 +185,14 @@ FileResult<void> Recovery::end_segment(const OpenSegment& segment,
 }
 
 // What is settled in a segment may be about messages in it: those come last.
-void Recovery::gather(const OpenSegment& segment, const SegmentIndex& index) {
+FileResult<void> Recovery::gather(const OpenSegment& segment, const SegmentIndex& index) {
   gather_others(index);
   for (auto chunk = index.chunks.rbegin(); chunk != index.chunks.rend(); ++chunk) {
     RecoveredLane& lane = result_.lanes[chunk->lane];
     lane.next_chunk = std::max(lane.next_chunk, chunk->number + 1);
-    gather_messages(segment, *chunk);
+    if (auto done = gather_messages(segment, *chunk); !done) return done;
   }
+  return {};
 }
 
 void Recovery::gather_others(const SegmentIndex& index) {
@@ -218,7 +216,7 @@ void Recovery::gather_others(const SegmentIndex& index) {
   }
 }
 
-void Recovery::gather_messages(const OpenSegment& segment, const IndexedChunk& chunk) {
+FileResult<void> Recovery::gather_messages(const OpenSegment& segment, const IndexedChunk& chunk) {
   KeptChunk kept{.segment = segment.number,
                  .offset = chunk.offset,
                  .shared_offset = chunk.shared_offset,
@@ -235,14 +233,15 @@ void Recovery::gather_messages(const OpenSegment& segment, const IndexedChunk& c
       live += gather_stretch(*queue, chunk, stretch);
       continue;
     }
-    for (const Stretch& part : rest_of(segment, chunk, stretch, *queue)) {
-      live += gather_stretch(*queue, chunk, part);
-    }
+    const auto rest = rest_of(segment, chunk, stretch, *queue);
+    if (!rest) return tl::make_unexpected(rest.error());
+    for (const Stretch& part : *rest) live += gather_stretch(*queue, chunk, part);
   }
-  if (live == 0) return;
+  if (live == 0) return {};
   kept.settled = kept.messages - live;
   result_.lanes[chunk.lane].chunks[chunk.number] = kept;
   result_.segments.chunk_placed(segment.number, kept.share(live));
+  return {};
 }
 
 // None of it is covered. Returns how many messages it has.
@@ -258,17 +257,24 @@ std::uint32_t Recovery::gather_stretch(Gathering& queue, const IndexedChunk& chu
   return stretch.count;
 }
 
-// The parts that are not covered. What they have must be seen message by message.
-std::vector<Stretch> Recovery::rest_of(const OpenSegment& segment, const IndexedChunk& chunk,
-                                       const Stretch& stretch, const Gathering& queue) {
+// The parts that are not covered. What they have must be seen message by message. What the disk
+// does not give now, and may give later, is an error: it must not be taken for gone.
+FileResult<std::vector<Stretch>> Recovery::rest_of(const OpenSegment& segment,
+                                                   const IndexedChunk& chunk,
+                                                   const Stretch& stretch, const Gathering& queue) {
+  std::vector<Stretch> parts;
+  if (chunk.offset + chunk.size > segment.size) {
+    damaged(segment.number, chunk.offset, "a chunk is cut off");
+    return parts;
+  }
   const std::size_t size = record_size(stretch.shared);
   std::string records(stretch.count * size, '\0');
   const auto read = segment.file->read(chunk.offset + kChunkHeader + stretch.index_offset,
                                        records.data(), records.size());
-  std::vector<Stretch> parts;
+  if (!read) return tl::make_unexpected(read.error());
   std::uint32_t seen = 0;
   IndexReader reader(records, stretch.queue);
-  for (Record record; read && reader.next(record); ++seen) {
+  for (Record record; reader.next(record); ++seen) {
     const auto* entry = std::get_if<MessageEntry>(&record);
     if (entry == nullptr || entry->position != stretch.first + seen) break;
     if (queue.covered.contains(entry->position)) continue;
@@ -281,11 +287,7 @@ std::vector<Stretch> Recovery::rest_of(const OpenSegment& segment, const Indexed
     }
     parts.back().add(*entry);
   }
-  const bool cut_off = chunk.offset + chunk.size > segment.size;
-  if (!read && !cut_off) unreadable_ = read.error();
-  if (seen != stretch.count) {
-    damaged(segment.number, chunk.offset, read ? "a chunk's index is wrong" : read.error().text);
-  }
+  if (seen != stretch.count) damaged(segment.number, chunk.offset, "a chunk's index is wrong");
   return parts;
 }
 

@@ -44,6 +44,7 @@ class SimulatedFile final : public File {
   }
   FileResult<void> read(std::uint64_t offset, char* to, std::size_t size) const override {
     const std::lock_guard lock(disk_->mutex);
+    if (offset >= node_->unreadable_from) return failed("the read failed");
     if (offset + size > node_->content.size()) return failed("the file is too short");
     std::memcpy(to, node_->content.data() + offset, size);
     return {};
@@ -192,6 +193,11 @@ void SimulatedDisk::corrupt(const std::string& name, std::uint64_t offset, std::
   apply(node.content, offset, bytes);
   apply(node.synced, offset, bytes);
 }
+void SimulatedDisk::refuse_reads(const std::string& name, std::uint64_t from) {
+  const std::lock_guard lock(state_->mutex);
+  state_->names.at(name)->unreadable_from = from;
+}
+
 std::string SimulatedDisk::content(const std::string& name) const {
   const std::lock_guard lock(state_->mutex);
   return state_->names.at(name)->content;

@@ -36,6 +36,8 @@ class SimulatedDisk {
   /// Overwrites bytes behind everybody's back.
   void corrupt(const std::string& name, std::uint64_t offset, std::string_view bytes);
   std::string content(const std::string& name) const;
+  /// Reads of the file at this offset or behind it fail from now on.
+  void refuse_reads(const std::string& name, std::uint64_t from);
   /// Gives the file another name, too.
   void link(const std::string& name, const std::string& other);
   void replace(const std::string& name, std::string content);
@@ -51,6 +53,7 @@ class SimulatedDisk {
     std::string content;
     std::string synced;
     std::vector<Write> unsynced;
+    std::uint64_t unreadable_from = UINT64_MAX;
   };
   using Names = std::map<std::string, std::shared_ptr<Node>>;
   struct State {

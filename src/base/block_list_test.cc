@@ -1,11 +1,11 @@
 // Promises of a list in blocks: it is a sequence like any other, however it is cut and filled.
-#include "storage/journal/block_list.h"
+#include "base/block_list.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
-namespace polymq::storage::journal {
+namespace polymq {
 namespace {
 
 class RandomBlockList : public testing::TestWithParam<std::uint64_t> {};
@@ -45,4 +45,4 @@ TEST_P(RandomBlockList, HoldsWhatAVectorHolds) {
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomBlockList, testing::Range<std::uint64_t>(1, 9));
 
 }  // namespace
-}  // namespace polymq::storage::journal
+}  // namespace polymq

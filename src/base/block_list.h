@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace polymq::storage::journal {
+namespace polymq {
 
 /// Invariant: no block is empty. Every change makes iterators invalid.
 template <class T>
@@ -72,8 +72,6 @@ class BlockList {
   };
 
  public:
-  using value_type = T;
-  using const_reference = const T&;
   using iterator = Iterator<false>;
   using const_iterator = Iterator<true>;
 
@@ -145,4 +143,4 @@ class BlockList {
   std::deque<Block> blocks_;
 };
 
-}  // namespace polymq::storage::journal
+}  // namespace polymq
