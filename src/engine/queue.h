@@ -257,6 +257,7 @@ class Queue {
   void enforce_length();
   bool over_length(std::uint64_t messages, std::uint64_t bytes) const;
   void give_back(std::vector<Position>& positions);
+  void forget_ready();
   /// What becomes of one message whose lease ended as `how`; positions that return are appended.
   void end_lease(Position position, Slot& slot, Settle how, std::vector<Position>& returned);
   void left_ready(const Slot& slot);

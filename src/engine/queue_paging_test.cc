@@ -67,7 +67,7 @@ class SettledWhileRead : public QueuePagingTest {
     life_->hold_reads(true);
     for (int number = 1; peer(0).get("q") != "no answer" && number < 70; ++number) gone_ = number;
     EXPECT_THAT(gone_, AllOf(Gt(50), Lt(67)));
-    EXPECT_EQ(life_->reads(), 1);
+    EXPECT_EQ(life_->reads(), 1u);
   }
   int gone_ = 0;  // how many gets took before
 };
@@ -120,7 +120,7 @@ TEST_P(QueuePagingTest, WhatGoesWhileTheRestIsReadIsReadLater) {
   publish_large(1, 5);
   restart_and_hold();
   EXPECT_EQ(peer(0).get("q"), "no answer");
-  EXPECT_EQ(life_->reads(), 1);  // of all that there is
+  EXPECT_EQ(life_->reads(), 1u);  // of all that there is
   publish_large(6, 250);
   EXPECT_THAT(paged_out(), Gt(50u));
   release();
@@ -284,9 +284,9 @@ TEST_P(MixedPriorities, AreNotReadAtAStartBeforeTheirTurn) {
     restart_and_hold();
     EXPECT_EQ(ready(), static_cast<std::uint64_t>(kMessages));
     EXPECT_EQ(queue_at_home().ready_bytes(), kMessages * kLarge);
-    EXPECT_EQ(life_->reads(), 0);
+    EXPECT_EQ(life_->reads(), 0u);
     EXPECT_EQ(peer(0).get("q"), "no answer");
-    EXPECT_EQ(life_->reads(), 1);
+    EXPECT_EQ(life_->reads(), 1u);
     EXPECT_THAT(life_->bytes_asked(), Lt(20 * kLarge)) << "what comes next, not the queue";
     release();
     std::vector<int> expected = in_order(levels);
@@ -332,11 +332,22 @@ TEST_P(MixedPriorities, OfOneLevelOverflowInOrderOfDelivery) {
   EXPECT_EQ(numbers(drain()), expected);
 }
 
+TEST_P(MixedPriorities, ArePurgedWithOneRecord) {
+  for (const int levels : kLevels) {
+    publish_mixed(levels);
+    const std::uint64_t before = life_->settles();
+    EXPECT_EQ(peer(1).purge("q"), "");
+    EXPECT_EQ(life_->settles() - before, 1u) << levels << " levels";
+    EXPECT_EQ(kept_.messages(), 0u);
+    remove_queue();
+  }
+}
+
 TEST_P(MixedPriorities, GoWhenTheQueueIsPurgedWhileSomeAreRead) {
   publish_mixed(10);
   restart_and_hold();
   EXPECT_EQ(peer(2).consume("q"), "");
-  EXPECT_EQ(life_->reads(), 1);
+  EXPECT_EQ(life_->reads(), 1u);
   EXPECT_EQ(peer(1).purge("q"), "");
   EXPECT_EQ(peer(1).count, 300u);
   EXPECT_EQ(kept_.messages(), 0u);

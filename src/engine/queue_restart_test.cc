@@ -24,7 +24,7 @@ TEST_P(QueueRestartTest, ARecoveredQueueTellsItsCountsBeforeAnythingIsRead) {
   EXPECT_EQ(ready(), 3u);
   EXPECT_EQ(queue_at_home().ready_bytes(), 6u);
   EXPECT_EQ(cluster().message_bytes(), 0);
-  EXPECT_EQ(life_->reads(), 0) << "nobody looked at its messages";
+  EXPECT_EQ(life_->reads(), 0u) << "nobody looked at its messages";
 }
 
 TEST_P(QueueRestartTest, ARecoveredQueueIsDeliveredInOrder) {
@@ -270,7 +270,7 @@ TEST_P(QueueRestartTest, APurgeDropsWhatIsOnDisk) {
   EXPECT_EQ(peer(1).purge("q"), "");
   EXPECT_EQ(peer(1).count, 3u);
   EXPECT_EQ(ready(), 0u);
-  EXPECT_EQ(life_->reads(), 0) << "it need not be read for that";
+  EXPECT_EQ(life_->reads(), 0u) << "it need not be read for that";
   publish({"4"});
   EXPECT_EQ(peer(0).get("q"), "4");
   restart();
@@ -282,7 +282,7 @@ TEST_P(QueueRestartTest, WhatIsPurgedWhileItIsReadDoesNotComeBack) {
   publish({"1", "2", "3"});
   restart_and_hold();
   EXPECT_EQ(peer(2).consume("q"), "");
-  EXPECT_EQ(life_->reads(), 1);
+  EXPECT_EQ(life_->reads(), 1u);
   EXPECT_EQ(peer(1).purge("q"), "");
   publish({"4"});
   release();

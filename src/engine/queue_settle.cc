@@ -176,12 +176,22 @@ void Queue::give_back(std::vector<Position>& positions) {
   enforce_length();
 }
 
+// Levels take turns where priorities are mixed: together their ranges are few.
+void Queue::forget_ready() {
+  std::vector<PositionRange> ranges;
+  ready_.for_each_range([&](Position first, Position end) { ranges.push_back({first, end}); });
+  std::sort(ranges.begin(), ranges.end(),
+            [](const PositionRange& a, const PositionRange& b) { return a.first < b.first; });
+  for (auto at = ranges.begin(); at != ranges.end();) {
+    PositionRange joined = *at;
+    for (++at; at != ranges.end() && at->first == joined.end; ++at) joined.end = at->end;
+    host_.forget_stored(*this, joined.first, joined.end - 1);
+  }
+}
+
 std::uint64_t Queue::purge() {
   const std::uint64_t dropped = ready_count_;
-  if (stores_ && !deleting) {  // else the store forgets the whole queue
-    ready_.for_each_range(
-        [this](Position first, Position end) { host_.forget_stored(*this, first, end - 1); });
-  }
+  if (stores_ && !deleting) forget_ready();  // else the store forgets the whole queue
   cold_ = {};
   slots_.hold_none();
   ready_ = ReadyIndex(ready_.levels());

@@ -89,6 +89,7 @@ class KeepingStore final : public storage::MessageStore {
     });
   }
   void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override {
+    ++settles;
     erase(open_.at(queue).live, first, last);
     stage(queue, 0, [first, last](KeptMessages::Queue& of) { erase(of.messages, first, last); });
   }
@@ -175,8 +176,9 @@ class KeepingStore final : public storage::MessageStore {
   bool commits_held = false;
   std::map<std::uint64_t, std::optional<storage::SyncPolicy>> syncs;  // as they were told
   bool reads_held = false;
-  int reads = 0;  // asked for
+  std::uint64_t reads = 0;  // asked for
   std::uint64_t marks = 0;
+  std::uint64_t settles = 0;      // each of a range
   std::uint64_t bytes_asked = 0;  // with these, of bodies
 
  private:

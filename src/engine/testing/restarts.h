@@ -61,24 +61,20 @@ class Life {
     return std::nullopt;
   }
   /// Of bodies, by these reads.
-  std::uint64_t bytes_asked() const {
-    std::uint64_t sum = 0;
-    for (const auto& store : stores_) sum += store->bytes_asked;
-    return sum;
-  }
+  std::uint64_t bytes_asked() const { return sum(&KeepingStore::bytes_asked); }
   /// How often it was said what has been handed out.
-  std::uint64_t marks() const {
+  std::uint64_t marks() const { return sum(&KeepingStore::marks); }
+  /// Records of what is settled, each of a range.
+  std::uint64_t settles() const { return sum(&KeepingStore::settles); }
+  std::uint64_t reads() const { return sum(&KeepingStore::reads); }
+
+ private:
+  std::uint64_t sum(std::uint64_t KeepingStore::* count) const {
     std::uint64_t sum = 0;
-    for (const auto& store : stores_) sum += store->marks;
-    return sum;
-  }
-  int reads() const {
-    int sum = 0;
-    for (const auto& store : stores_) sum += store->reads;
+    for (const auto& store : stores_) sum += (*store).*count;
     return sum;
   }
 
- private:
   std::vector<std::unique_ptr<KeepingStore>> stores_;
 
  public:
