@@ -75,22 +75,36 @@ void JournalStore::move(ReadMessages read) {
   }
   if (kept->moved.empty()) return;
   for (auto& bytes : read.bytes) moved_bytes_.push_back(std::move(bytes));
-  moving_ = true;  // until they are sealed, and their places known
+  moving_ = true;
 }
 
-// Data that was shared is written for each: mostly the others have gone.
+// Until that is durable they stay where they were. Data that was shared is written for each: mostly
+// the others have gone.
 void JournalStore::encode_moved(KeptQueue& queue, ChunkWriter& writer, std::uint64_t number,
                                 KeptChunk& chunk) {
   for (const MessageRecord& message : queue.moved) {
     if (!queue.extents.contains(message.position)) continue;  // settled meanwhile
-    queue.extents.remove(
-        message.position, message.position,
-        [&](std::uint64_t left, std::uint32_t count) { cut({queue.lane, left}, count); });
     const std::uint32_t at = writer.message(message);
-    queue.extents.insert({message.position, 1, at, number, false});
+    open_.moved.push_back(
+        {message.queue, {queue.lane, number}, {message.position, 1, at, number, false}});
     ++chunk.messages;
   }
   queue.moved.clear();
+}
+
+void JournalStore::moves_durable(Sealed& sealed) {
+  for (const auto& [log, to, message] : sealed.moved) {
+    KeptQueue* queue = find(log);
+    if (queue == nullptr || !queue->extents.contains(message.first)) {
+      sealed.cuts.push_back({to, 1});  // settled meanwhile, where it was
+      continue;
+    }
+    queue->extents.remove(message.first, message.first,
+                          [&](std::uint64_t left, std::uint32_t count) {
+                            sealed.cuts.push_back({{to.lane, left}, count});
+                          });
+    queue->extents.insert(message);
+  }
 }
 
 }  // namespace polymq::storage::journal

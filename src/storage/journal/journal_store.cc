@@ -264,7 +264,7 @@ void JournalStore::seal_now() {
     from = to;
   }
   dirty_.clear();
-  if (!moved_bytes_.empty()) moving_ = false;
+  if (!moved_bytes_.empty()) moving_ = !open_.moved.empty();
   moved_bytes_.clear();
   staged_bytes_ = 0;
   staged_at_ = 0;
@@ -350,14 +350,15 @@ void JournalStore::take_ended(std::vector<CommitEnd>& ended) {
   const Wanted wanted = journal_.take_ended(writer_, batches);
   refuses_ = wanted.state != JournalState::kOpen;
   if (wanted.restate != 0 && wanted.restate != restating_) restate(wanted.restate);
-  if (!moving_ && (wanted.evacuate || !leaving_.empty())) evacuate();
   for (const EndedBatch& batch : batches) {
     Sealed sealed = std::move(under_way_.front());
     under_way_.pop_front();
     under_way_bytes_ -= sealed.bytes;
     if (batch.end == CommitEnd::kDurable) batch_durable(batch, sealed);
+    if (!sealed.moved.empty()) moving_ = false;
     ended.push_back(batch.end);
   }
+  if (!moving_ && (wanted.evacuate || !leaving_.empty())) evacuate();
 }
 
 // Of every queue: all positions but those that live are settled. That is what older segments said,
@@ -405,6 +406,7 @@ void JournalStore::batch_durable(const EndedBatch& ended, Sealed& sealed) {
     if (KeptQueue* queue = find(log)) queue->readable_below = below;
   }
   marks_durable(sealed.marked);
+  moves_durable(sealed);
   std::vector<ShrunkChunk> shrunk;
   for (const auto& [name, count] : sealed.cuts) {
     KeptChunk& kept = *chunk(name);
@@ -458,8 +460,7 @@ std::uint64_t JournalStore::add_parts(const KeptQueue& kept, const PositionRange
     const std::uint64_t from = std::max(range.first, extent->first);
     const std::uint64_t end = std::min(range.end, extent->end());
     const KeptChunk& of = *chunk({kept.lane, extent->chunk});
-    const bool moves = of.segment == 0;  // its new place is not known yet
-    if (from >= kept.readable_below || moves || (budget == 0 && !parts.empty())) return from;
+    if (from >= kept.readable_below || (budget == 0 && !parts.empty())) return from;
     const std::uint64_t each = of.each();
     const auto count = std::clamp<std::uint64_t>(budget / each, 1, end - from);
     parts.push_back(part_of(of, *extent, from, count));

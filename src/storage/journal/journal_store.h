@@ -79,6 +79,12 @@ class JournalStore final : public MessageStore {
       std::uint32_t count;
     };
     std::vector<Cut> cuts;
+    struct Moved {
+      std::uint64_t queue;
+      ChunkName to;
+      Extent message;
+    };
+    std::vector<Moved> moved;
     SegmentNumber restates = 0;  // not 0: everything was said again
   };
 
@@ -104,6 +110,7 @@ class JournalStore final : public MessageStore {
   bool evacuate_from(std::uint64_t id, const KeptQueue& queue);
   void move(ReadMessages read);
   void encode_moved(KeptQueue& queue, ChunkWriter& writer, std::uint64_t number, KeptChunk& chunk);
+  void moves_durable(Sealed& sealed);
   std::uint64_t add_parts(const KeptQueue& kept, const PositionRange& range, std::uint64_t& budget,
                           std::vector<ReadPart>& parts);
   void mark_delivered(const KeptQueue& queue, MessageRecord& message) const;
@@ -141,7 +148,7 @@ class JournalStore final : public MessageStore {
   std::vector<SegmentNumber> leaving_;                     // sorted
   std::vector<std::uint64_t> to_evacuate_;                 // queues to look through, from the last
   std::uint64_t evacuated_below_ = 0;                      // positions of that queue
-  bool moving_ = false;                                    // some are being read
+  bool moving_ = false;                                    // some are read or written
   std::vector<std::unique_ptr<std::string>> moved_bytes_;  // until they are sealed
 };
 

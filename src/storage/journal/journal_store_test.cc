@@ -63,36 +63,6 @@ TEST(JournalStore, SegmentsGoWhenNothingInThemCounts) {
   EXPECT_THAT(node.all(11), ElementsAre(std::pair(1, "stays")));
 }
 
-TEST(JournalStore, LittleThatLivesDoesNotKeepSegments) {
-  SimulatedDisk disk;
-  const Node::Lanes lanes{{10, 3}, {11, 4}};
-  std::map<std::uint64_t, std::string> stays;
-  {
-    Node node(disk, lanes, 2);
-    for (std::uint64_t position = 1; position <= 800; ++position) {
-      node.append(10, position, std::string(3000, 'x'));
-      if (position % 8 == 0) {
-        stays[position] = "stays " + std::to_string(position);
-        node.append(11, position, stays[position]);
-      }
-      node.commit();
-      node.store(10).settle(10, position, position);
-    }
-    for (int i = 0; i < 2000 && node.journal().usage().segments > 12; ++i) {
-      node.commit();
-      node.wait();
-    }
-    EXPECT_LE(node.journal().usage().segments, 12u) << "of 58";
-    EXPECT_EQ(node.all(11), stays);
-    node.store(11).settle(11, 8, 8);
-    stays.erase(8);
-    node.commit();
-  }
-  Node node(disk, lanes, 1);
-  EXPECT_EQ(node.all(11), stays);
-  EXPECT_EQ(count(node.found(11)), stays.size());
-}
-
 TEST(JournalStore, CountsAndMarksSurvive) {
   SimulatedDisk disk;
   {

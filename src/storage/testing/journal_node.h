@@ -85,26 +85,27 @@ class Node {
     }
   }
 
+  /// What the shards do when they are woken.
+  void turn() {
+    ++now_;
+    for (std::size_t s = 0; s < stores_.size(); ++s) {
+      std::vector<ReadMessages> moved;  // only the store's own: nobody else has asked
+      stores_[s]->take_read(moved);
+      stores_[s]->take_ended(ended_[s]);
+      stores_[s]->seal(now_);
+    }
+  }
+
   /// Seals all stores and returns how the commits of those that had something have ended.
   std::vector<CommitEnd> commit() {
     std::vector<CommitEnd> ends;
     for (std::size_t i = 0; i < stores_.size(); ++i) awaited_[i] = stores_[i]->await_staged();
-    for (std::size_t s = 0; s < stores_.size(); ++s) {
-      std::vector<ReadMessages> moved;
-      stores_[s]->take_read(moved);
-      stores_[s]->take_ended(ended_[s]);
-      stores_[s]->seal(1);
-    }
+    turn();
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     for (std::size_t i = 0; i < stores_.size(); ++i) {
       if (awaited_[i] == 0) continue;
       while (ended_[i].size() < awaited_[i] && std::chrono::steady_clock::now() < deadline) {
-        for (std::size_t s = 0; s < stores_.size(); ++s) {
-          std::vector<ReadMessages> moved;  // only the store's own: nobody else has asked
-          stores_[s]->take_read(moved);
-          stores_[s]->take_ended(ended_[s]);
-          stores_[s]->seal(1);
-        }
+        turn();
         if (ended_[i].size() < awaited_[i]) wait();
       }
       ends.push_back(ended_[i].at(awaited_[i] - 1));
@@ -156,6 +157,7 @@ class Node {
   std::mutex mutex_;
   std::condition_variable woken_;
   int wakes_ = 0;
+  MonotonicMs now_ = 0;
   std::unique_ptr<Journal> journal_;
   std::vector<std::unique_ptr<JournalStore>> stores_;
   std::map<std::size_t, CommitNumber> awaited_;

@@ -1,0 +1,108 @@
+// Promises of moving messages out of segments of which little lives.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "storage/testing/journal_node.h"
+
+namespace polymq::storage::journal {
+namespace {
+
+using testing::IsEmpty;
+using testing::SizeIs;
+
+/// Queue 11 has a few messages in every segment, between many of queue 10 that are settled.
+class EvacuationTest : public testing::Test {
+ protected:
+  const Node::Lanes lanes_{{10, 3}, {11, 4}};
+
+  void fill(Node& node) {
+    for (std::uint64_t position = 1; position <= 800; ++position) {
+      node.append(10, position, std::string(3000, 'x'));
+      if (position % 8 == 0) {
+        stays_[position] = "stays " + std::to_string(position) + std::string(1500, ' ');
+        node.append(11, position, stays_[position]);
+      }
+      node.commit();
+    }
+    EXPECT_GT(node.journal().usage().segments, 40u);
+    node.store(10).settle(10, 1, 800);
+    node.commit();
+  }
+  /// Nothing else happens; `each` is called after each turn.
+  template <class Each>
+  void empty_segments(Node& node, Each each) {
+    for (int i = 0; i < 2000 && node.journal().usage().segments > 16; ++i) {
+      node.turn();
+      each();
+      node.wait();
+    }
+    EXPECT_LE(node.journal().usage().segments, 16u);
+    node.commit();
+  }
+  void expect_found_again() {
+    expect_same_without_indexes(disk_, lanes_);
+    Node node(disk_, lanes_, 1);
+    EXPECT_EQ(node.all(11), stays_);
+    EXPECT_THAT(node.all(10), IsEmpty());
+  }
+
+  SimulatedDisk disk_;
+  std::map<std::uint64_t, std::string> stays_;
+};
+
+TEST_F(EvacuationTest, LittleThatLivesDoesNotKeepSegments) {
+  {
+    Node node(disk_, lanes_, 2);
+    fill(node);
+    empty_segments(node, [] {});
+    EXPECT_EQ(node.all(11), stays_);
+  }
+  expect_found_again();
+}
+
+TEST_F(EvacuationTest, WhatMovesCanBeReadAllTheTime) {
+  {
+    Node node(disk_, lanes_, 2);
+    fill(node);
+    empty_segments(node, [&] { ASSERT_EQ(node.all(11), stays_); });
+  }
+  expect_found_again();
+}
+
+TEST_F(EvacuationTest, WhatIsSettledWhileItMovesIsGone) {
+  {
+    Node node(disk_, lanes_, 2);
+    fill(node);
+    std::mt19937_64 random(1);
+    empty_segments(node, [&] {
+      if (stays_.size() < 20) return;
+      const auto any = std::next(stays_.begin(), static_cast<int>(random() % stays_.size()));
+      node.store(11).settle(11, any->first, any->first);
+      stays_.erase(any);
+    });
+    EXPECT_THAT(stays_, SizeIs(testing::Lt(100u)));
+    EXPECT_EQ(node.all(11), stays_);
+  }
+  expect_found_again();
+}
+
+TEST_F(EvacuationTest, WhatCouldNotBeMovedStaysWhereItWas) {
+  for (std::uint64_t syncs = 0; syncs < 4; ++syncs) {
+    disk_ = SimulatedDisk();
+    stays_.clear();
+    Node node(disk_, lanes_, 2);
+    fill(node);
+    node.disk().fail_sync_after(syncs);
+    for (int i = 0; i < 2000 && !node.refuses(11); ++i) {
+      node.turn();
+      node.wait();
+    }
+    ASSERT_TRUE(node.refuses(11));
+    EXPECT_EQ(node.all(11), stays_) << "failed after " << syncs;
+  }
+}
+
+}  // namespace
+}  // namespace polymq::storage::journal
