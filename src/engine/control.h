@@ -52,7 +52,8 @@ class Control {
   bool ahead() const { return !open_.empty(); }
   /// What the rounds up to this one say is known to the metadata for good.
   std::uint64_t kept_round() const {
-    return handed_.empty() && changes_.empty() ? round_ : kept_round_;
+    const bool all = handed_.empty() && changes_.empty() && !metadata_failed_;
+    return all ? round_ : kept_round_;
   }
   /// The round that this shard's own replica reflects.
   std::uint64_t round() const { return round_; }

@@ -235,6 +235,10 @@ TEST_P(QueueRestartTest, WhereNothingCanBeDeclaredNothingIsStoredOrConfirmed) {
   metadata_.broken = true;
   EXPECT_EQ(peer(1).declare({.name = "new", .durable = true, .arguments = {}}),
             "it could not be stored");
+  EXPECT_EQ(peer(2).declare({.name = "new", .durable = true, .arguments = {}}),
+            "it could not be stored")
+      << "though it is there by now";
+  EXPECT_EQ(peer(2).declare({.name = "q", .durable = true, .arguments = {}}), "");
   EXPECT_EQ(peer(0).publish({.body = "2", .persistent = true}), "nack");
   EXPECT_EQ(peer(0).publish({.body = "3", .key = "new", .persistent = true}), "nack");
   life_.reset();
