@@ -25,6 +25,9 @@ engine::Message* ChannelActor::make_message(const std::string& exchange, const s
   record.published.wall = world_.wall();
   const std::string properties = draw_headers(exchange, record);
   record.persistent = random.chance(workload.persistent_percent);
+  if (workload.restart_permille != 0 && !record.deduplication.empty()) {
+    record.persistent = record.deduplication.back() != '0';  // all of an id, or none
+  }
   engine::MessageParts parts{.exchange = exchange,
                              .routing_key = key,
                              .properties = properties,
@@ -76,7 +79,7 @@ void ChannelActor::publish() {
   engine::Vhost* vhost = client_.client().vhost();
   if (vhost == nullptr) return;
   engine::Topology& topology = client_.client().shard().topology();
-  const bool memories = world_.workload().roving || world_.workload().settled_percent != 0;
+  const bool memories = world_.workload().roving || world_.workload().settled_percent > 50;
   for (std::uint64_t n = random.between(1, 6); n != 0; --n) {
     // In the middle, so that a batch may carry messages with and without confirms.
     if (becomes_confirm_ && random.chance(30)) becomes_confirm_ = false;

@@ -50,6 +50,24 @@ void Disk::spoil() {
   }
 }
 
+void Disk::spoil_exchange(std::uint64_t incarnation) {
+  using storage::LogPart;
+  const auto log = [&](LogPart part) -> KeptQueue* {
+    const auto known = queues_.find(storage::log_of(incarnation, part));
+    return known == queues_.end() ? nullptr : &known->second;
+  };
+  if (KeptQueue* held = log(LogPart::kMessages)) {
+    std::erase_if(held->messages, [&](const auto&) { return spoils(Sabotage::kLoseHeld); });
+  }
+  if (KeptQueue* ids = log(LogPart::kSeenIds)) {
+    std::erase_if(ids->messages, [&](const auto&) { return spoils(Sabotage::kLoseIds); });
+  }
+  if (KeptQueue* history = log(LogPart::kHistory); history && !history->messages.empty()) {
+    const auto last = std::prev(history->messages.end());
+    if (spoils(Sabotage::kLoseHistory)) history->messages.erase(last);
+  }
+}
+
 void Disk::keep_only(const std::vector<std::uint64_t>& queues) {
   std::erase_if(queues_, [&](const auto& queue) {
     return std::find(queues.begin(), queues.end(), storage::incarnation_of(queue.first)) ==

@@ -80,6 +80,9 @@ class Disk {
   /// Only of these queues anything is kept.
   void keep_only(const std::vector<std::uint64_t>& queues);
 
+  /// For sabotage of what is kept of exchanges.
+  void spoil_exchange(std::uint64_t incarnation);
+
   void submit(std::size_t writer, Batch batch) {
     writers_[writer].waiting.push_back(std::move(batch));
   }

@@ -64,7 +64,12 @@ storage::MetadataImage Metadata::image() const {
 
 void Metadata::apply(const storage::QueueRow& row) {
   queues_[row.id] = row;
-  known_queues_.insert(row.id);
+  known_.insert(row.id);
+}
+
+void Metadata::apply(const storage::ExchangeRow& row) {
+  exchanges_[row.id] = row;
+  known_.insert(row.id);
 }
 
 void Metadata::apply(const storage::BindingRow& row) {

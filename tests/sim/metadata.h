@@ -30,7 +30,7 @@ class Metadata final : public storage::MetadataStore {
   bool idle() const { return under_way_.empty() && untold_ == 0; }
   storage::MetadataImage image() const;
   /// It is, or was, known for good.
-  bool knew_queue(std::uint64_t id) const { return known_queues_.contains(id); }
+  bool knew(std::uint64_t id) const { return known_.contains(id); }
 
  private:
   struct Version {
@@ -41,7 +41,7 @@ class Metadata final : public storage::MetadataStore {
 
   void make_durable();
   void apply(const storage::VhostRow& row) { vhosts_[row.id] = row; }
-  void apply(const storage::ExchangeRow& row) { exchanges_[row.id] = row; }
+  void apply(const storage::ExchangeRow& row);
   void apply(const storage::QueueRow& row);
   void apply(const storage::BindingRow& row);
   void apply(const storage::VhostGone& gone);
@@ -62,7 +62,7 @@ class Metadata final : public storage::MetadataStore {
   std::map<std::uint64_t, storage::ExchangeRow> exchanges_;
   std::map<std::uint64_t, storage::QueueRow> queues_;
   std::map<BindingName, storage::BindingRow> bindings_;
-  std::set<std::uint64_t> known_queues_;
+  std::set<std::uint64_t> known_;  // queues and exchanges
 };
 
 }  // namespace polymq::sim

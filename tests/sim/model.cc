@@ -55,7 +55,13 @@ void Model::routed(MessageId id, const engine::QueueEntry& entry, bool answered)
   queue_seen(entry);
   Copy& copy = copies_[{id, entry.id, 0}];
   const QueueKind& kind = kind_of(entry.name);
-  copy.may_drop = kind.lossy || (kind.refuses && !answered) || messages_.at(id).own_ttl;
+  const Published& message = messages_.at(id);
+  const bool one_of_many = kind.deduplicates && !message.deduplication.empty();
+  copy.may_drop = kind.lossy || (kind.refuses && !answered) || message.own_ttl || one_of_many;
+  if (!one_of_many) return;
+  Doubles& doubles = doubles_[{place_of(entry.id), message.deduplication}];
+  doubles.queue = entry.id;
+  doubles.messages.push_back(id);
 }
 
 void Model::confirmed(MessageId id, bool positively) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -62,6 +63,7 @@ struct Published {
   std::int64_t delay_ms = 0;
   std::string deduplication = {};
   bool loose = false;
+  bool forgotten = false;  // kRecent knows it no more since some restart
   // It was published at `published`, and at its first home (if it was safe at all) at `safe`.
   struct Moment {
     WallMs wall = kNever;
@@ -87,13 +89,31 @@ struct FoundMessage {
   std::string died_in = {};
 };
 
+/// A message that an exchange holds when a life of the node has ended.
+struct FoundHeld {
+  MessageId id;
+  std::string exchange;
+  WallMs due;
+};
+
 /// What is left of a life of the node.
 struct Remains {
   std::vector<FoundMessage> messages = {};  // of these queues, in order of position
   std::set<engine::QueueId> queues = {};
+  std::vector<FoundHeld> held = {};
+  /// Where they are known (as of place_of()), and their hashes.
+  std::set<std::pair<std::string, std::string>> ids = {};
+  std::vector<MessageId> history = {};  // of kRecent, oldest first
+  WallMs now = 0;
   /// All was stored, and nothing under way.
   bool at_rest = false;
 };
+
+/// Where ids are looked at, by name: the exchange, or a queue.
+inline std::string place_of(const ExchangeKind& exchange) { return std::string(exchange.name); }
+inline std::string place_of(engine::QueueId queue) { return "#" + std::to_string(queue); }
+/// How the engine keeps an id.
+std::string hash_of_id(const std::string& id);
 
 /// How a copy comes back to its queue, as far as its two counters are concerned.
 enum class Return : std::uint8_t { kUnwritten, kWritten, kFailed };
@@ -108,6 +128,7 @@ class Model {
   /// 0: it is too short to have one.
   static MessageId id_of(const engine::Message& message);
   MessageId published(Published message);
+  std::uint64_t publishes() const { return next_ - 1; }
   /// It was routed to that queue. `answered`: its publisher will hear if the queue refuses it.
   void routed(MessageId id, const engine::QueueEntry& entry, bool answered);
   void confirmed(MessageId id, bool positively);
@@ -217,6 +238,7 @@ class Model {
     bool settled_for_good = false;  // and its holder was told so
   };
   using OnDisk = std::map<CopyKey, const FoundMessage*>;
+  using Held = std::map<MessageId, const FoundHeld*>;
   struct QueueRecord {
     std::string name;
     engine::VhostId vhost;
@@ -230,8 +252,12 @@ class Model {
     std::uint64_t bound = UINT64_MAX;
     std::vector<MessageId> seen = {};
   };
-  /// Those that a deduplicating exchange takes for one message.
-  using Doubles = std::vector<MessageId>;
+  /// Those that a deduplicating exchange, or queue, takes for one message.
+  struct Doubles {
+    const ExchangeKind* exchange = nullptr;
+    engine::QueueId queue = 0;  // without an exchange
+    std::vector<MessageId> messages = {};
+  };
 
   // model_restart.cc
   OnDisk index(const Remains& remains) const;
@@ -243,18 +269,32 @@ class Model {
   bool may_be_ending(engine::QueueId queue) const;
   bool surely_stored(const CopyKey& key, const Copy& copy, const Remains& remains) const;
   void check_stored_order(const Remains& remains) const;
-  void check_stored_units(const OnDisk& on_disk, const Remains& remains) const;
+  void check_stored_units(const OnDisk& on_disk, const Held& held, const Remains& remains) const;
   void check_two_places(const OnDisk& on_disk, const Remains& remains) const;
   bool letter_arrived(MessageId id, engine::QueueId target, const OnDisk& on_disk) const;
   engine::QueueId queue_called(std::string_view name, const Remains& remains) const;
   void take_over(const OnDisk& on_disk, const Remains& remains);
 
+  // model_restart_exchanges.cc
+  Held index_held(const Remains& remains) const;
+  void check_held(const OnDisk& on_disk, const Held& held) const;
+  /// It came to that queue, and did so for good.
+  bool came_to(MessageId id, engine::QueueId queue, const OnDisk& on_disk) const;
+  bool has_arrived(MessageId id, const OnDisk& on_disk, const Held& held) const;
+  void check_arrivals(const OnDisk& on_disk, const Held& held) const;
+  void check_stored_doubles(const OnDisk& on_disk, const Held& held, const Remains& remains) const;
+  void check_stored_history(const OnDisk& on_disk, const Held& held, const Remains& remains) const;
+  void take_over_exchanges(const OnDisk& on_disk, const Held& held, const Remains& remains);
+  bool knows_id(const std::string& place, const std::string& id, const Remains& remains) const {
+    return remains.ids.contains({place, hash_of_id(id)});
+  }
+
   MessageId checked_body(const engine::Message& message) const;
   CopyKey key_of(MessageId id, engine::QueueId queue, const engine::Message& message);
   bool promised(const Published& message) const;
   void check_doubles() const;
-  void check_doubles(const ExchangeKind& exchange, const Doubles& doubles,
-                     engine::QueueId queue) const;
+  void check_doubles(const std::string& place, const Doubles& doubles, engine::QueueId queue) const;
+  void check_remembered(const Doubles& doubles, const std::function<bool(MessageId)>& came) const;
   /// A double of a message that was refused, published after that was told, is no double any more.
   void check_second_try(const Doubles& doubles, engine::QueueId queue) const;
   void check_history(engine::QueueId queue, const History& history) const;
@@ -283,7 +323,7 @@ class Model {
   std::uint64_t tick_ = 0;
   std::uint64_t last_stray_ = 0;
   std::map<std::string_view, std::vector<engine::QueueId>> bound_;  // by settled exchange
-  std::map<std::pair<const ExchangeKind*, std::string>, Doubles> doubles_;
+  std::map<std::pair<std::string, std::string>, Doubles> doubles_;  // by place and id
   std::map<engine::QueueId, History> histories_;
   std::set<MessageId> direct_;  // sent and not received
 };

@@ -90,7 +90,7 @@ void World::set_up_exchanges(ChannelActor& channel) {
     channel.declare_settled(kind);
     quiesce("while exchanges are declared");
     for (const std::string& name : queue_names_) {
-      if (!kind_of(name).stable) continue;
+      if (!kind_of(name).stable || kind_of(name).deduplicates) continue;
       channel.bind_settled(kind, name);
       quiesce("while exchanges are bound");
     }

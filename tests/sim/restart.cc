@@ -78,13 +78,14 @@ void World::restart(bool at_rest) {
     model_.queue_kept(row.id, row.name, row.vhost);
   }
   for (const auto& [queue, kept] : disk_.queues()) {
-    if (metadata_.knew_queue(storage::incarnation_of(queue))) continue;
+    if (metadata_.knew(storage::incarnation_of(queue))) continue;
     violated("(k) the store speaks of queue #%lu, which the metadata does not know", queue);
   }
   std::vector<std::uint64_t> queues;
   for (const storage::QueueRow& row : image.queues) queues.push_back(row.id);
   for (const storage::ExchangeRow& row : image.exchanges) queues.push_back(row.id);
   disk_.keep_only(queues);
+  for (const storage::ExchangeRow& row : image.exchanges) disk_.spoil_exchange(row.id);
   model_.restarted(remains(image, at_rest));
   bury();
   ++restarts_;
@@ -102,7 +103,7 @@ void World::restart(bool at_rest) {
 }
 
 Remains World::remains(const storage::MetadataImage& image, bool at_rest) const {
-  Remains remains{.at_rest = at_rest};
+  Remains remains{.now = now_.wall, .at_rest = at_rest};
   for (const storage::QueueRow& row : image.queues) {
     remains.queues.insert(row.id);
     const KeptQueue* kept = disk_.queue(row.id);
@@ -110,8 +111,36 @@ Remains World::remains(const storage::MetadataImage& image, bool at_rest) const 
     for (const auto& [position, message] : kept->messages) {
       remains.messages.push_back(found_message(row.id, message, kept->handed_out));
     }
+    note_ids(row.id, place_of(row.id), remains);
+  }
+  for (const storage::ExchangeRow& row : image.exchanges) {
+    const ExchangeKind* kind = settled_exchange(row.name);
+    if (kind == nullptr) continue;
+    const auto entries = [&](storage::LogPart part) {
+      std::vector<const KeptMessage*> all;
+      const KeptQueue* log = disk_.queue(storage::log_of(row.id, part));
+      if (log == nullptr) return all;
+      for (const auto& [position, entry] : log->messages) all.push_back(&entry);
+      return all;
+    };
+    for (const KeptMessage* entry : entries(storage::LogPart::kMessages)) {
+      const MessageId id = found_message(row.id, *entry, 0).id;
+      remains.held.push_back({id, row.name, entry->record.enqueued});
+    }
+    for (const KeptMessage* entry : entries(storage::LogPart::kHistory)) {
+      remains.history.push_back(found_message(row.id, *entry, 0).id);
+    }
+    note_ids(row.id, place_of(*kind), remains);
   }
   return remains;
+}
+
+void World::note_ids(std::uint64_t incarnation, const std::string& place, Remains& remains) const {
+  const KeptQueue* log = disk_.queue(storage::log_of(incarnation, storage::LogPart::kSeenIds));
+  if (log == nullptr) return;
+  for (const auto& [position, entry] : log->messages) {
+    remains.ids.emplace(place, entry.record.extension);
+  }
 }
 
 FoundMessage World::found_message(engine::QueueId queue, const KeptMessage& kept,

@@ -35,6 +35,8 @@ struct QueueKind {
   bool prioritized = false;
   /// The queue may go by itself: expiry.
   bool fleeting = false;
+  /// Of messages with the same id it takes the first.
+  bool deduplicates = false;
   /// Bound to kRecent once, after messages went there.
   bool history = false;
   /// Its dead letters go through exchanges that remember, by nobody knows how many ways.

@@ -102,6 +102,7 @@ class World {
   /// The whole node is killed and started again.
   void restart(bool at_rest);
   Remains remains(const storage::MetadataImage& image, bool at_rest) const;
+  void note_ids(std::uint64_t incarnation, const std::string& place, Remains& remains) const;
   FoundMessage found_message(engine::QueueId queue, const KeptMessage& kept,
                              std::uint64_t handed_out) const;
   /// Lets the dead engine come to its end, so that nothing of it stays in memory.
