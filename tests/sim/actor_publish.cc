@@ -150,8 +150,11 @@ void ChannelActor::commit() {
         {held->second.consumer, held->second.lease, held->second.lease, settlement.how});
     settled.emplace_back(held->second.key, settlement.how);
     note_dead_letter_target(held->second.key.queue);
-    const bool goes = settlement.how == Settle::kAck || settlement.how == Settle::kDiscard;
-    world_.model().in_doubt(held->second.key, unit, goes);
+    const CopyKey& key = held->second.key;
+    const bool stays = kind_of(world_.model().queue_name(key.queue)).at_least_once;
+    const bool goes =
+        settlement.how == Settle::kAck || (settlement.how == Settle::kDiscard && !stays);
+    world_.model().in_doubt(key, unit, goes);
     if (!held->second.reported) lent_.insert(*held);
     held_.erase(held);
   }
@@ -186,7 +189,7 @@ void ChannelActor::commit_ended(Unit::Outcome outcome) {
     // A commit that the store failed has settled all the same, as long as memory is all there is.
     // So has one of whose messages one was refused behind an exchange that remembers.
     const bool failed = outcome == Unit::Outcome::kRefused &&
-                        (world_.workload().store.fail_percent != 0 || unit_in_commit_->goes_onward);
+                        (world_.workload().fails() || unit_in_commit_->goes_onward);
     world_.model().doubt_ends(key, unit_in_commit_.get(), how,
                               failed ? Unit::Outcome::kUnknown : outcome);
   }

@@ -27,7 +27,10 @@ class Metadata final : public storage::MetadataStore {
   void crash(Random& random);
   void start();
   void calm() { delay_percent_ = 0; }
-  bool idle() const { return under_way_.empty() && untold_ == 0; }
+  /// From now on, until the next start, all fails.
+  void break_down() { broken_ = true; }
+  bool broken() const { return broken_; }
+  bool idle() const { return under_way_.empty() && untold_.empty(); }
   storage::MetadataImage image() const;
   /// It is, or was, known for good.
   bool knew(std::uint64_t id) const { return known_.contains(id); }
@@ -56,8 +59,9 @@ class Metadata final : public storage::MetadataStore {
   std::uint64_t appended_ = 0;
   std::uint64_t durable_ = 0;
   std::deque<Version> under_way_;
-  std::size_t untold_ = 0;
+  std::deque<storage::MetadataEnd> untold_;
   bool dead_ = false;
+  bool broken_ = false;
   std::map<std::uint32_t, storage::VhostRow> vhosts_;
   std::map<std::uint64_t, storage::ExchangeRow> exchanges_;
   std::map<std::uint64_t, storage::QueueRow> queues_;

@@ -23,7 +23,7 @@ namespace polymq::sim {
 using MessageId = std::uint64_t;
 
 /// Tells copies of a message apart that came back by way of dead lettering: a hash of the broker's
-/// record of deaths, 0 without any.
+/// record of deaths, 0 without any. Where a crash may double them, they differ in the time.
 std::uint64_t path_of(const engine::Message& message);
 
 /// A copy of a message in a queue's incarnation.
@@ -107,6 +107,8 @@ struct Remains {
   WallMs now = 0;
   /// All was stored, and nothing under way.
   bool at_rest = false;
+  /// At some time nothing was stored any more: deliveries went on without their marks.
+  bool broken = false;
 };
 
 /// Where ids are looked at, by name: the exchange, or a queue.
@@ -264,15 +266,18 @@ class Model {
   void check_found(const CopyKey& key, const FoundMessage& found, const Remains& remains) const;
   void check_missing(const CopyKey& key, const Copy& copy, const OnDisk& on_disk,
                      const Remains& remains) const;
-  void check_mark(const CopyKey& key, const Copy& copy, const FoundMessage& found) const;
+  void check_mark(const CopyKey& key, const Copy& copy, const FoundMessage& found,
+                  const Remains& remains) const;
   /// Somebody wants it gone, or it goes by itself: what is sent there may be dropped already.
   bool may_be_ending(engine::QueueId queue) const;
   bool surely_stored(const CopyKey& key, const Copy& copy, const Remains& remains) const;
   void check_stored_order(const Remains& remains) const;
   void check_stored_units(const OnDisk& on_disk, const Held& held, const Remains& remains) const;
   void check_two_places(const OnDisk& on_disk, const Remains& remains) const;
+  void note_letters(const OnDisk& on_disk, const Remains& remains);
+  void note_letter(MessageId id, const std::string& died_in, std::uint64_t path);
   bool letter_arrived(MessageId id, engine::QueueId target, const OnDisk& on_disk) const;
-  engine::QueueId queue_called(std::string_view name, const Remains& remains) const;
+  engine::QueueId queue_called(std::string_view name, const std::set<engine::QueueId>& there) const;
   void take_over(const OnDisk& on_disk, const Remains& remains);
 
   // model_restart_exchanges.cc
@@ -303,6 +308,7 @@ class Model {
   void check_counters(const CopyKey& key, const Copy& copy, const engine::DeliveryItem& item) const;
   void check_units(const std::set<engine::QueueId>& alive) const;
   void check_dead_letters(const std::set<engine::QueueId>& alive) const;
+  void check_those_that_left(const std::set<engine::QueueId>& alive) const;
 
   const Workload& workload_;
   MessageId next_ = 1;
@@ -320,6 +326,12 @@ class Model {
   // By message and target queue: dead letters that must have arrived, and that did.
   std::map<std::pair<MessageId, engine::QueueId>, std::uint64_t> dead_expected_;
   std::map<std::pair<MessageId, engine::QueueId>, std::uint64_t> dead_seen_;
+  /// Of a message that died in an at-least-once queue.
+  struct Letters {
+    std::set<std::uint64_t> paths = {};
+    std::size_t most = 1;  // one more for each crash that left the original, too
+  };
+  std::map<std::pair<MessageId, std::string>, Letters> letters_;  // by where it died
   std::uint64_t tick_ = 0;
   std::uint64_t last_stray_ = 0;
   std::map<std::string_view, std::vector<engine::QueueId>> bound_;  // by settled exchange

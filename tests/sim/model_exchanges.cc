@@ -35,7 +35,7 @@ void Model::goes_through(MessageId id, const ExchangeKind& exchange) {
     Copy& copy = copies_[{id, queue, 0}];
     const QueueKind& kind = *queues_.at(queue).kind;
     copy.may_drop = one_of_many || message.own_ttl || (kind.refuses && !answered) ||
-                    (message.delay_ms != 0 && workload_.store.fail_percent != 0);
+                    (message.delay_ms != 0 && workload_.fails());
   }
 }
 

@@ -19,6 +19,7 @@ void Model::restarted(const Remains& remains) {
   check_stored_order(remains);
   check_stored_units(on_disk, held, remains);
   check_two_places(on_disk, remains);
+  note_letters(on_disk, remains);
   check_held(on_disk, held);
   check_arrivals(on_disk, held);
   check_stored_doubles(on_disk, held, remains);
@@ -68,19 +69,21 @@ void Model::check_found(const CopyKey& key, const FoundMessage& found,
   }
   // In a queue whose end had begun nothing was settled any more.
   const bool for_good = copy.settled_for_good && !may_be_ending(key.queue);
-  if (copy.state == State::kSettled && (for_good || remains.at_rest)) {
+  const bool stays = copy.discarded && queues_.at(key.queue).kind->at_least_once;
+  if (copy.state == State::kSettled && (for_good || (remains.at_rest && !stays))) {
     violated("(g) message %lu of %s was settled, and its settlement stored, but it is back",
              key.message, where);
   }
-  check_mark(key, copy, found);
+  check_mark(key, copy, found, remains);
 }
 
-void Model::check_mark(const CopyKey& key, const Copy& copy, const FoundMessage& found) const {
+void Model::check_mark(const CopyKey& key, const Copy& copy, const FoundMessage& found,
+                       const Remains& remains) const {
   if (copy.marked && !found.marked) {
     violated("(b) message %lu of %s was marked as delivered, and is not any more", key.message,
              queue_name(key.queue).c_str());
   }
-  if (!copy.sent || found.marked) return;
+  if (!copy.sent || found.marked || remains.broken) return;
   violated("(b) message %lu of %s was sent before the restart, and is not marked as delivered",
            key.message, queue_name(key.queue).c_str());
 }
@@ -106,7 +109,7 @@ void Model::check_missing(const CopyKey& key, const Copy& copy, const OnDisk& on
   const bool waits = copy.state == State::kIn || copy.state == State::kHeld;
   const QueueKind& kind = *queues_.at(key.queue).kind;
   const bool may_leave = kind.lossy || messages_.at(key.message).own_ttl;
-  const QueueId target = queue_called(kind.dead_letters_to, remains);
+  const QueueId target = queue_called(kind.dead_letters_to, remains.queues);
   if (target != 0 && key.path == 0 && !copy.purged) {
     const bool dies = (copy.state == State::kSettled && copy.discarded) || (waits && may_leave);
     if (dies && !letter_arrived(key.message, target, on_disk)) {
@@ -183,10 +186,21 @@ void Model::check_stored_units(const OnDisk& on_disk, const Held& held,
 
 void Model::check_two_places(const OnDisk& on_disk, const Remains& remains) const {
   for (const FoundMessage& found : remains.messages) {
-    const QueueId source = queue_called(found.died_in, remains);
+    const QueueId source = queue_called(found.died_in, remains.queues);
     if (source == 0 || !on_disk.contains({found.id, source, 0})) continue;
+    if (queues_.at(source).kind->at_least_once) continue;
     violated("(e) after the restart message %lu is in %s, and as a dead letter in %s, too",
              found.id, queue_name(source).c_str(), queue_name(found.queue).c_str());
+  }
+}
+
+void Model::note_letters(const OnDisk& on_disk, const Remains& remains) {
+  for (const FoundMessage& found : remains.messages) {
+    if (!found.died_in.empty()) note_letter(found.id, found.died_in, found.path);
+  }
+  for (auto& [what, letters] : letters_) {
+    const QueueId source = queue_called(what.second, remains.queues);
+    if (source != 0 && on_disk.contains({what.first, source, 0})) ++letters.most;
   }
 }
 
@@ -203,10 +217,10 @@ bool Model::letter_arrived(MessageId id, QueueId target, const OnDisk& on_disk) 
   return false;
 }
 
-QueueId Model::queue_called(std::string_view name, const Remains& remains) const {
+QueueId Model::queue_called(std::string_view name, const std::set<QueueId>& there) const {
   if (name.empty()) return 0;
   for (const auto& [id, queue] : queues_) {
-    if (queue.name == name && remains.queues.contains(id)) return id;
+    if (queue.name == name && there.contains(id)) return id;
   }
   return 0;
 }

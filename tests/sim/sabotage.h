@@ -21,6 +21,9 @@ enum class Sabotage : std::uint8_t {
   kTearUnits,         // a unit is written in parts
   kLoseMarks,         // what was handed out
   kLoseDeclarations,  // the last change of the metadata
+  kLoseLetters,       // some messages that died
+  kLosePolicies,      // those of the configuration
+  kHideFailures,      // the metadata says that it kept what it did not
   // The same, of exchanges.
   kLoseHeld,    // some messages that were held
   kLoseIds,     // some that were seen

@@ -72,6 +72,15 @@ TEST(Sabotage, DeclarationsThatAreLostAreFound) {
   expect_found(Sabotage::kLoseDeclarations, "restarts", "afhk");
 }
 
+TEST(Sabotage, DeadLettersThatAreLostAreFound) {
+  expect_found(Sabotage::kLoseLetters, "restarted_at_least_once", "ae");
+}
+TEST(Sabotage, PoliciesThatAreLostAreFound) {
+  expect_found(Sabotage::kLosePolicies, "restarted_policies", "l");
+}
+TEST(Sabotage, FailuresOfTheMetadataThatAreHiddenAreFound) {
+  expect_found(Sabotage::kHideFailures, "restarted_failures", "afk");
+}
 TEST(Sabotage, MessagesThatExchangesHeldAndLoseAreFound) {
   expect_found(Sabotage::kLoseHeld, "restarted_exchanges", "ag");
 }

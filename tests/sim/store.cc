@@ -184,7 +184,7 @@ void Store::handed_out(std::uint64_t queue, std::uint64_t below) {
 
 storage::Unmarked Store::unmarked(std::uint64_t queue) const {
   const Open* open = find(queue);
-  if (open == nullptr || failed_) return {};
+  if (open == nullptr || failed_ || refuses()) return {};
   return {open->marked_below, open->sealed_below};
 }
 

@@ -10,6 +10,7 @@
 #include "actors.h"
 #include "declarations.h"
 #include "disk.h"
+#include "engine/policy.h"
 #include "engine/shard.h"
 #include "event_log.h"
 #include "metadata.h"
@@ -108,6 +109,8 @@ class World {
   /// Lets the dead engine come to its end, so that nothing of it stays in memory.
   void bury();
   void check_counts(const storage::MetadataImage& image) const;
+  void check_policies() const;
+  std::shared_ptr<const engine::PolicySet> draw_configuration();
 
   // The phases.
   void set_up();
@@ -138,6 +141,7 @@ class World {
   void administer(decltype(engine::ControlRequest::what) what, const char* name,
                   std::function<void()> done = nullptr);
   void change_policies();
+  void break_something();
   void change_vhost();
   std::vector<std::string> vhost_names() const;
 
@@ -152,6 +156,7 @@ class World {
   Disk disk_;
   Metadata metadata_;
   Declarations declarations_;
+  engine::PolicySets policies_;  // of the configuration
   std::unique_ptr<Network> network_;
   std::vector<std::unique_ptr<Store>> stores_;
   std::vector<std::unique_ptr<engine::Shard>> shards_;
