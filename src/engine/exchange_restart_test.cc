@@ -26,6 +26,29 @@ class ExchangeRestartTest : public RestartsTest {
                             .persistent = persistent,
                             .headers = std::move(headers)});
   }
+  std::optional<bool> commit(const std::vector<Post>& posts) {
+    const auto done = start_commit(posts);
+    cluster().run();
+    return *done;
+  }
+  /// A transaction of peer 0 begins to end. nullopt: it is not answered.
+  std::shared_ptr<std::optional<bool>> start_commit(const std::vector<Post>& posts) {
+    Channeled& from = peer(0);
+    Shard& shard = from.connection.client.shard();
+    std::vector<Session::TransactionPublish> publishes;
+    for (const Post& post : posts) {
+      Exchange& exchange =
+          *shard.topology().exchange(*from.connection.client.vhost(), post.exchange);
+      Session::TransactionPublish publish{make_message(post, shard.meter()), {}};
+      for (const Target* target : from.session.route(exchange, *publish.message)) {
+        publish.targets.emplace_back(target->home, target->id);
+      }
+      publishes.push_back(std::move(publish));
+    }
+    const auto done = std::make_shared<std::optional<bool>>();
+    from.session.commit(std::move(publishes), {}, [done](bool ok) { *done = ok; });
+    return done;
+  }
   void sees_ids(const std::string& name) {
     exchange(name, "fanout", kSeesIds);
     bind(name, "q");
@@ -154,6 +177,27 @@ TEST_P(ExchangeRestartTest, AHistoryIsThereForLaterBindings) {
   EXPECT_THAT(drain("r"), ElementsAre("3", "4"));
 }
 
+TEST_P(ExchangeRestartTest, ABindingDuringATransactionGetsItsMessagesOnce) {
+  queue("q");
+  exchange("x", "x-recent-history");
+  const auto done = start_commit({{.body = "1", .exchange = "x", .persistent = true},
+                                  {.body = "2", .exchange = "x", .persistent = true}});
+  // It begins when the messages have just got there.
+  Channeled& binder = peer(1);
+  binder.session.inspect_queue("q", [&binder](const EngineResult<QueueState>&) {
+    binder.session.change_binding({.vhost = binder.vhost(),
+                                   .source = "x",
+                                   .destination = "q",
+                                   .to_exchange = false,
+                                   .key = "",
+                                   .add = true},
+                                  [](const EngineResult<void>& result) { EXPECT_TRUE(result); });
+  });
+  cluster().run();
+  EXPECT_EQ(*done, true);
+  EXPECT_THAT(drain(), ElementsAre("1", "2"));
+}
+
 // --- units --------------------------------------------------------------------------------------
 
 TEST_P(ExchangeRestartTest, ADeadLetterPassesAnExchangeWithStateWhole) {
@@ -195,28 +239,25 @@ TEST_P(ExchangeRestartTest, ATransactionHearsOfARefusalBehindAnExchange) {
   queue("q",
         {{"x-max-length", Value::integer(1)}, {"x-overflow", Value::string("reject-publish")}});
   sees_ids("x");
-  const auto commit = [&](const std::string& body) {
-    Channeled& from = peer(0);
-    Shard& shard = from.connection.client.shard();
-    Exchange& exchange = *shard.topology().exchange(*from.connection.client.vhost(), "x");
-    Session::TransactionPublish publish{
-        make_message({.body = body, .exchange = "x", .persistent = true, .headers = id(body)},
-                     shard.meter()),
-        {}};
-    for (const Target* target : from.session.route(exchange, *publish.message)) {
-      publish.targets.emplace_back(target->home, target->id);
-    }
-    std::vector<Session::TransactionPublish> publishes;
-    publishes.push_back(std::move(publish));
-    const auto done = std::make_shared<std::optional<bool>>();
-    from.session.commit(std::move(publishes), {}, [done](bool ok) { *done = ok; });
-    cluster().run();
-    return *done;
+  const auto post = [](const std::string& body) {
+    return Post{.body = body, .exchange = "x", .persistent = true, .headers = id(body)};
   };
-  EXPECT_EQ(commit("1"), true);
-  EXPECT_EQ(commit("2"), false);
+  EXPECT_EQ(commit({post("1")}), true);
+  EXPECT_EQ(commit({post("2")}), false);
   restart();
   EXPECT_THAT(drain(), ElementsAre("1"));
+}
+
+TEST_P(ExchangeRestartTest, ATransactionKeepsItsOrderBehindAnExchange) {
+  queue("q");
+  sees_ids("x");
+  std::vector<Post> posts;
+  for (const char* body : {"1", "2", "3", "4"}) {
+    const bool persistent = posts.size() % 2 == 0;
+    posts.push_back({.body = body, .exchange = "x", .persistent = persistent, .headers = id(body)});
+  }
+  EXPECT_EQ(commit(posts), true);
+  EXPECT_THAT(drain(), ElementsAre("1", "2", "3", "4"));
 }
 
 TEST_P(ExchangeRestartTest, WhatMovesIsHandedOutWhenItHasArrivedForGood) {

@@ -94,15 +94,16 @@ StatefulExchanges::Published StatefulExchanges::publish(Exchange& exchange, Mess
     arm(exchange.id, state);
     return stored ? Published{.stored = position} : Published{};
   }
-  const bool noted = state.record(*message) || key;
-  if (in_unit && stored) {
-    // It arrives here with its unit, and goes on in one of its own.
+  if (in_unit && state.stored()) {
+    // It arrives here with its unit, and goes on in one of its own; those that are not stored keep
+    // their places among the others.
     const Position position = state.hold(own(message), now_.wall);
     passing_[exchange.id][position] = {awaited ? owe(sequence) : Owed{}, exchange.id, key};
     if (key) undecided_[SeenHere{exchange.id, *key}];
     arm(exchange.id, state);
-    return {.stored = position};
+    return stored ? Published{.stored = position} : Published{};
   }
+  const bool noted = state.record(*message) || key;
   staged_ = staged_ || (stored && noted);
   find_targets(exchange, *message, Cycles::kCut);
   if (!awaited && !key) {
@@ -300,6 +301,7 @@ void StatefulExchanges::run_timers() {
     if (state == nullptr || state->timer_at != timer.at) continue;
     state->timer_at = kNever;
     Exchange& exchange = *topology_.exchange(timer.exchange);
+    replay();  // bindings that are older than what goes on now
     // A delay slows a cycle down.
     const Cycles cycles =
         exchange.stateful == StatefulKind::kDelayed ? Cycles::kAllow : Cycles::kCut;
@@ -307,6 +309,7 @@ void StatefulExchanges::run_timers() {
       const auto held = state->take_due(now_.wall);
       if (!held) break;
       state->let_go(*held);
+      state->record(*held->message);
       staged_ = staged_ || (state->stored() && held->message->persistent());
       find_targets(exchange, *held->message, cycles);
       const auto onward = take_passing(timer.exchange, held->position);

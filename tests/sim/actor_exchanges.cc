@@ -10,6 +10,13 @@ namespace polymq::sim {
 using engine::EngineResult;
 using engine::Value;
 
+namespace {
+
+/// In that many publishes one id comes into use, and another one out of it.
+constexpr std::uint64_t kPublishesPerId = 30;
+
+}  // namespace
+
 void ChannelActor::change_exchange() {
   Random& random = world_.random();
   const engine::Vhost* vhost = client_.client().vhost();
@@ -48,9 +55,10 @@ void ChannelActor::declare_settled(const ExchangeKind& kind) {
   const std::string name(kind.name);
   const engine::Vhost* vhost = client_.client().vhost();
   if (vhost == nullptr) return;
+  const bool lasts = world_.workload().restart_permille != 0;
   const auto operation = begin("declare exchange " + name);
   session_.declare_exchange(
-      {vhost->id, name, std::string(kind.type), false, false, false, kind.fields()},
+      {vhost->id, name, std::string(kind.type), lasts, false, false, kind.fields()},
       [this, operation](EngineResult<void> result) {
         end(operation);
         if (!result) refused(result.error());
@@ -121,7 +129,10 @@ std::string ChannelActor::draw_headers(const std::string& exchange, Published& r
     }
   }
   if (random.chance(70)) {
-    record.deduplication = std::to_string(random.below(40));
+    // What is remembered for good would soon leave no id that is new.
+    const bool restarts = workload.restart_permille != 0;
+    const std::uint64_t since = world_.model().publishes() / kPublishesPerId;
+    record.deduplication = std::to_string(restarts ? since + random.below(8) : random.below(40));
     headers.push_back({"x-deduplication-header", Value::string(record.deduplication)});
     if (workload.roving && random.chance(20)) {
       headers.push_back({"x-cache-ttl", Value::integer(5)});

@@ -25,6 +25,9 @@ engine::Message* ChannelActor::make_message(const std::string& exchange, const s
   record.published.wall = world_.wall();
   const std::string properties = draw_headers(exchange, record);
   record.persistent = random.chance(workload.persistent_percent);
+  if (workload.restart_permille != 0 && !record.deduplication.empty()) {
+    record.persistent = record.deduplication.back() != '0';  // all of an id, or none
+  }
   engine::MessageParts parts{.exchange = exchange,
                              .routing_key = key,
                              .properties = properties,
@@ -76,7 +79,7 @@ void ChannelActor::publish() {
   engine::Vhost* vhost = client_.client().vhost();
   if (vhost == nullptr) return;
   engine::Topology& topology = client_.client().shard().topology();
-  const bool memories = world_.workload().roving || world_.workload().settled_percent != 0;
+  const bool memories = world_.workload().roving || world_.workload().settled_percent > 50;
   for (std::uint64_t n = random.between(1, 6); n != 0; --n) {
     // In the middle, so that a batch may carry messages with and without confirms.
     if (becomes_confirm_ && random.chance(30)) becomes_confirm_ = false;
@@ -147,8 +150,11 @@ void ChannelActor::commit() {
         {held->second.consumer, held->second.lease, held->second.lease, settlement.how});
     settled.emplace_back(held->second.key, settlement.how);
     note_dead_letter_target(held->second.key.queue);
-    const bool goes = settlement.how == Settle::kAck || settlement.how == Settle::kDiscard;
-    world_.model().in_doubt(held->second.key, unit, goes);
+    const CopyKey& key = held->second.key;
+    const bool stays = kind_of(world_.model().queue_name(key.queue)).at_least_once;
+    const bool goes =
+        settlement.how == Settle::kAck || (settlement.how == Settle::kDiscard && !stays);
+    world_.model().in_doubt(key, unit, goes);
     if (!held->second.reported) lent_.insert(*held);
     held_.erase(held);
   }
@@ -183,7 +189,7 @@ void ChannelActor::commit_ended(Unit::Outcome outcome) {
     // A commit that the store failed has settled all the same, as long as memory is all there is.
     // So has one of whose messages one was refused behind an exchange that remembers.
     const bool failed = outcome == Unit::Outcome::kRefused &&
-                        (world_.workload().store.fail_percent != 0 || unit_in_commit_->goes_onward);
+                        (world_.workload().fails() || unit_in_commit_->goes_onward);
     world_.model().doubt_ends(key, unit_in_commit_.get(), how,
                               failed ? Unit::Outcome::kUnknown : outcome);
   }

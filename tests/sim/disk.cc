@@ -30,6 +30,7 @@ void Disk::start(std::size_t writers) {
   writers_.assign(writers, {});
   newest_known_ = 0;
   dead_ = false;
+  broken_ = false;
 }
 
 void Disk::crash(Random& random) {
@@ -46,7 +47,30 @@ void Disk::crash(Random& random) {
 void Disk::spoil() {
   for (auto& [id, queue] : queues_) {
     std::erase_if(queue.messages, [&](const auto&) { return spoils(Sabotage::kLoseMessages); });
+    std::erase_if(queue.messages, [&](const auto& message) {
+      const bool died =
+          !message.second.record.extension.empty() && storage::incarnation_of(id) == id;
+      return died && spoils(Sabotage::kLoseLetters);
+    });
     if (spoils(Sabotage::kLoseMarks)) queue.handed_out = 0;
+  }
+}
+
+void Disk::spoil_exchange(std::uint64_t incarnation) {
+  using storage::LogPart;
+  const auto log = [&](LogPart part) -> KeptQueue* {
+    const auto known = queues_.find(storage::log_of(incarnation, part));
+    return known == queues_.end() ? nullptr : &known->second;
+  };
+  if (KeptQueue* held = log(LogPart::kMessages)) {
+    std::erase_if(held->messages, [&](const auto&) { return spoils(Sabotage::kLoseHeld); });
+  }
+  if (KeptQueue* ids = log(LogPart::kSeenIds)) {
+    std::erase_if(ids->messages, [&](const auto&) { return spoils(Sabotage::kLoseIds); });
+  }
+  if (KeptQueue* history = log(LogPart::kHistory); history && !history->messages.empty()) {
+    const auto last = std::prev(history->messages.end());
+    if (spoils(Sabotage::kLoseHistory)) history->messages.erase(last);
   }
 }
 
@@ -96,7 +120,8 @@ std::vector<std::size_t> Disk::group_of(std::size_t writer) const {
 bool Disk::write(std::size_t writer, storage::CommitEnd how) {
   std::vector<std::size_t> take(writers_.size(), 0);
   take[writer] = 1;
-  if (!dead_ && !spoils(Sabotage::kTearUnits)) take = group_of(writer);
+  if (broken_ && how == storage::CommitEnd::kDurable) how = storage::CommitEnd::kFailed;
+  if (!dead_ && !broken_ && !spoils(Sabotage::kTearUnits)) take = group_of(writer);
   if (take.empty()) return false;
   for (std::size_t w = 0; w < take.size(); ++w) {
     for (; take[w] != 0; --take[w]) {

@@ -80,6 +80,9 @@ class Disk {
   /// Only of these queues anything is kept.
   void keep_only(const std::vector<std::uint64_t>& queues);
 
+  /// For sabotage of what is kept of exchanges.
+  void spoil_exchange(std::uint64_t incarnation);
+
   void submit(std::size_t writer, Batch batch) {
     writers_[writer].waiting.push_back(std::move(batch));
   }
@@ -94,6 +97,9 @@ class Disk {
   const KeptQueue* queue(std::uint64_t id) const;
   std::size_t messages() const;
   bool dead() const { return dead_; }
+  /// From now on, until the next start, nothing is written.
+  void break_down() { broken_ = true; }
+  bool broken() const { return broken_; }
 
  private:
   struct Writer {
@@ -119,6 +125,7 @@ class Disk {
   std::vector<Writer> writers_;
   std::uint64_t newest_known_ = 0;
   bool dead_ = false;
+  bool broken_ = false;
 };
 
 }  // namespace polymq::sim

@@ -18,16 +18,18 @@ void Metadata::take_ended(std::vector<storage::MetadataEnd>& ended) {
   // It is asked many times in a turn.
   if (delay_percent_ != 0 && !random_.chance((100 - delay_percent_) / 4)) return;
   while (!under_way_.empty() && !random_.chance(delay_percent_)) make_durable();
-  for (; untold_ != 0 && !random_.chance(delay_percent_); --untold_) {
-    ended.push_back(storage::MetadataEnd::kDurable);
+  for (; !untold_.empty() && !random_.chance(delay_percent_); untold_.pop_front()) {
+    ended.push_back(untold_.front());
   }
 }
 
 void Metadata::make_durable() {
   const Version version = std::move(under_way_.front());
   under_way_.pop_front();
-  ++untold_;
-  if (dead_) return;
+  const bool hides = sabotage_ == Sabotage::kHideFailures;
+  untold_.push_back(broken_ && !hides ? storage::MetadataEnd::kFailed
+                                      : storage::MetadataEnd::kDurable);
+  if (dead_ || broken_) return;
   durable_ = version.number;
   for (const storage::MetadataChange& change : version.changes) {
     std::visit([this](const auto& what) { apply(what); }, change);
@@ -45,9 +47,10 @@ void Metadata::crash(Random& random) {
 
 void Metadata::start() {
   under_way_.clear();
-  untold_ = 0;
+  untold_.clear();
   appended_ = durable_;
   dead_ = false;
+  broken_ = false;
 }
 
 storage::MetadataImage Metadata::image() const {
@@ -64,7 +67,12 @@ storage::MetadataImage Metadata::image() const {
 
 void Metadata::apply(const storage::QueueRow& row) {
   queues_[row.id] = row;
-  known_queues_.insert(row.id);
+  known_.insert(row.id);
+}
+
+void Metadata::apply(const storage::ExchangeRow& row) {
+  exchanges_[row.id] = row;
+  known_.insert(row.id);
 }
 
 void Metadata::apply(const storage::BindingRow& row) {

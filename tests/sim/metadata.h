@@ -27,10 +27,13 @@ class Metadata final : public storage::MetadataStore {
   void crash(Random& random);
   void start();
   void calm() { delay_percent_ = 0; }
-  bool idle() const { return under_way_.empty() && untold_ == 0; }
+  /// From now on, until the next start, all fails.
+  void break_down() { broken_ = true; }
+  bool broken() const { return broken_; }
+  bool idle() const { return under_way_.empty() && untold_.empty(); }
   storage::MetadataImage image() const;
   /// It is, or was, known for good.
-  bool knew_queue(std::uint64_t id) const { return known_queues_.contains(id); }
+  bool knew(std::uint64_t id) const { return known_.contains(id); }
 
  private:
   struct Version {
@@ -41,7 +44,7 @@ class Metadata final : public storage::MetadataStore {
 
   void make_durable();
   void apply(const storage::VhostRow& row) { vhosts_[row.id] = row; }
-  void apply(const storage::ExchangeRow& row) { exchanges_[row.id] = row; }
+  void apply(const storage::ExchangeRow& row);
   void apply(const storage::QueueRow& row);
   void apply(const storage::BindingRow& row);
   void apply(const storage::VhostGone& gone);
@@ -56,13 +59,14 @@ class Metadata final : public storage::MetadataStore {
   std::uint64_t appended_ = 0;
   std::uint64_t durable_ = 0;
   std::deque<Version> under_way_;
-  std::size_t untold_ = 0;
+  std::deque<storage::MetadataEnd> untold_;
   bool dead_ = false;
+  bool broken_ = false;
   std::map<std::uint32_t, storage::VhostRow> vhosts_;
   std::map<std::uint64_t, storage::ExchangeRow> exchanges_;
   std::map<std::uint64_t, storage::QueueRow> queues_;
   std::map<BindingName, storage::BindingRow> bindings_;
-  std::set<std::uint64_t> known_queues_;
+  std::set<std::uint64_t> known_;  // queues and exchanges
 };
 
 }  // namespace polymq::sim

@@ -26,6 +26,7 @@ std::uint64_t path_of(const Message& message) {
     mix(static_cast<std::uint64_t>(entry.reason));
     mix(entry.count);
     mix(entry.first ? 1 : 0);
+    if (kind_of(entry.queue).at_least_once) mix(static_cast<std::uint64_t>(entry.time_s));
   }
   return hash | 1;
 }
@@ -55,7 +56,13 @@ void Model::routed(MessageId id, const engine::QueueEntry& entry, bool answered)
   queue_seen(entry);
   Copy& copy = copies_[{id, entry.id, 0}];
   const QueueKind& kind = kind_of(entry.name);
-  copy.may_drop = kind.lossy || (kind.refuses && !answered) || messages_.at(id).own_ttl;
+  const Published& message = messages_.at(id);
+  const bool one_of_many = kind.deduplicates && !message.deduplication.empty();
+  copy.may_drop = kind.lossy || (kind.refuses && !answered) || message.own_ttl || one_of_many;
+  if (!one_of_many) return;
+  Doubles& doubles = doubles_[{place_of(entry.id), message.deduplication}];
+  doubles.queue = entry.id;
+  doubles.messages.push_back(id);
 }
 
 void Model::confirmed(MessageId id, bool positively) {
@@ -72,7 +79,7 @@ void Model::unconfirmed(MessageId id) {
   for (auto it = copies_.lower_bound({id, 0, 0}); it != copies_.end() && it->first.message == id;
        ++it) {
     const bool refuses = kind_of(queue_name(it->first.queue)).refuses;
-    if (refuses || workload_.store.fail_percent != 0) it->second.may_drop = true;
+    if (refuses || workload_.fails()) it->second.may_drop = true;
   }
 }
 
@@ -155,13 +162,17 @@ CopyKey Model::delivered(const DeliveryItem& item, QueueId queue) {
     violated("(a) message %lu of %s is handed out, but it did not survive the restart", id, where);
   }
   if (message.unit && message.unit->outcome == Unit::Outcome::kRefused &&
-      !message.unit->goes_onward && workload_.store.fail_percent == 0) {
+      !message.unit->goes_onward && !workload_.fails()) {
     violated("(g) message %lu is of a refused transaction", id);
   }
   if (copy.state == State::kInDoubt || message.loose) copy.uncertain = true;
   check_counters(key, copy, item);
   copy.state = State::kHeld;
   copy.seen = true;
+  if (const engine::MessageExtension* extension = item.message->extension();
+      extension != nullptr && extension->deaths.size() == 1) {
+    note_letter(id, extension->deaths[0].queue, key.path);
+  }
   if (const auto history = histories_.find(queue); history != histories_.end()) {
     history->second.seen.push_back(id);
   }
@@ -203,7 +214,9 @@ void Model::doubt_ends(const CopyKey& key, const Unit* by, engine::Settle how,
   const bool gone = how == engine::Settle::kAck || how == engine::Settle::kDiscard;
   if (gone && outcome == Unit::Outcome::kApplied) {
     settled(key, how == engine::Settle::kDiscard);
-    copy.settled_for_good = true;
+    // The original stays until its dead letter is safe.
+    const bool stays = queues_.at(key.queue).kind->at_least_once;
+    copy.settled_for_good = how == engine::Settle::kAck || !stays;
   } else if (gone && outcome == Unit::Outcome::kUnknown) {
     copy.may_drop = true;  // and stays in doubt
   } else {
@@ -286,8 +299,9 @@ void Model::check_end(const std::set<QueueId>& alive,
              key.queue);
   }
   check_units(alive);
-  if (workload_.store.fail_percent != 0) return;
+  if (workload_.fails()) return;
   check_dead_letters(alive);
+  if (!workload_.vhosts) check_those_that_left(alive);
   check_doubles();
   for (const auto& [queue, history] : histories_) check_history(queue, history);
 }
@@ -298,7 +312,7 @@ bool Model::promised(const Published& message) const {
 
 // A transaction whose end nobody heard of: all of its messages must be there, or none.
 void Model::check_units(const std::set<QueueId>& alive) const {
-  if (workload_.store.fail_percent != 0) return;
+  if (workload_.fails()) return;
   for (const auto& [id, message] : messages_) {
     const std::shared_ptr<Unit>& unit = message.unit;
     if (!unit || unit->outcome != Unit::Outcome::kUnknown || unit->messages.front() != id) continue;
@@ -320,6 +334,29 @@ void Model::check_units(const std::set<QueueId>& alive) const {
       violated("(g) of one transaction message %lu is there and %lu is not", seen, missing);
     }
   }
+}
+
+// What left a queue by itself went where its dead letters go.
+void Model::check_those_that_left(const std::set<QueueId>& alive) const {
+  for (const auto& [key, copy] : copies_) {
+    const QueueKind& kind = *queues_.at(key.queue).kind;
+    if (kind.dead_letters_to.empty() || kind_of(kind.dead_letters_to).refuses) continue;
+    if (!alive.contains(key.queue) || key.path != 0 || copy.purged) continue;
+    const Published& message = messages_.at(key.message);
+    if (copy.state != State::kIn || !promised(message) || message.told_refused()) continue;
+    if (letter_arrived(key.message, queue_called(kind.dead_letters_to, alive), {})) continue;
+    violated("(e) message %lu left %s, but did not come to %s", key.message,
+             queue_name(key.queue).c_str(), std::string(kind.dead_letters_to).c_str());
+  }
+}
+
+void Model::note_letter(MessageId id, const std::string& died_in, std::uint64_t path) {
+  if (!kind_of(died_in).at_least_once || messages_.at(id).loose) return;
+  Letters& letters = letters_[{id, died_in}];
+  letters.paths.insert(path);
+  if (letters.paths.size() <= letters.most) return;
+  violated("(e) %zu dead letters of message %lu came from %s, which died there %zu times at most",
+           letters.paths.size(), id, died_in.c_str(), letters.most);
 }
 
 void Model::check_dead_letters(const std::set<QueueId>& alive) const {

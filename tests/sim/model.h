@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -22,7 +23,7 @@ namespace polymq::sim {
 using MessageId = std::uint64_t;
 
 /// Tells copies of a message apart that came back by way of dead lettering: a hash of the broker's
-/// record of deaths, 0 without any.
+/// record of deaths, 0 without any. Where a crash may double them, they differ in the time.
 std::uint64_t path_of(const engine::Message& message);
 
 /// A copy of a message in a queue's incarnation.
@@ -62,6 +63,7 @@ struct Published {
   std::int64_t delay_ms = 0;
   std::string deduplication = {};
   bool loose = false;
+  bool forgotten = false;  // kRecent knows it no more since some restart
   // It was published at `published`, and at its first home (if it was safe at all) at `safe`.
   struct Moment {
     WallMs wall = kNever;
@@ -87,13 +89,33 @@ struct FoundMessage {
   std::string died_in = {};
 };
 
+/// A message that an exchange holds when a life of the node has ended.
+struct FoundHeld {
+  MessageId id;
+  std::string exchange;
+  WallMs due;
+};
+
 /// What is left of a life of the node.
 struct Remains {
   std::vector<FoundMessage> messages = {};  // of these queues, in order of position
   std::set<engine::QueueId> queues = {};
+  std::vector<FoundHeld> held = {};
+  /// Where they are known (as of place_of()), and their hashes.
+  std::set<std::pair<std::string, std::string>> ids = {};
+  std::vector<MessageId> history = {};  // of kRecent, oldest first
+  WallMs now = 0;
   /// All was stored, and nothing under way.
   bool at_rest = false;
+  /// At some time nothing was stored any more: deliveries went on without their marks.
+  bool broken = false;
 };
+
+/// Where ids are looked at, by name: the exchange, or a queue.
+inline std::string place_of(const ExchangeKind& exchange) { return std::string(exchange.name); }
+inline std::string place_of(engine::QueueId queue) { return "#" + std::to_string(queue); }
+/// How the engine keeps an id.
+std::string hash_of_id(const std::string& id);
 
 /// How a copy comes back to its queue, as far as its two counters are concerned.
 enum class Return : std::uint8_t { kUnwritten, kWritten, kFailed };
@@ -108,6 +130,7 @@ class Model {
   /// 0: it is too short to have one.
   static MessageId id_of(const engine::Message& message);
   MessageId published(Published message);
+  std::uint64_t publishes() const { return next_ - 1; }
   /// It was routed to that queue. `answered`: its publisher will hear if the queue refuses it.
   void routed(MessageId id, const engine::QueueEntry& entry, bool answered);
   void confirmed(MessageId id, bool positively);
@@ -217,6 +240,7 @@ class Model {
     bool settled_for_good = false;  // and its holder was told so
   };
   using OnDisk = std::map<CopyKey, const FoundMessage*>;
+  using Held = std::map<MessageId, const FoundHeld*>;
   struct QueueRecord {
     std::string name;
     engine::VhostId vhost;
@@ -230,31 +254,52 @@ class Model {
     std::uint64_t bound = UINT64_MAX;
     std::vector<MessageId> seen = {};
   };
-  /// Those that a deduplicating exchange takes for one message.
-  using Doubles = std::vector<MessageId>;
+  /// Those that a deduplicating exchange, or queue, takes for one message.
+  struct Doubles {
+    const ExchangeKind* exchange = nullptr;
+    engine::QueueId queue = 0;  // without an exchange
+    std::vector<MessageId> messages = {};
+  };
 
   // model_restart.cc
   OnDisk index(const Remains& remains) const;
   void check_found(const CopyKey& key, const FoundMessage& found, const Remains& remains) const;
   void check_missing(const CopyKey& key, const Copy& copy, const OnDisk& on_disk,
                      const Remains& remains) const;
-  void check_mark(const CopyKey& key, const Copy& copy, const FoundMessage& found) const;
+  void check_mark(const CopyKey& key, const Copy& copy, const FoundMessage& found,
+                  const Remains& remains) const;
   /// Somebody wants it gone, or it goes by itself: what is sent there may be dropped already.
   bool may_be_ending(engine::QueueId queue) const;
   bool surely_stored(const CopyKey& key, const Copy& copy, const Remains& remains) const;
   void check_stored_order(const Remains& remains) const;
-  void check_stored_units(const OnDisk& on_disk, const Remains& remains) const;
+  void check_stored_units(const OnDisk& on_disk, const Held& held, const Remains& remains) const;
   void check_two_places(const OnDisk& on_disk, const Remains& remains) const;
+  void note_letters(const OnDisk& on_disk, const Remains& remains);
+  void note_letter(MessageId id, const std::string& died_in, std::uint64_t path);
   bool letter_arrived(MessageId id, engine::QueueId target, const OnDisk& on_disk) const;
-  engine::QueueId queue_called(std::string_view name, const Remains& remains) const;
+  engine::QueueId queue_called(std::string_view name, const std::set<engine::QueueId>& there) const;
   void take_over(const OnDisk& on_disk, const Remains& remains);
+
+  // model_restart_exchanges.cc
+  Held index_held(const Remains& remains) const;
+  void check_held(const OnDisk& on_disk, const Held& held) const;
+  /// It came to that queue, and did so for good.
+  bool came_to(MessageId id, engine::QueueId queue, const OnDisk& on_disk) const;
+  bool has_arrived(MessageId id, const OnDisk& on_disk, const Held& held) const;
+  void check_arrivals(const OnDisk& on_disk, const Held& held) const;
+  void check_stored_doubles(const OnDisk& on_disk, const Held& held, const Remains& remains) const;
+  void check_stored_history(const OnDisk& on_disk, const Held& held, const Remains& remains) const;
+  void take_over_exchanges(const OnDisk& on_disk, const Held& held, const Remains& remains);
+  bool knows_id(const std::string& place, const std::string& id, const Remains& remains) const {
+    return remains.ids.contains({place, hash_of_id(id)});
+  }
 
   MessageId checked_body(const engine::Message& message) const;
   CopyKey key_of(MessageId id, engine::QueueId queue, const engine::Message& message);
   bool promised(const Published& message) const;
   void check_doubles() const;
-  void check_doubles(const ExchangeKind& exchange, const Doubles& doubles,
-                     engine::QueueId queue) const;
+  void check_doubles(const std::string& place, const Doubles& doubles, engine::QueueId queue) const;
+  void check_remembered(const Doubles& doubles, const std::function<bool(MessageId)>& came) const;
   /// A double of a message that was refused, published after that was told, is no double any more.
   void check_second_try(const Doubles& doubles, engine::QueueId queue) const;
   void check_history(engine::QueueId queue, const History& history) const;
@@ -263,6 +308,7 @@ class Model {
   void check_counters(const CopyKey& key, const Copy& copy, const engine::DeliveryItem& item) const;
   void check_units(const std::set<engine::QueueId>& alive) const;
   void check_dead_letters(const std::set<engine::QueueId>& alive) const;
+  void check_those_that_left(const std::set<engine::QueueId>& alive) const;
 
   const Workload& workload_;
   MessageId next_ = 1;
@@ -280,10 +326,16 @@ class Model {
   // By message and target queue: dead letters that must have arrived, and that did.
   std::map<std::pair<MessageId, engine::QueueId>, std::uint64_t> dead_expected_;
   std::map<std::pair<MessageId, engine::QueueId>, std::uint64_t> dead_seen_;
+  /// Of a message that died in an at-least-once queue.
+  struct Letters {
+    std::set<std::uint64_t> paths = {};
+    std::size_t most = 1;  // one more for each crash that left the original, too
+  };
+  std::map<std::pair<MessageId, std::string>, Letters> letters_;  // by where it died
   std::uint64_t tick_ = 0;
   std::uint64_t last_stray_ = 0;
   std::map<std::string_view, std::vector<engine::QueueId>> bound_;  // by settled exchange
-  std::map<std::pair<const ExchangeKind*, std::string>, Doubles> doubles_;
+  std::map<std::pair<std::string, std::string>, Doubles> doubles_;  // by place and id
   std::map<engine::QueueId, History> histories_;
   std::set<MessageId> direct_;  // sent and not received
 };

@@ -24,14 +24,18 @@ void Model::goes_through(MessageId id, const ExchangeKind& exchange) {
   message.via = exchange.name;
   const bool one_of_many =
       exchange.type == "x-message-deduplication" && !message.deduplication.empty();
-  if (one_of_many) doubles_[{&exchange, message.deduplication}].push_back(id);
+  if (one_of_many) {
+    Doubles& doubles = doubles_[{place_of(exchange), message.deduplication}];
+    doubles.exchange = &exchange;
+    doubles.messages.push_back(id);
+  }
   // Of a message that is held nobody hears any more.
   const bool answered = message.answered && message.delay_ms == 0;
   for (const QueueId queue : bound_.at(exchange.name)) {
     Copy& copy = copies_[{id, queue, 0}];
     const QueueKind& kind = *queues_.at(queue).kind;
     copy.may_drop = one_of_many || message.own_ttl || (kind.refuses && !answered) ||
-                    (message.delay_ms != 0 && workload_.store.fail_percent != 0);
+                    (message.delay_ms != 0 && workload_.fails());
   }
 }
 
@@ -50,18 +54,44 @@ bool Model::leaves_before(MessageId first, MessageId second) const {
 
 void Model::check_doubles() const {
   for (const auto& [which, doubles] : doubles_) {
-    for (const QueueId queue : bound_.at(which.first->name)) {
-      if (!queues_.at(queue).kind->refuses) check_doubles(*which.first, doubles, queue);
+    if (doubles.exchange == nullptr) {
+      check_doubles(which.first, doubles, doubles.queue);
+      continue;
+    }
+    for (const QueueId queue : bound_.at(doubles.exchange->name)) {
+      if (!queues_.at(queue).kind->refuses) check_doubles(which.first, doubles, queue);
     }
   }
 }
 
-void Model::check_doubles(const ExchangeKind& exchange, const Doubles& doubles,
-                          QueueId queue) const {
+// Within a time limit, a message that did not come was a double of one that did not long before.
+void Model::check_remembered(const Doubles& doubles,
+                             const std::function<bool(MessageId)>& came) const {
+  for (const MessageId id : doubles.messages) {
+    const Published& message = messages_.at(id);
+    if (message.safe.wall == kNever) continue;
+    const WallMs since = message.published.wall - doubles.exchange->remembers_ms;
+    const bool excused =
+        std::any_of(doubles.messages.begin(), doubles.messages.end(), [&](MessageId other) {
+          const Published& original = messages_.at(other);
+          const bool then =
+              original.safe.wall >= since && original.published.tick < message.safe.tick;
+          return then && came(other);
+        });
+    if (!excused) {
+      violated("(a) message %lu did not pass %s, nor did any double that was still remembered", id,
+               std::string(doubles.exchange->name).c_str());
+    }
+  }
+}
+
+void Model::check_doubles(const std::string& place, const Doubles& doubles, QueueId queue) const {
+  const std::int64_t remembers_ms =
+      doubles.exchange == nullptr ? 0 : doubles.exchange->remembers_ms;
   std::vector<const Published*> seen;
   bool expected = false;
   bool refused = false;  // its id may have been forgotten, so that another one passed
-  for (const MessageId id : doubles) {
+  for (const MessageId id : doubles.messages) {
     const Published& message = messages_.at(id);
     if (copies_.at({id, queue, 0}).seen) seen.push_back(&message);
     if (message.own_ttl) return;
@@ -69,31 +99,35 @@ void Model::check_doubles(const ExchangeKind& exchange, const Doubles& doubles,
     refused = refused || (message.answered && message.safe.wall == kNever);
   }
   if (expected && seen.empty()) {
-    violated("(a) of %zu doubles like message %lu none came to %s", doubles.size(), doubles.front(),
-             queue_name(queue).c_str());
+    violated("(a) of %zu doubles like message %lu none came to %s", doubles.messages.size(),
+             doubles.messages.front(), queue_name(queue).c_str());
   }
   if (refused) return check_second_try(doubles, queue);
+  if (remembers_ms != 0) {
+    check_remembered(doubles, [&](MessageId id) { return copies_.at({id, queue, 0}).seen; });
+  }
   for (const Published* one : seen) {
     for (const Published* other : seen) {
       if (one == other) continue;
       const WallMs latest = std::max(one->safe.wall, other->safe.wall);
       const WallMs earliest = std::min(one->published.wall, other->published.wall);
-      const bool within = latest != kNever && latest - earliest < exchange.remembers_ms;
-      if (exchange.remembers_ms != 0 && !within) continue;
-      violated("(a) doubles of message %lu through %s came both to %s", doubles.front(),
-               std::string(exchange.name).c_str(), queue_name(queue).c_str());
+      const bool within = latest != kNever && latest - earliest < remembers_ms;
+      if (remembers_ms != 0 && !within) continue;
+      violated("(a) doubles of message %lu, at %s, came both to %s", doubles.messages.front(),
+               place.c_str(), queue_name(queue).c_str());
     }
   }
 }
 
 void Model::check_second_try(const Doubles& doubles, QueueId queue) const {
-  for (const MessageId id : doubles) {
+  for (const MessageId id : doubles.messages) {
     const Published& message = messages_.at(id);
     if (message.safe.wall == kNever || copies_.at({id, queue, 0}).seen) continue;
-    const bool dropped_for_another = std::any_of(doubles.begin(), doubles.end(), [&](auto other) {
-      return copies_.at({other, queue, 0}).seen &&
-             messages_.at(other).refused > message.published.tick;
-    });
+    const bool dropped_for_another =
+        std::any_of(doubles.messages.begin(), doubles.messages.end(), [&](auto other) {
+          return copies_.at({other, queue, 0}).seen &&
+                 messages_.at(other).refused > message.published.tick;
+        });
     if (!dropped_for_another) {
       violated("(a) message %lu was confirmed, but did not come to %s; its doubles were refused",
                id, queue_name(queue).c_str());
@@ -132,7 +166,7 @@ void Model::check_history(QueueId queue, const History& history) const {
   }
   std::vector<const Published*> before;  // surely there before the binding
   for (const auto& [id, message] : messages_) {
-    if (message.via != kRecent || !promised(message)) continue;
+    if (message.via != kRecent || message.forgotten || !promised(message)) continue;
     if (message.safe.tick < history.asked) before.push_back(&message);
     const auto since = first.find(message.by.value);
     const bool follows = since != first.end() && message.order > since->second;

@@ -9,15 +9,23 @@ using engine::QueueId;
 
 void Model::restarted(const Remains& remains) {
   const OnDisk on_disk = index(remains);
+  const Held held = index_held(remains);
   for (const auto& [key, found] : on_disk) check_found(key, *found, remains);
   for (const auto& [key, copy] : copies_) {
     if (!remains.queues.contains(key.queue) || on_disk.contains(key)) continue;
+    if (key.path == 0 && held.contains(key.message)) continue;
     check_missing(key, copy, on_disk, remains);
   }
   check_stored_order(remains);
-  check_stored_units(on_disk, remains);
+  check_stored_units(on_disk, held, remains);
   check_two_places(on_disk, remains);
+  note_letters(on_disk, remains);
+  check_held(on_disk, held);
+  check_arrivals(on_disk, held);
+  check_stored_doubles(on_disk, held, remains);
+  check_stored_history(on_disk, held, remains);
   take_over(on_disk, remains);
+  take_over_exchanges(on_disk, held, remains);
 }
 
 Model::OnDisk Model::index(const Remains& remains) const {
@@ -43,7 +51,8 @@ void Model::check_found(const CopyKey& key, const FoundMessage& found,
   if (!message.persistent) {
     violated("(a) message %lu of %s is transient, and there after a restart", key.message, where);
   }
-  if (message.unit && message.unit->outcome == Unit::Outcome::kRefused) {
+  if (message.unit && message.unit->outcome == Unit::Outcome::kRefused &&
+      !message.unit->goes_onward) {
     violated("(g) message %lu of %s is of a refused transaction, and there after a restart",
              key.message, where);
   }
@@ -60,19 +69,21 @@ void Model::check_found(const CopyKey& key, const FoundMessage& found,
   }
   // In a queue whose end had begun nothing was settled any more.
   const bool for_good = copy.settled_for_good && !may_be_ending(key.queue);
-  if (copy.state == State::kSettled && (for_good || remains.at_rest)) {
+  const bool stays = copy.discarded && queues_.at(key.queue).kind->at_least_once;
+  if (copy.state == State::kSettled && (for_good || (remains.at_rest && !stays))) {
     violated("(g) message %lu of %s was settled, and its settlement stored, but it is back",
              key.message, where);
   }
-  check_mark(key, copy, found);
+  check_mark(key, copy, found, remains);
 }
 
-void Model::check_mark(const CopyKey& key, const Copy& copy, const FoundMessage& found) const {
+void Model::check_mark(const CopyKey& key, const Copy& copy, const FoundMessage& found,
+                       const Remains& remains) const {
   if (copy.marked && !found.marked) {
     violated("(b) message %lu of %s was marked as delivered, and is not any more", key.message,
              queue_name(key.queue).c_str());
   }
-  if (!copy.sent || found.marked) return;
+  if (!copy.sent || found.marked || remains.broken) return;
   violated("(b) message %lu of %s was sent before the restart, and is not marked as delivered",
            key.message, queue_name(key.queue).c_str());
 }
@@ -98,7 +109,7 @@ void Model::check_missing(const CopyKey& key, const Copy& copy, const OnDisk& on
   const bool waits = copy.state == State::kIn || copy.state == State::kHeld;
   const QueueKind& kind = *queues_.at(key.queue).kind;
   const bool may_leave = kind.lossy || messages_.at(key.message).own_ttl;
-  const QueueId target = queue_called(kind.dead_letters_to, remains);
+  const QueueId target = queue_called(kind.dead_letters_to, remains.queues);
   if (target != 0 && key.path == 0 && !copy.purged) {
     const bool dies = (copy.state == State::kSettled && copy.discarded) || (waits && may_leave);
     if (dies && !letter_arrived(key.message, target, on_disk)) {
@@ -114,11 +125,13 @@ void Model::check_missing(const CopyKey& key, const Copy& copy, const OnDisk& on
 // --- several copies -----------------------------------------------------------------------------
 
 void Model::check_stored_order(const Remains& remains) const {
-  std::map<std::pair<QueueId, std::uint64_t>, std::uint64_t> last;  // by queue and publisher
+  // By queue, publisher, and the exchange that remembers, if it passed one.
+  std::map<std::tuple<QueueId, std::uint64_t, std::string>, std::uint64_t> last;
   for (const FoundMessage& found : remains.messages) {
     if (found.path != 0) continue;
     const Published& message = messages_.at(found.id);
-    std::uint64_t& order = last[{found.queue, message.by.value}];
+    if (message.via == kDelaying) continue;
+    std::uint64_t& order = last[{found.queue, message.by.value, message.via}];
     if (message.order < order) {
       violated("(c) after the restart message %lu of %s is behind a later one", found.id,
                queue_name(found.queue).c_str());
@@ -129,7 +142,8 @@ void Model::check_stored_order(const Remains& remains) const {
 
 // Of a transaction whose end nobody heard of all is there, what it acknowledged is gone; or nothing
 // of it has happened.
-void Model::check_stored_units(const OnDisk& on_disk, const Remains& remains) const {
+void Model::check_stored_units(const OnDisk& on_disk, const Held& held,
+                               const Remains& remains) const {
   struct Evidence {
     MessageId done = 0;
     MessageId undone = 0;
@@ -142,18 +156,18 @@ void Model::check_stored_units(const OnDisk& on_disk, const Remains& remains) co
   for (const auto& [key, copy] : copies_) {
     const Published& message = messages_.at(key.message);
     if (!remains.queues.contains(key.queue) || !message.persistent || key.path != 0) continue;
-    const bool there = on_disk.contains(key);
+    const bool there = on_disk.contains(key) || held.contains(key.message);
     const bool may_leave = queues_.at(key.queue).kind->lossy || message.own_ttl || copy.purged ||
                            may_be_ending(key.queue);
     if (open(message.unit.get())) {
       Evidence& evidence = units[message.unit.get()];
       const bool waits = copy.state == State::kIn || copy.state == State::kHeld;
       if (there) evidence.done = key.message;
-      if (!there && waits && !may_leave) evidence.undone = key.message;
+      if (!there && waits && !may_leave && !copy.may_drop) evidence.undone = key.message;
     }
     if (copy.state == State::kInDoubt && copy.doubt_goes && open(copy.doubt.get())) {
       Evidence& evidence = units[copy.doubt.get()];
-      if (there) evidence.undone = key.message;
+      if (there && !may_be_ending(key.queue)) evidence.undone = key.message;
       if (!there && !may_leave && surely_stored(key, copy, remains)) evidence.done = key.message;
     }
   }
@@ -172,10 +186,21 @@ void Model::check_stored_units(const OnDisk& on_disk, const Remains& remains) co
 
 void Model::check_two_places(const OnDisk& on_disk, const Remains& remains) const {
   for (const FoundMessage& found : remains.messages) {
-    const QueueId source = queue_called(found.died_in, remains);
+    const QueueId source = queue_called(found.died_in, remains.queues);
     if (source == 0 || !on_disk.contains({found.id, source, 0})) continue;
+    if (queues_.at(source).kind->at_least_once) continue;
     violated("(e) after the restart message %lu is in %s, and as a dead letter in %s, too",
              found.id, queue_name(source).c_str(), queue_name(found.queue).c_str());
+  }
+}
+
+void Model::note_letters(const OnDisk& on_disk, const Remains& remains) {
+  for (const FoundMessage& found : remains.messages) {
+    if (!found.died_in.empty()) note_letter(found.id, found.died_in, found.path);
+  }
+  for (auto& [what, letters] : letters_) {
+    const QueueId source = queue_called(what.second, remains.queues);
+    if (source != 0 && on_disk.contains({what.first, source, 0})) ++letters.most;
   }
 }
 
@@ -192,10 +217,10 @@ bool Model::letter_arrived(MessageId id, QueueId target, const OnDisk& on_disk) 
   return false;
 }
 
-QueueId Model::queue_called(std::string_view name, const Remains& remains) const {
+QueueId Model::queue_called(std::string_view name, const std::set<QueueId>& there) const {
   if (name.empty()) return 0;
   for (const auto& [id, queue] : queues_) {
-    if (queue.name == name && remains.queues.contains(id)) return id;
+    if (queue.name == name && there.contains(id)) return id;
   }
   return 0;
 }

@@ -26,6 +26,7 @@ void World::run() {
   set_up();
   winding_down_ = false;
   for (std::uint64_t step_number = 0; step_number < steps_; ++step_number) step();
+  if (disk_.broken() || metadata_.broken()) restart(false);
   winding_down_ = true;
   calm_ = true;
   for (const auto& store : stores_) store->calm();
@@ -70,6 +71,10 @@ void World::set_up() {
   }
   administer(engine::AddVhost{"/", "", {}}, "add vhost /");
   if (workload_.vhosts) administer(engine::AddVhost{"v2", "", {}}, "add vhost v2");
+  if (workload_.configured) {
+    quiesce("before there are policies");
+    administer(engine::SetPolicies{"/", policies_.at("/")}, "set policies");
+  }
   quiesce("at the start");
   for (const std::string& vhost : vhost_names()) {
     clients_.push_back(
@@ -90,7 +95,7 @@ void World::set_up_exchanges(ChannelActor& channel) {
     channel.declare_settled(kind);
     quiesce("while exchanges are declared");
     for (const std::string& name : queue_names_) {
-      if (!kind_of(name).stable) continue;
+      if (!kind_of(name).stable || kind_of(name).deduplicates) continue;
       channel.bind_settled(kind, name);
       quiesce("while exchanges are bound");
     }
@@ -153,6 +158,43 @@ void World::change_policies() {
   administer(engine::SetPolicies{"/", std::make_shared<const engine::PolicySet>(
                                           std::move(users), std::move(operators))},
              "set policies");
+}
+
+// Dead letters always go the same way, so that it is known where they are.
+std::shared_ptr<const engine::PolicySet> World::draw_configuration() {
+  const auto number = [&](std::uint64_t most) {
+    return Value::integer(static_cast<std::int64_t>(random_.between(1, most)));
+  };
+  const auto limits = [&] {
+    Fields drawn;
+    if (random_.chance(60)) drawn.push_back({"max-length", number(8)});
+    if (random_.chance(40)) drawn.push_back({"message-ttl", number(200)});
+    return drawn;
+  };
+  Fields user = limits();
+  user.push_back({"dead-letter-exchange", Value::string("")});
+  user.push_back({"dead-letter-routing-key", Value::string("dead.0")});
+  std::vector<engine::Policy> users;
+  std::vector<engine::Policy> operators;
+  const auto add = [&](PolicyAuthor author, const char* pattern, const Fields& definition,
+                       std::vector<engine::Policy>& to) {
+    auto policy = engine::make_policy(author, {.vhost = "/",
+                                               .name = "p",
+                                               .pattern = pattern,
+                                               .apply_to = "queues",
+                                               .definition = definition});
+    if (policy) to.push_back(std::move(*policy));  // else there is nothing in it
+  };
+  add(PolicyAuthor::kUser, "^dpol", user, users);
+  add(PolicyAuthor::kOperator, "^(dpol|dlen)", limits(), operators);
+  return std::make_shared<const engine::PolicySet>(std::move(users), std::move(operators));
+}
+
+void World::break_something() {
+  const bool metadata = random_.chance(60);
+  log_.add("the %s breaks", metadata ? "metadata" : "disk");
+  if (metadata) return metadata_.break_down();
+  disk_.break_down();
 }
 
 void World::change_vhost() {
@@ -309,6 +351,8 @@ void World::drain(const std::string& vhost) {
   }
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) drain(channel, vhost, name);
+  // Some expired only when they came to the head.
+  for (const std::string& name : names) drain(channel, vhost, name);
   close_clients();
 }
 
@@ -363,7 +407,7 @@ void World::delete_everything(const std::string& vhost) {
 
 // What failed may have been a settlement.
 void World::check_kept_nothing() const {
-  if (workload_.store.fail_percent != 0) return;
+  if (workload_.fails()) return;
   if (disk_.messages() != 0) violated("(h) %zu stored messages are left", disk_.messages());
   const storage::MetadataImage image = metadata_.image();
   if (!image.queues.empty()) violated("(h) %zu stored queues are left", image.queues.size());

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kUnlimited = SIZE_MAX;
 /// Queues and exchanges get their numbers from a range of this size, a new one in each life.
 constexpr std::uint64_t kIncarnationsPerLife = 1'000'000;
-/// How long a restart takes at most.
+/// How much longer than a workload asks for a restart takes at most.
 constexpr std::uint64_t kLongestRestartMs = 100;
 
 }  // namespace
@@ -60,7 +60,10 @@ void World::start_node(ShardIndex count) {
     shards_.push_back(std::make_unique<engine::Shard>(
         options_of(index, count), network_->outbox(index), *stores_.back(), metadata_));
   }
-  const auto deltas = shards_[engine::kControlShard]->restore(metadata_.image(), {});
+  if (workload_.configured) policies_["/"] = draw_configuration();
+  const bool loses = sabotage_ == Sabotage::kLosePolicies;
+  const auto deltas = shards_[engine::kControlShard]->restore(
+      metadata_.image(), loses ? engine::PolicySets() : policies_);
   if (!deltas) violated("(f) what is stored cannot be read: %s", deltas.error().text.c_str());
   for (ShardIndex index = 1; index < count; ++index) shards_[index]->restore(*deltas);
 }
@@ -78,21 +81,24 @@ void World::restart(bool at_rest) {
     model_.queue_kept(row.id, row.name, row.vhost);
   }
   for (const auto& [queue, kept] : disk_.queues()) {
-    if (metadata_.knew_queue(storage::incarnation_of(queue))) continue;
+    if (metadata_.knew(storage::incarnation_of(queue))) continue;
     violated("(k) the store speaks of queue #%lu, which the metadata does not know", queue);
   }
   std::vector<std::uint64_t> queues;
   for (const storage::QueueRow& row : image.queues) queues.push_back(row.id);
   for (const storage::ExchangeRow& row : image.exchanges) queues.push_back(row.id);
   disk_.keep_only(queues);
+  for (const storage::ExchangeRow& row : image.exchanges) disk_.spoil_exchange(row.id);
   model_.restarted(remains(image, at_rest));
   bury();
   ++restarts_;
-  const auto ms = static_cast<std::int64_t>(random_.below(kLongestRestartMs));
+  const auto ms =
+      workload_.restart_ms + static_cast<std::int64_t>(random_.below(kLongestRestartMs));
   now_.monotonic += ms;
   now_.wall += ms;
   start_node(static_cast<ShardIndex>(random_.between(1, 4)));
   check_counts(image);
+  check_policies();
   const bool winds_down = std::exchange(winding_down_, true);
   administer(engine::AddVhost{"/", "", {}}, "add vhost /");
   quiesce("after a restart");
@@ -102,7 +108,8 @@ void World::restart(bool at_rest) {
 }
 
 Remains World::remains(const storage::MetadataImage& image, bool at_rest) const {
-  Remains remains{.at_rest = at_rest};
+  Remains remains{
+      .now = now_.wall, .at_rest = at_rest, .broken = disk_.broken() || metadata_.broken()};
   for (const storage::QueueRow& row : image.queues) {
     remains.queues.insert(row.id);
     const KeptQueue* kept = disk_.queue(row.id);
@@ -110,8 +117,36 @@ Remains World::remains(const storage::MetadataImage& image, bool at_rest) const 
     for (const auto& [position, message] : kept->messages) {
       remains.messages.push_back(found_message(row.id, message, kept->handed_out));
     }
+    note_ids(row.id, place_of(row.id), remains);
+  }
+  for (const storage::ExchangeRow& row : image.exchanges) {
+    const ExchangeKind* kind = settled_exchange(row.name);
+    if (kind == nullptr) continue;
+    const auto entries = [&](storage::LogPart part) {
+      std::vector<const KeptMessage*> all;
+      const KeptQueue* log = disk_.queue(storage::log_of(row.id, part));
+      if (log == nullptr) return all;
+      for (const auto& [position, entry] : log->messages) all.push_back(&entry);
+      return all;
+    };
+    for (const KeptMessage* entry : entries(storage::LogPart::kMessages)) {
+      const MessageId id = found_message(row.id, *entry, 0).id;
+      remains.held.push_back({id, row.name, entry->record.enqueued});
+    }
+    for (const KeptMessage* entry : entries(storage::LogPart::kHistory)) {
+      remains.history.push_back(found_message(row.id, *entry, 0).id);
+    }
+    note_ids(row.id, place_of(*kind), remains);
   }
   return remains;
+}
+
+void World::note_ids(std::uint64_t incarnation, const std::string& place, Remains& remains) const {
+  const KeptQueue* log = disk_.queue(storage::log_of(incarnation, storage::LogPart::kSeenIds));
+  if (log == nullptr) return;
+  for (const auto& [position, entry] : log->messages) {
+    remains.ids.emplace(place, entry.record.extension);
+  }
 }
 
 FoundMessage World::found_message(engine::QueueId queue, const KeptMessage& kept,
@@ -149,6 +184,21 @@ void World::bury() {
   active_consumers_.clear();
   direct_addresses_.clear();
   log_.add("the node is gone");
+}
+
+// From the start on queues have the settings that the configuration gives them.
+void World::check_policies() const {
+  if (!workload_.configured) return;
+  const engine::PolicySet& policies = *policies_.at("/");
+  for (const auto& shard : shards_) {
+    for (const auto& [name, vhost] : shard->topology().vhosts()) {
+      for (const auto& [queue, entry] : vhost->queues) {
+        if (*entry->effective == policies.effective(queue, *entry->declared)) continue;
+        violated("(l) on shard %u %s does not follow the policies of the configuration",
+                 shard->self(), queue.c_str());
+      }
+    }
+  }
 }
 
 // As many as were stored, if none may have gone since.

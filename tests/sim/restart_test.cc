@@ -30,7 +30,7 @@ class RestartTest : public ModelTest {
     return {.id = id, .path = 0, .queue = safe_.id, .acquired = 0, .failed = 0, .marked = marked};
   }
   void restart(std::vector<FoundMessage> messages) {
-    model_.restarted({std::move(messages), {safe_.id}, false});
+    model_.restarted({.messages = std::move(messages), .queues = {safe_.id}});
   }
 
   engine::QueueEntry safe_;
@@ -106,6 +106,146 @@ TEST_F(RestartTest, FindsADeadLetterThatIsNowhereOrInTwoPlaces) {
   EXPECT_THROW(model_.restarted({{}, queues}), Violation);
   EXPECT_THROW(model_.restarted({{original, letter}, queues}), Violation);
   EXPECT_NO_THROW(model_.restarted({{letter}, queues}));
+}
+
+/// Persistent messages through exchanges that remember, to the queue safe.0.
+class RememberedTest : public RestartTest {
+ protected:
+  RememberedTest() {
+    for (const ExchangeKind& kind : settled_exchanges()) model_.bound(kind, safe_);
+    remains_.queues = {safe_.id};
+    remains_.now = 1000;
+  }
+  MessageId send(std::string_view exchange, Published what = {}) {
+    what.body_size = 20;
+    what.persistent = true;
+    what.order = ++order_;
+    what.published.wall = 100;
+    const MessageId id = model_.published(std::move(what));
+    model_.goes_through(id, *settled_exchange(exchange));
+    return id;
+  }
+  void knows(std::string_view exchange, const std::string& id) {
+    remains_.ids.emplace(std::string(exchange), hash_of_id(id));
+  }
+  void holds(MessageId id, WallMs due) {
+    remains_.held.push_back({id, std::string(kDelaying), due});
+  }
+
+  Remains remains_;
+};
+
+TEST_F(RememberedTest, FindsAHeldMessageThatIsLostOrThereTwice) {
+  const MessageId id = send(kDelaying, {.delay_ms = 50});
+  model_.is_safe(id, 105);
+  EXPECT_THROW(model_.restarted(remains_), Violation);
+  holds(id, 152);
+  Remains both = remains_;
+  both.messages.push_back(found(id));
+  EXPECT_THROW(model_.restarted(both), Violation);
+  both = remains_;
+  both.held.push_back(both.held.front());
+  EXPECT_THROW(model_.restarted(both), Violation);
+  EXPECT_NO_THROW(model_.restarted(remains_));
+  remains_.held.clear();
+  EXPECT_THROW(model_.restarted(remains_), Violation) << "it has survived once";
+  remains_.messages.push_back(found(id));
+  EXPECT_NO_THROW(model_.restarted(remains_));
+}
+
+TEST_F(RememberedTest, FindsAHeldMessageThatIsDueAtAnotherTime) {
+  const MessageId id = send(kDelaying, {.delay_ms = 50});
+  model_.is_safe(id, 105);
+  for (const WallMs due : {149, 156}) {
+    remains_.held.clear();
+    holds(id, due);
+    EXPECT_THROW(model_.restarted(remains_), Violation) << due;
+  }
+}
+
+TEST_F(RememberedTest, FindsAHeldMessageThatAConsumerHasSeen) {
+  const MessageId id = send(kDelaying, {.delay_ms = 50});
+  model_.settled(take(id), false);
+  holds(id, 150);
+  EXPECT_THROW(model_.restarted(remains_), Violation);
+}
+
+TEST_F(RememberedTest, FindsAnIdWithoutItsMessageAndAMessageWithoutItsId) {
+  const MessageId id = send("m.once", {.deduplication = "d"});
+  knows("m.once", "d");
+  EXPECT_THROW(model_.restarted(remains_), Violation);
+  remains_.messages.push_back(found(id));
+  Remains forgetful = remains_;
+  forgetful.ids.clear();
+  EXPECT_THROW(model_.restarted(forgetful), Violation);
+  EXPECT_NO_THROW(model_.restarted(remains_));
+}
+
+TEST_F(RememberedTest, FindsThatAConfirmedDoubleAndItsOriginalAreLost) {
+  send("m.once", {.deduplication = "d"});
+  const MessageId second = send("m.once", {.deduplication = "d"});
+  EXPECT_NO_THROW(model_.restarted(remains_)) << "nobody was told";
+  const MessageId third = send("m.once", {.deduplication = "d"});
+  model_.is_safe(third, 120);
+  EXPECT_THROW(model_.restarted(remains_), Violation);
+  remains_.messages.push_back(found(second));
+  knows("m.once", "d");
+  EXPECT_THROW(model_.restarted(remains_), Violation) << "it was not there the last time";
+}
+
+TEST_F(RememberedTest, FindsADoubleOfWhatCameInALifeBefore) {
+  const MessageId first = send("m.once", {.deduplication = "d"});
+  remains_.messages.push_back(found(first));
+  knows("m.once", "d");
+  EXPECT_NO_THROW(model_.restarted(remains_));
+  const MessageId second = send("m.once", {.deduplication = "d"});
+  remains_.messages.push_back(found(second));
+  EXPECT_THROW(model_.restarted(remains_), Violation);
+}
+
+TEST_F(RememberedTest, FindsADoubleInAQueueThatDeduplicates) {
+  engine::QueueEntry queue;
+  queue.id = 8;
+  queue.vhost = &vhost_;
+  queue.name = "ddup.0";
+  remains_.queues.insert(queue.id);
+  const auto publish_there = [&] {
+    const MessageId id = model_.published(
+        {.order = ++order_, .body_size = 20, .persistent = true, .deduplication = "d"});
+    model_.routed(id, queue, true);
+    FoundMessage there = found(id);
+    there.queue = queue.id;
+    return there;
+  };
+  const FoundMessage first = publish_there();
+  model_.is_safe(first.id, 100);
+  EXPECT_THROW(model_.restarted(remains_), Violation) << "it is lost";
+  remains_.messages.push_back(first);
+  EXPECT_THROW(model_.restarted(remains_), Violation) << "its id is";
+  remains_.ids.emplace(place_of(queue.id), hash_of_id("d"));
+  EXPECT_NO_THROW(model_.restarted(remains_));
+  remains_.messages.push_back(publish_there());
+  EXPECT_THROW(model_.restarted(remains_), Violation) << "a double";
+}
+
+TEST_F(RememberedTest, FindsAHistoryWithoutTheLastMessages) {
+  std::vector<MessageId> sent;
+  for (int i = 0; i < 5; ++i) {
+    sent.push_back(send(kRecent));
+    model_.is_safe(sent.back(), 100);
+    remains_.messages.push_back(found(sent.back()));
+  }
+  remains_.history = {sent[2], sent[3]};
+  EXPECT_THROW(model_.restarted(remains_), Violation);
+  remains_.history = {sent[2], sent[3], sent[3], sent[4]};
+  EXPECT_THROW(model_.restarted(remains_), Violation);
+  remains_.history = {sent[2], sent[3], sent[4]};
+  Remains lost = remains_;
+  lost.messages.pop_back();
+  EXPECT_THROW(model_.restarted(lost), Violation);
+  EXPECT_NO_THROW(model_.restarted(remains_));
+  remains_.history = {sent[1], sent[3], sent[4]};
+  EXPECT_THROW(model_.restarted(remains_), Violation) << "it was forgotten before";
 }
 
 }  // namespace

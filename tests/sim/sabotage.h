@@ -16,11 +16,18 @@ enum class Sabotage : std::uint8_t {
   kLoseReplies,
   kLoseDeltas,
   // What is kept over a restart.
-  kLoseMessages,     // some that were durable
-  kKeepSettled,      // settlements, though they were durable
-  kTearUnits,        // a unit is written in parts
-  kLoseMarks,        // what was handed out
-  kLoseDeclarations  // the last change of the metadata
+  kLoseMessages,      // some that were durable
+  kKeepSettled,       // settlements, though they were durable
+  kTearUnits,         // a unit is written in parts
+  kLoseMarks,         // what was handed out
+  kLoseDeclarations,  // the last change of the metadata
+  kLoseLetters,       // some messages that died
+  kLosePolicies,      // those of the configuration
+  kHideFailures,      // the metadata says that it kept what it did not
+  // The same, of exchanges.
+  kLoseHeld,    // some messages that were held
+  kLoseIds,     // some that were seen
+  kLoseHistory  // the last message
 };
 
 }  // namespace polymq::sim

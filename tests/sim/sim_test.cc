@@ -72,6 +72,22 @@ TEST(Sabotage, DeclarationsThatAreLostAreFound) {
   expect_found(Sabotage::kLoseDeclarations, "restarts", "afhk");
 }
 
+TEST(Sabotage, DeadLettersThatAreLostAreFound) {
+  expect_found(Sabotage::kLoseLetters, "restarted_at_least_once", "ae");
+}
+TEST(Sabotage, PoliciesThatAreLostAreFound) {
+  expect_found(Sabotage::kLosePolicies, "restarted_policies", "l");
+}
+TEST(Sabotage, MessagesThatExchangesHeldAndLoseAreFound) {
+  expect_found(Sabotage::kLoseHeld, "restarted_exchanges", "ag");
+}
+TEST(Sabotage, IdsThatExchangesForgetAreFound) {
+  expect_found(Sabotage::kLoseIds, "restarted_exchanges", "a");
+}
+TEST(Sabotage, HistoriesThatAreLostAreFound) {
+  expect_found(Sabotage::kLoseHistory, "restarted_exchanges", "a");
+}
+
 TEST(Restarts, HappenAndMessagesAreReadBack) {
   std::uint64_t restarts = 0;
   std::uint64_t read = 0;

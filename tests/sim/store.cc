@@ -184,7 +184,7 @@ void Store::handed_out(std::uint64_t queue, std::uint64_t below) {
 
 storage::Unmarked Store::unmarked(std::uint64_t queue) const {
   const Open* open = find(queue);
-  if (open == nullptr || failed_) return {};
+  if (open == nullptr || failed_ || refuses()) return {};
   return {open->marked_below, open->sealed_below};
 }
 
@@ -294,6 +294,8 @@ Store::State Store::appended(const StoredName& name) const {
   State worst = State::kUnknown;
   for (auto it = appended_.lower_bound({name, 0}); it != appended_.end() && it->first.first == name;
        ++it) {
+    // An exchange's part of a unit; that of the queues says as much.
+    if (it->first.second != storage::incarnation_of(it->first.second)) continue;
     const bool worse = worst == State::kUnknown || worst == State::kDurable;
     if (worse) worst = it->second;
   }

@@ -47,7 +47,7 @@ class Store final : public storage::MessageStore {
   void close_queue(std::uint64_t incarnation) override;
   void remove_queue(std::uint64_t incarnation) override;
   void queues_known(std::uint64_t newest) override { disk_.queues_known(newest); }
-  void give_up() override {}  // metadata does not fail here
+  void give_up() override { disk_.break_down(); }
   void append(const storage::MessageRecord& message) override;
   void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override;
   void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
@@ -62,7 +62,7 @@ class Store final : public storage::MessageStore {
   MonotonicMs seal_due() const override;
   void take_ended(std::vector<storage::CommitEnd>& ended) override;
   bool behind() const override { return false; }
-  bool refuses() const override { return false; }
+  bool refuses() const override { return disk_.broken(); }
   std::uint64_t readable_below(std::uint64_t queue) const override;
   void read_ranges(std::uint64_t queue, std::span<const storage::PositionRange> wanted,
                    std::uint64_t bytes) override;

@@ -35,13 +35,17 @@ struct QueueKind {
   bool prioritized = false;
   /// The queue may go by itself: expiry.
   bool fleeting = false;
+  /// Of messages with the same id it takes the first.
+  bool deduplicates = false;
   /// Bound to kRecent once, after messages went there.
   bool history = false;
   /// Its dead letters go through exchanges that remember, by nobody knows how many ways.
   bool scatters = false;
   /// Where rejected messages go (a queue's name, by way of the default exchange); empty: nowhere.
   std::string_view dead_letters_to = {};
-  std::array<Argument, 5> arguments = {};
+  /// A crash may double its dead letters: its originals stay until these are safe.
+  bool at_least_once = false;
+  std::array<Argument, 6> arguments = {};
 
   engine::Fields fields() const;
   bool quorum() const { return arguments[0].text == "quorum"; }
@@ -115,7 +119,13 @@ struct Workload {
   bool vhosts = false;  // a second vhost comes and goes
   std::int64_t memory_limit = INT64_MAX;
   unsigned restart_permille = 0;    // the chance of a step that it is the node's end
+  std::int64_t restart_ms = 0;      // how long the node is away at least
+  unsigned break_permille = 0;      // that the disk, or the metadata, fails until then
+  bool configured = false;          // policies for `dpol`, others after each restart
   std::uint64_t paging_window = 0;  // bytes that a queue keeps in memory; 0: as the engine does
+
+  /// Commits may fail.
+  bool fails() const { return store.fail_percent != 0 || break_permille != 0; }
 };
 
 std::span<const Workload> workloads();

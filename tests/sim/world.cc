@@ -42,6 +42,9 @@ bool World::reads_sockets(ShardIndex shard) const {
 void World::step() {
   const unsigned restarts = workload_.restart_permille;
   if (restarts != 0 && random_.below(1000) < restarts) return restart(false);
+  if (workload_.break_permille != 0 && random_.below(1000) < workload_.break_permille) {
+    break_something();
+  }
   const std::uint64_t dice = random_.below(1000);
   if (dice < 760) return turn(static_cast<ShardIndex>(random_.below(shards_.size())));
   if (dice < 960) return advance_clock();

@@ -10,6 +10,7 @@
 #include "actors.h"
 #include "declarations.h"
 #include "disk.h"
+#include "engine/policy.h"
 #include "engine/shard.h"
 #include "event_log.h"
 #include "metadata.h"
@@ -102,11 +103,14 @@ class World {
   /// The whole node is killed and started again.
   void restart(bool at_rest);
   Remains remains(const storage::MetadataImage& image, bool at_rest) const;
+  void note_ids(std::uint64_t incarnation, const std::string& place, Remains& remains) const;
   FoundMessage found_message(engine::QueueId queue, const KeptMessage& kept,
                              std::uint64_t handed_out) const;
   /// Lets the dead engine come to its end, so that nothing of it stays in memory.
   void bury();
   void check_counts(const storage::MetadataImage& image) const;
+  void check_policies() const;
+  std::shared_ptr<const engine::PolicySet> draw_configuration();
 
   // The phases.
   void set_up();
@@ -137,6 +141,7 @@ class World {
   void administer(decltype(engine::ControlRequest::what) what, const char* name,
                   std::function<void()> done = nullptr);
   void change_policies();
+  void break_something();
   void change_vhost();
   std::vector<std::string> vhost_names() const;
 
@@ -151,6 +156,7 @@ class World {
   Disk disk_;
   Metadata metadata_;
   Declarations declarations_;
+  engine::PolicySets policies_;  // of the configuration
   std::unique_ptr<Network> network_;
   std::vector<std::unique_ptr<Store>> stores_;
   std::vector<std::unique_ptr<engine::Shard>> shards_;
