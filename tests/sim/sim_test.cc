@@ -78,6 +78,9 @@ TEST(Sabotage, DeadLettersThatAreLostAreFound) {
 TEST(Sabotage, PoliciesThatAreLostAreFound) {
   expect_found(Sabotage::kLosePolicies, "restarted_policies", "l");
 }
+TEST(Sabotage, FailuresOfTheMetadataThatAreHiddenAreFound) {
+  expect_found(Sabotage::kHideFailures, "restarted_failures", "afk");
+}
 TEST(Sabotage, MessagesThatExchangesHeldAndLoseAreFound) {
   expect_found(Sabotage::kLoseHeld, "restarted_exchanges", "ag");
 }
