@@ -35,6 +35,16 @@ void Home::handle(ShardIndex from, QueueRequest& request) {
       std::optional<ReplyBody> answer = purge(from, request, *queue);
       if (!answer) return hand_over();
       body = std::move(*answer);
+    } else if (const auto* receive_what = std::get_if<Receive>(&request.what)) {
+      std::optional<ReplyBody> answer = receive(from, request, *queue, receive_what->options);
+      if (!answer) return hand_over();
+      body = std::move(*answer);
+    } else if (const auto* settle_what = std::get_if<SettleTokens>(&request.what)) {
+      std::optional<ReplyBody> answer = settle_tokens(from, request, *queue, *settle_what);
+      if (!answer) return hand_over();
+      body = std::move(*answer);
+    } else if (const auto* extend_what = std::get_if<ExtendLeases>(&request.what)) {
+      body = extend(*queue, *extend_what);
     } else {
       body = inspect(*queue);
     }
@@ -164,6 +174,7 @@ void Home::end_consumer(Consumer& consumer) {
 void Home::consumer_left(Queue& queue) {
   if (queue.deleting) return;
   queue.touch();
+  queue.wake_polls();  // it may have kept the queue for itself
   if (queue.consumers().empty()) {
     if (queue.entry().auto_delete) {
       remove_queue(queue, 0, mailer_.self());
@@ -179,7 +190,7 @@ void Home::free_consumer(Consumer& consumer) {
   if (consumer.tokens != 0) {  // granted in the turn in which its queue went
     mailer_.send(consumer.session.shard(), TokensReturned{consumer.session, consumer.tokens});
   }
-  std::erase(consumer.queue->attached, &consumer);
+  if (consumer.queue != nullptr) std::erase(consumer.queue->attached, &consumer);
   if (const auto it = sessions_.find(consumer.session.value); it != sessions_.end()) {
     std::erase(it->second.consumers, consumer.id);
     if (it->second.consumers.empty()) sessions_.erase(it);
@@ -226,6 +237,10 @@ void Home::handle(ShardIndex from, const CloseSession& close) {
   if (const auto it = sessions_.find(close.session.value); it != sessions_.end()) {
     for (const ConsumerId id : std::vector<ConsumerId>(it->second.consumers)) {
       Consumer& consumer = *find_consumer(id);
+      if (consumer.poll) {
+        close_poll(id);
+        continue;
+      }
       Queue& queue = *consumer.queue;
       queue.release_all(consumer);
       end_consumer(consumer);

@@ -76,12 +76,30 @@ struct CancelConsumer {
 struct Get {
   bool no_ack;
 };
+/// Answered with Received.
+struct Receive {
+  ReceiveOptions options;
+};
+/// Answered with TokensEnded, when that would survive a crash.
+struct SettleTokens {
+  std::vector<LeaseToken> tokens;
+  Freshness freshness;
+  Settle how;
+};
+/// Answered with TokensEnded.
+struct ExtendLeases {
+  std::vector<LeaseExtension> leases;
+  Freshness freshness;
+  std::int64_t most_ms;  // of a lease as a whole, since it began
+};
 struct QueueRequest {
   RequestId request;
   SessionId session;
   ClientId client;
   QueueId queue;
-  std::variant<InspectQueue, PurgeQueue, DeleteQueue, Consume, CancelConsumer, Get> what;
+  std::variant<InspectQueue, PurgeQueue, DeleteQueue, Consume, CancelConsumer, Get, Receive,
+               SettleTokens, ExtendLeases>
+      what;
 };
 /// The session's leases return and its consumers end; what was handed over and not yet reported
 /// written counts as never handed out.
@@ -279,12 +297,23 @@ struct Got {
   std::uint64_t ready;  // what is left
   std::uint64_t bytes;  // the message's footprint: it is gone if its session closed meanwhile
 };
+struct Received {
+  std::vector<ReceivedItem> items;
+  ConsumerId consumer;      // to be reported written with its one lease
+  QueueId queue = 0;        // what tokens are good for
+  std::uint64_t bytes = 0;  // the messages' footprints
+};
+/// In the order of the tokens.
+struct TokensEnded {
+  std::vector<TokenEnd> ends;
+};
 struct QueueDeclared {
   QueueId queue;
   bool created;
 };
 using ReplyBody =
-    std::variant<Done, Missing, QueueStatus, Removed, Consuming, Got, QueueDeclared, EngineError>;
+    std::variant<Done, Missing, QueueStatus, Removed, Consuming, Got, Received, TokensEnded,
+                 QueueDeclared, EngineError>;
 struct Reply {
   RequestId request;
   ReplyBody body;

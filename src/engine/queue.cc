@@ -259,22 +259,27 @@ void Queue::mark_ahead(Position position) {
   host_.wait_for_marks(*this);
 }
 
-DeliveryItem Queue::lend(Position position, Slot& slot, Consumer& consumer) {
+void Queue::lend(Position position, Slot& slot) {
   left_ready(slot);
   slot.state = State::kLeased;
   ++leased_count_;
-  consumer.leases.push(position);
+  if (slot.stored && position >= lent_below_) lent_below_ = position + 1;
+  if (slot.acquired != 0 || slot.delivered) ++counters_.redeliver;
+  count_one(slot.acquired);
+}
+
+DeliveryItem Queue::lend(Position position, Slot& slot, Consumer& consumer) {
   const DeliveryItem item{slot.message, slot.acquired, slot.failed,
                           slot.acquired != 0 || slot.delivered};
-  if (slot.stored && position >= lent_below_) lent_below_ = position + 1;
-  if (item.redelivered) ++counters_.redeliver;
-  count_one(slot.acquired);
+  lend(position, slot);
+  consumer.leases.push(position);
   consumer.link->unwritten_bytes += slot.message->footprint();
   if (consumer.shared_credit && consumer.tokens != 0) --consumer.tokens;
   return item;
 }
 
 void Queue::hand_out(Position position, Slot& slot, Consumer& consumer) {
+  if (consumer.poll) return hand_to_poll(position, slot, consumer);
   const LeaseNumber lease = consumer.leases.end();
   DeliveryBatch& batch = consumer.link->open;
   if (batch.items.empty()) {
@@ -339,10 +344,12 @@ void Queue::on_timer() {
       std::pop_heap(waiting_->begin(), waiting_->end(), later);
       waiting_->pop_back();
     }
+    std::erase_if(due, [this](Position position) { return slots_.find(position) == nullptr; });
     for (const Position position : due) slots_.find(position)->state = State::kLeased;
     give_back(due);
     if (!waiting_->empty()) host_.arm_timer(*this, waiting_->front().due);
   }
+  end_due_leases();
   Position position;
   head(position, false);
   enforce_length();

@@ -14,6 +14,7 @@
 #include "engine/queue_arguments.h"
 #include "engine/ready_index.h"
 #include "engine/seen_ids.h"
+#include "engine/timed_leases.h"
 #include "storage/message_store.h"
 
 namespace polymq::engine {
@@ -89,7 +90,7 @@ class QueueHost {
 ///     disk only: these it knows as unread;
 ///  2. ready_count_ and ready_bytes_ count the slots in state kReady that no purge covers, and what
 ///     cold_ counts;
-///  3. a leased slot is named by exactly one lease of one consumer.
+///  3. a leased slot is named by exactly one lease of one consumer, or by one that ends by itself.
 class Queue {
  public:
   enum class Pushed : std::uint8_t { kTaken, kDuplicate, kRejected };
@@ -143,6 +144,27 @@ class Queue {
   void dispatch();
   /// Lends the next ready message to `consumer` (a get); nullopt when there is none.
   std::optional<DeliveryItem> take(Consumer& consumer);
+
+  // --- polls, and leases that end by themselves ---
+  /// Takes part when messages are handed out, until it ended. Its consumer outlives that.
+  void add_poll(Consumer& consumer);
+  /// Its client has gone.
+  void remove_poll(Consumer& consumer);
+  /// What kept them from being served may have gone.
+  void wake_polls();
+  /// Ends those whose time is up. Called after the queue was at work.
+  void end_polls();
+  /// Those that have ended since the last call: with messages, or their time is up.
+  std::vector<Consumer*> take_ended_polls();
+  const std::vector<Consumer*>& polls() const { return polls_; }
+  /// What a poll was handed did not reach its client.
+  void return_unwritten(Poll& poll);
+  /// Ends the lease that the token names; kAck takes a message that waits, too, if the token is
+  /// fresh enough for it.
+  TokenEnd settle(const LeaseToken& token, Freshness freshness, Settle how);
+  /// The lease ends `lease_ms` from now, but not later than `most_ms` after it began.
+  TokenEnd extend(const LeaseToken& token, Freshness freshness, std::int64_t lease_ms,
+                  std::int64_t most_ms);
 
   // --- paging ---
   /// Reads ahead, or lets go of what can be read back. Called after the queue was at work.
@@ -251,7 +273,16 @@ class Queue {
   }
   /// The ready message at the head, expired ones removed; null when there is none.
   Slot* head(Position& position, bool strictly);
+  void lend(Position position, Slot& slot);
   DeliveryItem lend(Position position, Slot& slot, Consumer& consumer);
+  void hand_to_poll(Position position, Slot& slot, Consumer& consumer);
+  bool holds_lease(const Slot& slot, const LeaseToken& token) const;
+  /// kDone: it is leased, and the token good for that.
+  TokenEnd check(const LeaseToken& token, const Slot* slot, Freshness freshness) const;
+  void remove_waiting(Position position, Slot& slot);
+  void end_due_leases();
+  void end_all_leases();
+  void drop_front_leftovers();
   void hand_out(Position position, Slot& slot, Consumer& consumer);
   void drop_or_dead_letter(Position position, Slot& slot, DeathReason reason);
   void enforce_length();
@@ -273,6 +304,9 @@ class Queue {
   ReadyIndex ready_;
   ConsumerSet consumers_;
   std::unique_ptr<std::vector<Waiting>> waiting_;  // a heap by due time, made when first used
+  std::unique_ptr<TimedLeases> timed_;             // made when first used
+  std::vector<Consumer*> polls_;                   // that wait, the oldest first
+  std::vector<Consumer*> ended_polls_;
   std::unique_ptr<SeenIds> seen_;
   std::uint64_t ready_count_ = 0;
   std::uint64_t ready_bytes_ = 0;

@@ -30,6 +30,7 @@ void Queue::left_ready(const Slot& slot) {
 void Queue::erase(Position position, Slot& slot) {
   if (slot.message->ttl().set()) --with_ttl_;
   if (slot.stored) host_.forget_stored(*this, position, position);
+  if (timed_) timed_->forget(position);
   slot.message->release(meter_);
   slots_.erase(position);
   meter_.bytes -= kSlotBytes;
@@ -71,10 +72,15 @@ void Queue::withdraw(Position position) {
   if (!purged(position, *slot)) left_ready(*slot);
   slot->stored = false;
   erase(position, *slot);
+  drop_front_leftovers();
+  arm_for_head();
+}
+
+// What was removed from among the ready ones surfaces.
+void Queue::drop_front_leftovers() {
   while (!ready_.empty() && slots_.find(ready_.front()) == nullptr && !front_may_be_cold()) {
     ready_.pop();
   }
-  arm_for_head();
 }
 
 std::uint64_t Queue::settle(Consumer& consumer, LeaseNumber first, LeaseNumber last, Settle how) {
@@ -128,7 +134,8 @@ void Queue::end_lease(Position position, Slot& slot, Settle how, std::vector<Pos
     return;
   }
   // Of a classic queue nobody sees the counts; that it may have been delivered is known anyway.
-  if (slot.stored && how != Settle::kUnwritten && settings().type == QueueType::kQuorum) {
+  const bool counts = settings().type == QueueType::kQuorum || timed_;
+  if (slot.stored && how != Settle::kUnwritten && counts) {
     host_.returned_stored(*this, position, slot.acquired, slot.failed);
   }
   if (const std::int64_t delay = retry_delay_ms(settings(), how, slot.acquired); delay > 0) {
@@ -227,10 +234,11 @@ void Queue::close() {
   purge();
   if (waiting_) {
     for (const Waiting& waiting : *waiting_) {
-      erase(waiting.position, *slots_.find(waiting.position));
+      if (Slot* slot = slots_.find(waiting.position)) erase(waiting.position, *slot);
     }
     waiting_.reset();
   }
+  if (timed_) end_all_leases();
 }
 
 }  // namespace polymq::engine

@@ -350,6 +350,42 @@ void Session::get(std::string queue, bool no_ack, Completion<std::optional<GotMe
       [this, queue, done](QueueId) { done(tl::make_unexpected(no_queue(queue))); });
 }
 
+void Session::receive(std::string queue, ReceiveOptions options,
+                      Completion<ReceivedMessages> done) {
+  ask_queue(
+      queue, Receive{options},
+      [done](ReplyBody& body) {
+        complete<Received>(body, done, [](Received& received) -> EngineResult<ReceivedMessages> {
+          return ReceivedMessages{std::move(received.items), received.consumer, received.queue,
+                                  received.bytes};
+        });
+      },
+      [this, queue, done](QueueId) { done(tl::make_unexpected(no_queue(queue))); });
+}
+
+void Session::settle_tokens(std::string queue, SettleTokens what,
+                            Completion<std::vector<TokenEnd>> done) {
+  ask_tokens(queue, std::move(what), std::move(done));
+}
+
+void Session::extend_leases(std::string queue, ExtendLeases what,
+                            Completion<std::vector<TokenEnd>> done) {
+  ask_tokens(queue, std::move(what), std::move(done));
+}
+
+void Session::ask_tokens(const std::string& queue, decltype(QueueRequest::what) what,
+                         Completion<std::vector<TokenEnd>> done) {
+  ask_queue(
+      queue, std::move(what),
+      [done](ReplyBody& body) {
+        complete<TokensEnded>(
+            body, done, [](TokensEnded& ended) -> EngineResult<std::vector<TokenEnd>> {
+              return std::move(ended.ends);
+            });
+      },
+      [this, queue, done](QueueId) { done(tl::make_unexpected(no_queue(queue))); });
+}
+
 std::uint64_t Session::accept_direct(bool on) {
   direct_nonce_ = on ? shard_.secret() | 1 : 0;
   return direct_nonce_;

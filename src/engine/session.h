@@ -67,6 +67,15 @@ struct GotMessage {
   std::uint64_t ready;
 };
 
+/// Messages received, to be reported written together: with `consumer`, lease 1 and `bytes`. Their
+/// tokens are good for the queue with that id only.
+struct ReceivedMessages {
+  std::vector<ReceivedItem> items;
+  ConsumerId consumer;
+  QueueId queue = 0;
+  std::uint64_t bytes = 0;
+};
+
 template <class T>
 using Completion = std::function<void(EngineResult<T>)>;
 
@@ -152,6 +161,16 @@ class Session {
   void cancel(ConsumerId consumer, std::function<void()> done);
   /// nullopt in the result: the queue is empty.
   void get(std::string queue, bool no_ack, Completion<std::optional<GotMessage>> done);
+  /// Some messages, under leases that end by themselves and not with the session; what was not
+  /// reported written when it closes counts as never handed out. kRefused: too many are out.
+  void receive(std::string queue, ReceiveOptions options, Completion<ReceivedMessages> done);
+  /// Ends such leases, whoever received them: in the order of the tokens, answered when that would
+  /// survive a crash.
+  void settle_tokens(std::string queue, SettleTokens what,
+                     Completion<std::vector<TokenEnd>> done);
+  /// Puts the ends of such leases off, or ends them.
+  void extend_leases(std::string queue, ExtendLeases what,
+                     Completion<std::vector<TokenEnd>> done);
   /// Replies sent to (id(), the nonce returned) from now on reach on_direct_message(). 0 ends it.
   std::uint64_t accept_direct(bool on);
   /// Sends `message` to another session, wherever it is.
@@ -193,6 +212,8 @@ class Session {
   void ask_queue(const std::string& name, decltype(QueueRequest::what) what, ReplyHandler done,
                  std::function<void(QueueId gone)> missing);
   void ask_control(decltype(ControlRequest::what) what, ReplyHandler done);
+  void ask_tokens(const std::string& queue, decltype(QueueRequest::what) what,
+                  Completion<std::vector<TokenEnd>> done);
   void create_queue(QueueDeclare what, QueueId gone, Completion<QueueState> done);
   QueueDeclaration declaration(const QueueDeclare& what) const;
   EngineResult<void> check_access(const QueueEntry& entry) const;
