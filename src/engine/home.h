@@ -169,7 +169,8 @@ class Home final : public QueueHost {
   void push_elsewhere(const PublishItem& item, bool awaited, bool in_unit, Waits& waits);
   ReplyBody inspect(Queue& queue);
   /// Nothing is answered yet when that waits for the store.
-  std::optional<ReplyBody> purge(ShardIndex from, const QueueRequest& request, Queue& queue);
+  std::optional<ReplyBody> purge(ShardIndex from, const QueueRequest& request, Queue& queue,
+                                 const PurgeQueue& what);
   ReplyBody consume(const QueueRequest& request, Queue& queue, const Consume& what);
   ReplyBody cancel(const CancelConsumer& what);
   ReplyBody get(const QueueRequest& request, Queue& queue, const Get& what);
@@ -186,8 +187,8 @@ class Home final : public QueueHost {
   void free_poll(Consumer& consumer);
   ReplyBody extend(Queue& queue, const ExtendLeases& what);
   /// Nothing is answered yet when that waits for the store.
-  std::optional<ReplyBody> settle_tokens(ShardIndex from, const QueueRequest& request,
-                                         Queue& queue, const SettleTokens& what);
+  std::optional<ReplyBody> settle_tokens(ShardIndex from, const QueueRequest& request, Queue& queue,
+                                         const SettleTokens& what);
   /// Nothing is answered yet when the deletion goes on to control.
   std::optional<ReplyBody> remove(ShardIndex from, const QueueRequest& request, Queue& queue,
                                   const DeleteQueue& what);

@@ -76,9 +76,9 @@ void Home::free_poll(Consumer& consumer) {
 ReplyBody Home::extend(Queue& queue, const ExtendLeases& what) {
   TokensEnded ended;
   for (const LeaseExtension& one : what.leases) {
-    const TokenEnd end =
-        one.lease_ms == 0 ? queue.settle(one.token, what.freshness, Settle::kRequeue)
-                          : queue.extend(one.token, what.freshness, one.lease_ms, what.most_ms);
+    const TokenEnd end = one.lease_ms == 0
+                             ? queue.settle(one.token, what.freshness, Settle::kRequeue)
+                             : queue.extend(one.token, what.freshness, one.lease_ms, what.most_ms);
     ended.ends.push_back(end);
   }
   mark_dirty(queue);

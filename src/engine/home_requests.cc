@@ -31,8 +31,8 @@ void Home::handle(ShardIndex from, QueueRequest& request) {
         parked_gets_[request.queue].push_back({from, std::move(request)});
         return hand_over();
       }
-    } else if (std::holds_alternative<PurgeQueue>(request.what)) {
-      std::optional<ReplyBody> answer = purge(from, request, *queue);
+    } else if (const auto* purge_what = std::get_if<PurgeQueue>(&request.what)) {
+      std::optional<ReplyBody> answer = purge(from, request, *queue, *purge_what);
       if (!answer) return hand_over();
       body = std::move(*answer);
     } else if (const auto* receive_what = std::get_if<Receive>(&request.what)) {
@@ -57,13 +57,14 @@ ReplyBody Home::inspect(Queue& queue) {
   queue.touch();
   queue.dispatch();
   mark_dirty(queue);
-  return QueueStatus{queue.ready(), queue.consumers().size()};
+  return QueueStatus{queue.ready(), queue.consumers().size(), queue.unacked(), queue.delayed()};
 }
 
 // What was purged must not come back after a crash: the answer waits for that.
-std::optional<ReplyBody> Home::purge(ShardIndex from, const QueueRequest& request, Queue& queue) {
+std::optional<ReplyBody> Home::purge(ShardIndex from, const QueueRequest& request, Queue& queue,
+                                     const PurgeQueue& what) {
   queue.dispatch();
-  const std::uint64_t dropped = queue.purge();
+  const std::uint64_t dropped = queue.purge(what.everything);
   sweeping_.push_back(&queue);
   note_paging(queue);
   resume_gets(queue.id());

@@ -60,7 +60,10 @@ struct WrittenBatch {
 
 /// Counts as use (a declare of an existing queue); nothing changes.
 struct InspectQueue {};
-struct PurgeQueue {};
+struct PurgeQueue {
+  /// What waits, and what is under leases that end by themselves, goes as well.
+  bool everything = false;
+};
 struct DeleteQueue {
   bool if_unused = false;
   bool if_empty = false;
@@ -281,8 +284,10 @@ struct Done {};
 /// The queue is deleting or gone: ask control.
 struct Missing {};
 struct QueueStatus {
-  std::uint64_t messages;
-  std::uint64_t consumers;
+  std::uint64_t messages = 0;  // ready
+  std::uint64_t consumers = 0;
+  std::uint64_t leased = 0;
+  std::uint64_t delayed = 0;
 };
 struct Removed {
   std::uint64_t messages;
@@ -311,9 +316,8 @@ struct QueueDeclared {
   QueueId queue;
   bool created;
 };
-using ReplyBody =
-    std::variant<Done, Missing, QueueStatus, Removed, Consuming, Got, Received, TokensEnded,
-                 QueueDeclared, EngineError>;
+using ReplyBody = std::variant<Done, Missing, QueueStatus, Removed, Consuming, Got, Received,
+                               TokensEnded, QueueDeclared, EngineError>;
 struct Reply {
   RequestId request;
   ReplyBody body;

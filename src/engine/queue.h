@@ -196,7 +196,8 @@ class Queue {
 
   // --- management ---
   /// Drops all ready messages and says how many; memory is freed in slices by sweep().
-  std::uint64_t purge();
+  /// `everything`: those that wait, too, and those under leases that end by themselves.
+  std::uint64_t purge(bool everything = false);
   void on_timer();
   /// Does a slice of pending work; true while there is more.
   bool sweep();
@@ -210,6 +211,8 @@ class Queue {
   std::uint64_t ready() const { return ready_count_; }
   std::uint64_t ready_bytes() const { return ready_bytes_; }
   std::uint64_t unacked() const { return leased_count_; }
+  /// Those that are there and must not be handed out yet.
+  std::uint64_t delayed() const { return waiting_count_; }
   ConsumerSet& consumers() { return consumers_; }
   const ConsumerSet& consumers() const { return consumers_; }
   QueueCounters& counters() { return counters_; }
@@ -255,6 +258,10 @@ class Queue {
   /// The next one may be on disk only, if it has no slot.
   bool front_may_be_cold() const { return cold_.count != 0 && ready_.front_may_be_unread(); }
   bool head_is_cold();
+  /// It was there before a restart, and may be on disk only.
+  bool may_be_unread(Position position) const {
+    return cold_.count != 0 && position < restored_below_ && position >= purged_below_;
+  }
   std::uint64_t hot_cost() const;
   bool has_enough_ahead(std::uint64_t window) const;
   void read_on();
@@ -267,6 +274,16 @@ class Queue {
   void mark_ahead(Position position);
   Position ahead_of(Position position) const;
   WallMs deadline(const Slot& slot) const;
+  WallMs retained_until(const Slot& slot) const;
+  bool is_over(const Slot& slot, bool strictly) const;
+  /// From when on it may be handed out.
+  WallMs available_from(const Slot& slot) const;
+  void wait_until(Position position, Slot& slot, WallMs due);
+  void end_waits();
+  /// Drops those that wait and says how many they were.
+  std::uint64_t drop_waits();
+  /// The lease has ended and the message would return: it has been handed out too often for that.
+  bool out_of_chances(const Slot& slot) const;
   std::uint8_t priority_of(const Message& message) const;
   bool purged(Position position, const Slot& slot) const {
     return position < purged_below_ && slot.state == State::kReady && !slot.after_purge;
@@ -281,7 +298,7 @@ class Queue {
   TokenEnd check(const LeaseToken& token, const Slot* slot, Freshness freshness) const;
   void remove_waiting(Position position, Slot& slot);
   void end_due_leases();
-  void end_all_leases();
+  std::uint64_t drop_leased();
   void drop_front_leftovers();
   void hand_out(Position position, Slot& slot, Consumer& consumer);
   void drop_or_dead_letter(Position position, Slot& slot, DeathReason reason);
@@ -311,6 +328,7 @@ class Queue {
   std::uint64_t ready_count_ = 0;
   std::uint64_t ready_bytes_ = 0;
   std::uint64_t leased_count_ = 0;
+  std::uint64_t waiting_count_ = 0;
   std::uint64_t moving_count_ = 0;  // dead letters that are not safe yet
   std::uint64_t moving_bytes_ = 0;
   std::uint64_t with_ttl_ = 0;  // messages with a time to live of their own

@@ -76,8 +76,8 @@ bool Queue::holds_lease(const Slot& slot, const LeaseToken& token) const {
 }
 
 TokenEnd Queue::check(const LeaseToken& token, const Slot* slot, Freshness freshness) const {
-  const bool gone = slot == nullptr || slot->state == State::kMoving ||
-                    purged(token.position, *slot) || slot->acquired < token.acquired;
+  const bool gone =
+      slot == nullptr || slot->state == State::kMoving || purged(token.position, *slot);
   if (gone) return TokenEnd::kUnknown;
   if (holds_lease(*slot, token)) return TokenEnd::kDone;
   if (freshness == Freshness::kCurrent) return TokenEnd::kStale;
@@ -90,6 +90,12 @@ TokenEnd Queue::check(const LeaseToken& token, const Slot* slot, Freshness fresh
 
 TokenEnd Queue::settle(const LeaseToken& token, Freshness freshness, Settle how) {
   Slot* slot = slots_.find(token.position);
+  if (slot == nullptr && how == Settle::kAck && may_be_unread(token.position)) {
+    // From an earlier life. Whether it is still there is not known, nor how large it is.
+    if (freshness != Freshness::kAny) return TokenEnd::kStale;
+    host_.forget_stored(*this, token.position, token.position);
+    return TokenEnd::kDone;
+  }
   const TokenEnd end = check(token, slot, freshness);
   if (end != TokenEnd::kDone && end != TokenEnd::kNotLeased) return end;
   if (end == TokenEnd::kNotLeased) {
@@ -126,14 +132,17 @@ void Queue::remove_waiting(Position position, Slot& slot) {
   arm_for_head();
 }
 
-// The queue goes, and their holders have no say in it.
-void Queue::end_all_leases() {
+// Whose leases end by themselves: their holders have no say in it.
+std::uint64_t Queue::drop_leased() {
+  if (!timed_) return 0;
+  const std::uint64_t before = leased_count_;
   for (Position at = slots_.front(); at < slots_.end(); at = slots_.next(at + 1)) {
     const TimedLeases::Lease* lease = timed_->find(at);
     if (lease == nullptr || !lease->leased()) continue;
     --leased_count_;
     erase(at, *slots_.find(at));
   }
+  return before - leased_count_;
 }
 
 // A slice of those whose time is up.

@@ -207,7 +207,7 @@ void Session::declare_queue(QueueDeclare what, Completion<QueueState> done) {
       what.name, InspectQueue{},
       [done](ReplyBody& body) {
         complete<QueueStatus>(body, done, [](QueueStatus& status) -> EngineResult<QueueState> {
-          return QueueState{status.messages, status.consumers};
+          return QueueState{status.messages, status.consumers, status.leased, status.delayed};
         });
       },
       [this, what, done](QueueId gone) { create_queue(what, gone, done); });
@@ -261,7 +261,7 @@ void Session::inspect_queue(const std::string& name, const Completion<QueueState
       name, InspectQueue{},
       [done](ReplyBody& body) {
         complete<QueueStatus>(body, done, [](QueueStatus& status) -> EngineResult<QueueState> {
-          return QueueState{status.messages, status.consumers};
+          return QueueState{status.messages, status.consumers, status.leased, status.delayed};
         });
       },
       [this, name, done](QueueId) { done(tl::make_unexpected(no_queue(name))); });
@@ -281,9 +281,9 @@ void Session::delete_queue(std::string name, DeleteQueue conditions,
   });
 }
 
-void Session::purge_queue(std::string name, Completion<std::uint64_t> done) {
+void Session::purge_queue(std::string name, Completion<std::uint64_t> done, PurgeQueue what) {
   ask_queue(
-      name, PurgeQueue{},
+      name, what,
       [done](ReplyBody& body) {
         complete<Removed>(body, done, [](Removed& removed) -> EngineResult<std::uint64_t> {
           return removed.messages;
@@ -378,10 +378,10 @@ void Session::ask_tokens(const std::string& queue, decltype(QueueRequest::what) 
   ask_queue(
       queue, std::move(what),
       [done](ReplyBody& body) {
-        complete<TokensEnded>(
-            body, done, [](TokensEnded& ended) -> EngineResult<std::vector<TokenEnd>> {
-              return std::move(ended.ends);
-            });
+        complete<TokensEnded>(body, done,
+                              [](TokensEnded& ended) -> EngineResult<std::vector<TokenEnd>> {
+                                return std::move(ended.ends);
+                              });
       },
       [this, queue, done](QueueId) { done(tl::make_unexpected(no_queue(queue))); });
 }

@@ -55,8 +55,10 @@ struct QueueDeclare {
 };
 
 struct QueueState {
-  std::uint64_t messages = 0;
+  std::uint64_t messages = 0;  // ready
   std::uint64_t consumers = 0;
+  std::uint64_t leased = 0;
+  std::uint64_t delayed = 0;
 };
 
 /// A message got, with what settles it.
@@ -147,7 +149,7 @@ class Session {
   void inspect_queue(const std::string& name, const Completion<QueueState>& done);
   /// Answers 0 when there is no such queue.
   void delete_queue(std::string name, DeleteQueue conditions, Completion<std::uint64_t> done);
-  void purge_queue(std::string name, Completion<std::uint64_t> done);
+  void purge_queue(std::string name, Completion<std::uint64_t> done, PurgeQueue what = {});
 
   // --- messages ---
   /// What `message` reaches from `exchange`; valid until the next call into the engine.
@@ -166,11 +168,9 @@ class Session {
   void receive(std::string queue, ReceiveOptions options, Completion<ReceivedMessages> done);
   /// Ends such leases, whoever received them: in the order of the tokens, answered when that would
   /// survive a crash.
-  void settle_tokens(std::string queue, SettleTokens what,
-                     Completion<std::vector<TokenEnd>> done);
+  void settle_tokens(std::string queue, SettleTokens what, Completion<std::vector<TokenEnd>> done);
   /// Puts the ends of such leases off, or ends them.
-  void extend_leases(std::string queue, ExtendLeases what,
-                     Completion<std::vector<TokenEnd>> done);
+  void extend_leases(std::string queue, ExtendLeases what, Completion<std::vector<TokenEnd>> done);
   /// Replies sent to (id(), the nonce returned) from now on reach on_direct_message(). 0 ends it.
   std::uint64_t accept_direct(bool on);
   /// Sends `message` to another session, wherever it is.

@@ -73,8 +73,8 @@ class Receiver {
   void note(const ReceivedMessages& received) {
     last = received;
     for (const ReceivedItem& item : received.items) {
-      items.push_back({std::string(item.message->body()), item.token, item.enqueued,
-                       item.first_received});
+      items.push_back(
+          {std::string(item.message->body()), item.token, item.enqueued, item.first_received});
     }
     if (!reads || received.items.empty()) return;
     channel_.connection.client.written(received.consumer, 1, received.bytes);
