@@ -14,6 +14,8 @@
 #include "auth/password.h"
 #include "cli/exit_code.h"
 #include "server/config/document.h"
+#include "storage/testing/folder_user.h"
+#include "storage/testing/temporary_folder.h"
 
 namespace polymq::cli {
 namespace {
@@ -216,6 +218,30 @@ TEST_F(App, HashPasswordReadsStandardInput) {
   ASSERT_TRUE(hash);
   EXPECT_TRUE(hash->verify("secret"));
   EXPECT_EQ(run({"hash-password", "--algorithm", "md5"}), kUsage);
+}
+
+TEST_F(App, StoreCheckTellsWhatEachQueueTakesOnDisk) {
+  const storage::testing::TemporaryFolder temporary;
+  const std::string path = temporary.path() / "data";
+  {
+    storage::testing::FolderUser user(path);
+    user.declare(10, 5, "orders");
+    for (std::uint64_t position = 1; position <= 3; ++position) {
+      user.keep(10, position, std::string(52, 'x'));  // with its record and key: 100 bytes
+    }
+    user.settle(10, 2);
+    user.declare_exchange(71, "later");
+    user.open(71, storage::lane_of_exchange(71));
+    user.keep(71, 1, "due");
+  }
+  EXPECT_EQ(run({"store", "check", path.c_str()}), kOk) << err_;
+  EXPECT_EQ(out_,
+            "queue 10 'orders': 2 messages, 104 bytes; on disk 200 live, 100 dead\n"
+            "exchange 71 'later': 1 messages held, 0 ids seen, 0 messages of history; on disk 51 "
+            "live, 0 dead\n"
+            "segments have 65536 bytes: 251 live, 65285 reclaimable (100 dead messages, 65185 "
+            "overhead and unused)\n"
+            "1 queues, 2 messages, 1 segments, 0 damages\n");
 }
 
 }  // namespace

@@ -17,14 +17,35 @@ int failed(const std::string& reason) {
   return kFailure;
 }
 
-int print(const storage::CheckedFolder& found) {
+void print_use(const storage::CheckedUse& use) {
+  std::printf("; on disk %lu live, %lu dead\n", use.live, use.dead);
+}
+
+void print_logs(const storage::CheckedFolder& found) {
   for (const storage::CheckedQueue& queue : found.queues) {
-    std::printf("queue %lu '%s': %lu messages, %lu bytes\n", queue.id, queue.name.c_str(),
+    std::printf("queue %lu '%s': %lu messages, %lu bytes", queue.id, queue.name.c_str(),
                 queue.messages, queue.body_bytes);
+    if (queue.seen_ids != 0) std::printf(", %lu ids seen", queue.seen_ids);
+    print_use(queue.use);
   }
+  for (const storage::CheckedExchange& exchange : found.exchanges) {
+    std::printf("exchange %lu '%s': %lu messages held, %lu ids seen, %lu messages of history",
+                exchange.id, exchange.name.c_str(), exchange.held, exchange.seen_ids,
+                exchange.history);
+    print_use(exchange.use);
+  }
+}
+
+int print(const storage::CheckedFolder& found) {
+  print_logs(found);
   for (const std::string& damage : found.damages) std::printf("DAMAGED %s\n", damage.c_str());
+  const storage::journal::DiskUse& use = found.use;
+  std::printf(
+      "segments have %lu bytes: %lu live, %lu reclaimable (%lu dead messages, %lu overhead and "
+      "unused)\n",
+      use.bytes, use.live, use.reclaimable(), use.dead, use.rest());
   std::printf("%zu queues, %lu messages, %lu segments, %zu damages\n", found.queues.size(),
-              found.messages, found.segments, found.damages.size());
+              found.messages, use.segments, found.damages.size());
   return found.damages.empty() ? kOk : kFailure;
 }
 

@@ -28,7 +28,7 @@ void Home::handle(ShardIndex from, QueueRequest& request) {
       // All it found may have expired, and the next one may be on disk.
       if (cold || (!std::get<Got>(body).item && queue->head_waits())) {
         mark_dirty(*queue);
-        parked_gets_[request.queue].push_back({from, std::move(request)});
+        parked_gets_[request.queue].push_back({from, request});
         return hand_over();
       }
     } else if (const auto* purge_what = std::get_if<PurgeQueue>(&request.what)) {

@@ -100,7 +100,8 @@ Result<void> DataFolder::check_format() {
 }
 
 Result<void> DataFolder::start(std::size_t shards, const journal::JournalOptions& options,
-                               const std::function<void(std::size_t)>& wake) {
+                               const std::function<void(std::size_t)>& wake,
+                               journal::DiskUse* use) {
   const std::string journal_path = path_ + "/journal";
   if (auto made = make_folder(journal_path); !made) return made;
   if (auto named = open_folder(path_)->sync_names(); !named) return fail(named.error().text);
@@ -113,6 +114,7 @@ Result<void> DataFolder::start(std::size_t shards, const journal::JournalOptions
   auto found = journal::recover(*files, lanes, {draw(), draw()});
   if (!found) return fail(found.error().text);
   damages_ = std::move(found->damages);
+  if (use != nullptr) *use = std::move(found->use);
   journal_ =
       std::make_unique<journal::Journal>(std::move(files), options, found->id, found->next_commit,
                                          found->next_segment, std::move(found->segments));

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "storage/backup.h"
+#include "storage/journal/disk_use.h"
 #include "storage/journal/journal.h"
 #include "storage/journal/journal_store.h"
 #include "storage/metadata_store.h"
@@ -26,9 +27,11 @@ class DataFolder {
   ~DataFolder();
 
   /// Reads the journal and starts it, with a store for each shard. `wake` is called on other
-  /// threads when a shard's store has something to tell. Error: it cannot be read or written.
+  /// threads when a shard's store has something to tell. `use`, if not null, gets what was found to
+  /// take space. Error: it cannot be read or written.
   Result<void> start(std::size_t shards, const journal::JournalOptions& options,
-                     const std::function<void(std::size_t shard)>& wake);
+                     const std::function<void(std::size_t shard)>& wake,
+                     journal::DiskUse* use = nullptr);
 
   const MetadataImage& image() const { return image_; }
   /// Neither it nor any later one was ever given out to a queue or an exchange.

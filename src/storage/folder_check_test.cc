@@ -59,7 +59,7 @@ TEST_F(FolderCheckTest, CountsTheMessagesOfEachQueue) {
     ASSERT_TRUE(checked) << checked.error().text;
     EXPECT_THAT(checked->damages, IsEmpty());
     EXPECT_EQ(checked->messages, 4u);
-    EXPECT_GE(checked->segments, 1u);
+    EXPECT_EQ(checked->use.segments, 1u);
     ASSERT_THAT(checked->queues, SizeIs(2));
     EXPECT_EQ(checked->queues[0].name, "orders");
     EXPECT_EQ(checked->queues[0].id, 10u);
@@ -67,6 +67,74 @@ TEST_F(FolderCheckTest, CountsTheMessagesOfEachQueue) {
     EXPECT_EQ(checked->queues[0].body_bytes, 4 * std::string("order number 1").size());
     EXPECT_EQ(checked->queues[1].messages, 0u);
   }
+}
+
+// A message's record, its empty exchange, its key `k`, the size of its properties, its body.
+std::uint64_t stored(const std::string& body) {
+  return journal::kMessageRecord + 1 + 2 + 4 + body.size();
+}
+
+TEST_F(FolderCheckTest, TellsWhatEachQueueTakesOnDisk) {
+  for (int time = 0; time < 2; ++time) {  // it changes nothing
+    const auto checked = check_folder(path_);
+    ASSERT_TRUE(checked) << checked.error().text;
+    EXPECT_EQ(checked->queues[0].use.live, 4 * stored("order number 1"));
+    EXPECT_EQ(checked->queues[0].use.dead, stored("order number 2"));
+    EXPECT_EQ(checked->queues[1].use.live, 0u);
+    EXPECT_EQ(checked->queues[1].use.dead, 0u);
+    EXPECT_EQ(checked->use.bytes, 64 * 1024u);
+    EXPECT_EQ(checked->use.live, 4 * stored("order number 1"));
+    EXPECT_EQ(checked->use.dead, stored("order number 2"));
+    EXPECT_EQ(checked->use.reclaimable(), checked->use.bytes - checked->use.live);
+    EXPECT_THAT(checked->exchanges, IsEmpty());
+  }
+}
+
+TEST_F(FolderCheckTest, CountsAllLogsToTheirQueuesAndExchanges) {
+  {
+    FolderUser user(path_);
+    const std::uint64_t ids = log_of(11, LogPart::kSeenIds);
+    user.open(ids, 6);
+    user.keep(ids, 1, "");
+    user.keep(ids, 2, "");
+    user.settle(ids, 1);
+    user.declare_exchange(70, "unused");
+    user.declare_exchange(71, "later");
+    const std::uint64_t history = log_of(71, LogPart::kHistory);
+    user.open(71, lane_of_exchange(71));
+    user.open(history, lane_of_exchange(71));
+    user.keep(71, 1, "held");
+    user.keep(history, 1, "gone");
+    user.keep(history, 2, "remembered");
+    user.settle(history, 1);
+  }
+  const auto checked = check_folder(path_);
+  ASSERT_TRUE(checked) << checked.error().text;
+  ASSERT_THAT(checked->queues, SizeIs(2));
+  const CheckedQueue& queue = checked->queues[1];
+  EXPECT_EQ(queue.messages, 0u);
+  EXPECT_EQ(queue.seen_ids, 1u);
+  EXPECT_EQ(queue.use.live, stored(""));
+  EXPECT_EQ(queue.use.dead, stored(""));
+  ASSERT_THAT(checked->exchanges, SizeIs(1)) << "others have nothing";
+  const CheckedExchange& exchange = checked->exchanges[0];
+  EXPECT_EQ(exchange.id, 71u);
+  EXPECT_EQ(exchange.name, "later");
+  EXPECT_EQ(exchange.held, 1u);
+  EXPECT_EQ(exchange.seen_ids, 0u);
+  EXPECT_EQ(exchange.history, 1u);
+  EXPECT_EQ(exchange.use.live, stored("held") + stored("remembered"));
+  EXPECT_EQ(exchange.use.dead, stored("gone"));
+  EXPECT_EQ(checked->messages, 4u) << "of queues";
+}
+
+TEST_F(FolderCheckTest, WhatDeletedQueuesLeftIsDeadInTheTotal) {
+  FolderUser(path_).forget(10);
+  const auto checked = check_folder(path_);
+  ASSERT_TRUE(checked) << checked.error().text;
+  ASSERT_THAT(checked->queues, SizeIs(1));
+  EXPECT_EQ(checked->use.live, 0u);
+  EXPECT_EQ(checked->use.dead, 5 * stored("order number 1"));
 }
 
 TEST_F(FolderCheckTest, NamesTheQueueAndThePlaceOfADamagedMessage) {

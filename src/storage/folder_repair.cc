@@ -80,7 +80,7 @@ Result<void> Repair::drop_messages(FolderWalk& walk) {
       for (const ReadMessages::Damage& damage : read.damages) {
         done_.lost.push_back(log.name + ", positions " + std::to_string(damage.first) + " to " +
                              std::to_string(damage.last) + ": " + damage.what);
-        if (log.queue != nullptr) done_.messages_lost += damage.last - damage.first + 1;
+        if (log.is_queue()) done_.messages_lost += damage.last - damage.first + 1;
         all.push_back({log.id, damage});
       }
     });

@@ -30,11 +30,12 @@ Result<void> FolderWalk::start() {
     const auto gone = journal::remove_indexes(*open_folder(journal_path_), {});
     if (!gone) return fail(gone.error().text);
   }
-  return folder_->start(1, {}, [this](std::size_t) {
+  const auto wake = [this](std::size_t) {
     const std::lock_guard lock(mutex_);
     woken_ = true;
     changed_.notify_one();
-  });
+  };
+  return folder_->start(1, {}, wake, &use_);
 }
 
 template <class Take>
@@ -49,16 +50,21 @@ void FolderWalk::await(Take take) {
 std::vector<FolderWalk::Log> FolderWalk::logs() const {
   std::vector<Log> logs;
   for (const QueueRow& queue : folder_->image().queues) {
-    const std::string name = "queue '" + queue.name + "'";
-    logs.push_back({log_of(queue.id, LogPart::kMessages), queue.lane, name, &queue});
-    logs.push_back({log_of(queue.id, LogPart::kSeenIds), queue.lane, "ids seen by " + name});
+    const auto add = [&](LogPart part, const std::string& what) {
+      logs.push_back({log_of(queue.id, part), queue.lane, what + "queue '" + queue.name + "'",
+                      &queue, nullptr});
+    };
+    add(LogPart::kMessages, "");
+    add(LogPart::kSeenIds, "ids seen by ");
   }
   for (const ExchangeRow& exchange : folder_->image().exchanges) {
-    const std::string name = "exchange '" + exchange.name + "'";
-    const Lane lane = lane_of_exchange(exchange.id);
-    logs.push_back({log_of(exchange.id, LogPart::kMessages), lane, "held by " + name});
-    logs.push_back({log_of(exchange.id, LogPart::kSeenIds), lane, "ids seen by " + name});
-    logs.push_back({log_of(exchange.id, LogPart::kHistory), lane, "history of " + name});
+    const auto add = [&](LogPart part, const std::string& what) {
+      logs.push_back({log_of(exchange.id, part), lane_of_exchange(exchange.id),
+                      what + "exchange '" + exchange.name + "'", nullptr, &exchange});
+    };
+    add(LogPart::kMessages, "held by ");
+    add(LogPart::kSeenIds, "ids seen by ");
+    add(LogPart::kHistory, "history of ");
   }
   return logs;
 }

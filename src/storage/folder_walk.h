@@ -24,11 +24,16 @@ class FolderWalk {
   /// After open(). Segments are read themselves, whatever indexes there are.
   Result<void> start();
   DataFolder& folder() { return *folder_; }
+  /// What was found to take space, before start() wrote anything.
+  const journal::DiskUse& use() const { return use_; }
   struct Log {
     std::uint64_t id = 0;
     Lane lane = 0;
-    std::string name;                 // for people: whose it is
-    const QueueRow* queue = nullptr;  // if it is its messages
+    std::string name;                       // for people: whose it is
+    const QueueRow* queue = nullptr;        // whose it is
+    const ExchangeRow* exchange = nullptr;  // the same
+
+    bool is_queue() const { return queue != nullptr && part_of(id) == LogPart::kMessages; }
   };
   /// All that may be in the folder, of queues and of exchanges.
   std::vector<Log> logs() const;
@@ -45,6 +50,7 @@ class FolderWalk {
   std::condition_variable changed_;
   bool woken_ = false;
   std::string journal_path_;
+  journal::DiskUse use_;
   std::unique_ptr<DataFolder> folder_;
 };
 

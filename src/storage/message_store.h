@@ -26,6 +26,7 @@ inline constexpr int kLogPartShift = 62;
 constexpr std::uint64_t log_of(std::uint64_t incarnation, LogPart part) {
   return incarnation | static_cast<std::uint64_t>(part) << kLogPartShift;
 }
+constexpr LogPart part_of(std::uint64_t log) { return static_cast<LogPart>(log >> kLogPartShift); }
 constexpr std::uint64_t incarnation_of(std::uint64_t log) {
   return log & ((std::uint64_t{1} << kLogPartShift) - 1);
 }

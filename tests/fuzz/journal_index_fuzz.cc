@@ -19,7 +19,7 @@ const SegmentHeader kHeader{7, 2, 64 * 1024, {11, 12}};
 constexpr std::size_t kHead = 68;
 constexpr std::size_t kCountsAt = 48;
 constexpr std::size_t kChunkEntry = 36;
-constexpr std::size_t kStretchEntry = 44;
+constexpr std::size_t kStretchEntry = 52;
 constexpr std::size_t kRunEntry = 6;
 
 void put_u32(std::string& bytes, std::size_t at, std::size_t value) {

@@ -48,13 +48,15 @@ void Journal::housekeeping_loop() {
 }
 
 void Journal::remove_dead(Lock& lock) {
-  // What frees a segment must be on the disk, though others were told before.
-  if (synced_commit_ < freed_commit_ && !failed_) {
-    sync_wanted_ = true;
-    to_commit_.notify_one();
-    return;
-  }
-  while (!held_ && !failed_) {
+  while (!failed_) {
+    // What frees a segment must be on the disk, though others were told before. More may have been
+    // freed while the last one was removed.
+    if (synced_commit_ < freed_commit_) {
+      sync_wanted_ = true;
+      to_commit_.notify_one();
+      return;
+    }
+    if (held_) break;
     const auto dead = segments_.removable();
     if (!dead) break;
     const std::uint64_t size = segments_.find(*dead)->size;

@@ -28,7 +28,14 @@ struct Gathering {
   boost::unordered_flat_map<std::uint64_t, Counts> counts;
   std::uint64_t handed_out = 0;
   std::uint64_t next_position = 1;
+  std::uint64_t bytes = 0;  // as LogUse has them
+  std::uint64_t live_bytes = 0;
 };
+
+/// With all data as if it was its own.
+std::uint64_t bytes_of(const Stretch& stretch) {
+  return stretch.record_bytes() + stretch.data_bytes;
+}
 
 struct OpenSegment {
   SegmentNumber number;
@@ -54,16 +61,17 @@ class Recovery {
   FileResult<void> gather(const OpenSegment& segment, const SegmentIndex& index);
   void gather_others(const SegmentIndex& index);
   FileResult<void> gather_messages(const OpenSegment& segment, const IndexedChunk& chunk);
-  static std::uint32_t gather_stretch(Gathering& queue, const IndexedChunk& chunk,
-                                      const Stretch& stretch);
+  std::uint32_t gather_stretch(Gathering& queue, const IndexedChunk& chunk, const Stretch& stretch);
   FileResult<std::vector<Stretch>> rest_of(const OpenSegment& segment, const IndexedChunk& chunk,
                                            const Stretch& stretch, const Gathering& queue);
   static void join_ranges(Gathering& queue, StoredQueue& stored);
   void finish_queues();
+  void finish_use();
   void damaged(SegmentNumber segment, std::uint64_t offset, const std::string& what);
 
   Files& files_;
   Recovered result_;
+  UseCounter use_;
   std::vector<OpenSegment> segments_;
   std::unordered_map<std::uint64_t, Gathering> queues_;
 };
@@ -120,6 +128,7 @@ FileResult<Recovered> Recovery::run(JournalId fresh_id) {
     }
     newest = newest && !has_commits;
   }
+  finish_use();
   finish_queues();
   return std::move(result_);
 }
@@ -222,11 +231,14 @@ FileResult<void> Recovery::gather_messages(const OpenSegment& segment, const Ind
                  .shared_offset = chunk.shared_offset,
                  .weight = chunk.size};
   std::uint32_t live = 0;
+  use_.begin(chunk);
   for (const Stretch& stretch : chunk.stretches) {
+    use_.found(stretch);
     kept.messages += stretch.count;
     if (stretch.shared) kept.weight += stretch.body_bytes;
     Gathering* const queue = find(stretch.queue);
     if (queue == nullptr) continue;
+    queue->bytes += bytes_of(stretch);
     queue->next_position = std::max(queue->next_position, stretch.last() + 1);
     if (queue->covered.covers(stretch.first, stretch.last())) continue;
     if (!queue->covered.touches(stretch.first, stretch.last())) {
@@ -247,6 +259,8 @@ FileResult<void> Recovery::gather_messages(const OpenSegment& segment, const Ind
 // None of it is covered. Returns how many messages it has.
 std::uint32_t Recovery::gather_stretch(Gathering& queue, const IndexedChunk& chunk,
                                        const Stretch& stretch) {
+  use_.lives(stretch);
+  queue.live_bytes += bytes_of(stretch);
   queue.covered.add(stretch.first, stretch.last());
   queue.extents.push_back(
       {stretch.first, stretch.count, stretch.index_offset, chunk.number, stretch.shared});
@@ -305,6 +319,18 @@ void Recovery::join_ranges(Gathering& queue, StoredQueue& stored) {
     ranges.back().last = range.last;
     ranges.back().body_bytes += range.body_bytes;
     ranges.back().with_ttl += range.with_ttl;
+  }
+}
+
+void Recovery::finish_use() {
+  DiskUse& use = result_.use;
+  use.segments = result_.segments.size();
+  use.bytes = result_.segments.bytes();
+  use.live = use_.live();
+  use.dead = use_.dead();
+  for (const auto& [log, found] : queues_) {
+    if (found.bytes == 0) continue;
+    use.logs.push_back({log, found.live_bytes, found.bytes - found.live_bytes});
   }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "storage/files.h"
+#include "storage/journal/disk_use.h"
 #include "storage/journal/journal_store.h"
 #include "storage/journal/kept_queue.h"
 #include "storage/journal/segment_table.h"
@@ -21,6 +22,7 @@ struct Recovered {
   SegmentTable segments;
   std::array<RecoveredLane, kLanes> lanes;
   std::unordered_map<std::uint64_t, KeptQueue> queues;
+  DiskUse use;
   std::vector<std::string> damages;  // a line each: file, offset, what
 };
 

@@ -12,10 +12,10 @@
 namespace polymq::storage::journal {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x504D'5149'4458'0001;  // "PMQIDX" and the version
+constexpr std::uint64_t kMagic = 0x504D'5149'4458'0002;  // "PMQIDX" and the version
 constexpr std::size_t kHeader = 68;
 constexpr std::size_t kChunkEntry = 36;
-constexpr std::size_t kStretchEntry = 44;
+constexpr std::size_t kStretchEntry = 52;
 constexpr std::size_t kRunEntry = 6;
 constexpr std::uint32_t kShared = 1;  // of a stretch's flags
 
@@ -41,11 +41,10 @@ void add_stretch(std::vector<Stretch>& stretches, const MessageEntry& entry,
 
 }  // namespace
 
-std::uint64_t Stretch::index_end() const { return index_offset + count * record_size(shared); }
-
 void Stretch::add(const MessageEntry& entry) {
   ++count;
   body_bytes += entry.body_size;
+  data_bytes += entry.data_size;
   if (entry.has_ttl) ++with_ttl;
   append_run(priorities, {1, entry.priority});
 }
@@ -144,6 +143,7 @@ bool decode_stretches(ByteReader& reader, std::uint64_t runs, SegmentIndex& inde
       stretch.count = reader.u32();
       stretch.index_offset = reader.u32();
       stretch.body_bytes = reader.u64();
+      stretch.data_bytes = reader.u64();
       stretch.with_ttl = reader.u32();
       const std::uint32_t flags = reader.u32();
       stretch.shared = flags == kShared;
@@ -188,6 +188,7 @@ std::string encode(const SegmentIndex& index, const SegmentHeader& of) {
       table.u32(stretch.count);
       table.u32(stretch.index_offset);
       table.u64(stretch.body_bytes);
+      table.u64(stretch.data_bytes);
       table.u32(stretch.with_ttl);
       table.u32(stretch.shared ? kShared : 0);
       table.u32(static_cast<std::uint32_t>(stretch.priorities.size()));

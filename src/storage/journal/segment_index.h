@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "storage/files.h"
+#include "storage/journal/layout.h"
 #include "storage/journal/record.h"
 #include "storage/journal/segment.h"
 #include "storage/journal/segment_scan.h"
@@ -26,12 +27,14 @@ struct Stretch {
   std::uint32_t count = 0;
   std::uint32_t index_offset = 0;
   std::uint64_t body_bytes = 0;
+  std::uint64_t data_bytes = 0;  // their bodies included
   std::uint32_t with_ttl = 0;
   bool shared = false;                       // their data is in another chunk
   std::vector<PriorityRun> priorities = {};  // of all of them, in order
 
   std::uint64_t last() const { return first + count - 1; }
-  std::uint64_t index_end() const;
+  std::uint64_t index_end() const { return index_offset + record_bytes(); }
+  std::uint64_t record_bytes() const { return count * std::uint64_t{record_size(shared)}; }
   void add(const MessageEntry& entry);
   bool operator==(const Stretch&) const = default;
 };

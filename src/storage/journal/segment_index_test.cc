@@ -67,6 +67,7 @@ TEST(SegmentIndex, SaysWhatTheChunksSayInFewerWords) {
   EXPECT_EQ(first[0].first, 1u);
   EXPECT_EQ(first[0].last(), 100u);
   EXPECT_EQ(first[0].body_bytes, 500u);
+  EXPECT_EQ(first[0].data_bytes, 100u * (1 + 2 + 4 + 5)) << "exchange, key, properties, body";
   EXPECT_EQ(first[1].queue, 6u);
   EXPECT_THAT(first[0].priorities, ElementsAre(PriorityRun{100, std::nullopt}));
   EXPECT_THAT(first[1].priorities, ElementsAre(PriorityRun{1, 3}));

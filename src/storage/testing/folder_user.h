@@ -45,18 +45,21 @@ class FolderUser {
   void declare(std::uint64_t queue, Lane lane, std::string name = "q") {
     QueueRow row = queue_row(queue, 1, std::move(name));
     row.lane = lane;
-    std::vector<MetadataChange> changes;
-    if (folder_->image().vhosts.empty() && queues_.empty()) changes.push_back(vhost_row(1));
-    changes.push_back(row);
-    const std::uint64_t version = folder_->image().version + ++changes_;
-    folder_->metadata().append(version, std::move(changes));
-    std::vector<MetadataEnd> ended;
-    await([&] {
-      folder_->metadata().take_ended(ended);
-      return !ended.empty();
-    });
-    ASSERT_EQ(ended, std::vector{MetadataEnd::kDurable});
+    change(row);
     open(queue, lane);
+  }
+  void declare_exchange(std::uint64_t exchange, std::string name) {
+    ExchangeRow row = exchange_row(exchange, 1);
+    row.name = std::move(name);
+    change(row);
+  }
+  /// The metadata forgets the queue. What the journal has of it stays.
+  void forget(std::uint64_t queue) { change(QueueGone{queue}); }
+  /// Another log of something declared, for keep() and settle().
+  void open(std::uint64_t log, Lane lane) {
+    queues_[log] = lane;
+    found_[log] = of(log).open_queue(log, lane);
+    of(log).queues_known(UINT64_MAX);
   }
 
   /// Stores a message for good.
@@ -109,10 +112,18 @@ class FolderUser {
       woken_ = false;
     }
   }
-  void open(std::uint64_t queue, Lane lane) {
-    queues_[queue] = lane;
-    found_[queue] = of(queue).open_queue(queue, lane);
-    of(queue).queues_known(UINT64_MAX);
+  void change(MetadataChange what) {
+    std::vector<MetadataChange> changes;
+    if (folder_->image().vhosts.empty() && changes_ == 0) changes.emplace_back(vhost_row(1));
+    changes.push_back(std::move(what));
+    const std::uint64_t version = folder_->image().version + ++changes_;
+    folder_->metadata().append(version, std::move(changes));
+    std::vector<MetadataEnd> ended;
+    await([&] {
+      folder_->metadata().take_ended(ended);
+      return !ended.empty();
+    });
+    ASSERT_EQ(ended, std::vector{MetadataEnd::kDurable});
   }
   MessageStore& of(std::uint64_t queue) { return folder_->store(queues_[queue] % shards_); }
   /// Writes what the store has staged by itself. False: there is nothing.

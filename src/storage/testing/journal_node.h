@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -173,6 +174,11 @@ inline std::uint64_t count(const StoredQueue& queue) {
   return sum;
 }
 
+inline std::vector<LogUse> sorted(std::vector<LogUse> logs) {
+  std::ranges::sort(logs, {}, &LogUse::log);
+  return logs;
+}
+
 /// What a start works out does not depend on whether segments have indexes.
 inline void expect_same_without_indexes(const SimulatedDisk& disk, const Node::Lanes& lanes) {
   SimulatedDisk with = disk.killed();
@@ -184,6 +190,10 @@ inline void expect_same_without_indexes(const SimulatedDisk& disk, const Node::L
   EXPECT_EQ(one->next_commit, other->next_commit);
   EXPECT_EQ(one->next_segment, other->next_segment);
   EXPECT_EQ(one->segments.live_bytes(), other->segments.live_bytes());
+  EXPECT_EQ(one->use.bytes, other->use.bytes);
+  EXPECT_EQ(one->use.live, other->use.live);
+  EXPECT_EQ(one->use.dead, other->use.dead);
+  EXPECT_EQ(sorted(one->use.logs), sorted(other->use.logs));
   for (Lane lane = 0; lane < kLanes; ++lane) {
     EXPECT_EQ(one->lanes[lane].next_chunk, other->lanes[lane].next_chunk);
     EXPECT_EQ(one->lanes[lane].chunks, other->lanes[lane].chunks);
