@@ -173,6 +173,14 @@ struct DeclareQueue {
   /// An incarnation that its home said is gone: wait for its removal.
   QueueId gone = 0;
 };
+/// Other arguments for a queue that is there. Those that it does not name stay as they are.
+struct ChangeQueue {
+  VhostId vhost = 0;
+  std::string queue = {};
+  Fields set = {};
+  std::vector<std::string> clear = {};
+  ClientId client = {};  // who asks: exclusive queues are their owner's only
+};
 struct ChangeBinding {
   VhostId vhost = 0;
   std::string source = {};
@@ -198,8 +206,8 @@ struct SetPolicies {
 struct ControlRequest {
   RequestId request;
   SessionId session;  // after one of its requests failed, its later ones are dropped
-  std::variant<DeclareExchange, DeleteExchange, DeclareQueue, ChangeBinding, AddVhost, RemoveVhost,
-               SetPolicies>
+  std::variant<DeclareExchange, DeleteExchange, DeclareQueue, ChangeQueue, ChangeBinding, AddVhost,
+               RemoveVhost, SetPolicies>
       what;
 };
 /// A home has decided that a queue goes. `request` of shard `origin` is answered with `messages`

@@ -191,6 +191,11 @@ void Session::change_binding(ChangeBinding what, Completion<void> done) {
   ask_control(std::move(what), [done = std::move(done)](ReplyBody& body) { complete(body, done); });
 }
 
+void Session::change_queue(ChangeQueue what, Completion<void> done) {
+  what.client = client_.id_;
+  ask_control(std::move(what), [done = std::move(done)](ReplyBody& body) { complete(body, done); });
+}
+
 void Session::declare_queue(QueueDeclare what, Completion<QueueState> done) {
   Vhost* vhost = client_.vhost();
   if (vhost == nullptr) return done(tl::make_unexpected(no_queue(what.name)));

@@ -145,6 +145,7 @@ class Session {
   void delete_exchange(DeleteExchange what, Completion<void> done);
   void change_binding(ChangeBinding what, Completion<void> done);
   void declare_queue(QueueDeclare what, Completion<QueueState> done);
+  void change_queue(ChangeQueue what, Completion<void> done);
   /// The passive declare.
   void inspect_queue(const std::string& name, const Completion<QueueState>& done);
   /// Answers 0 when there is no such queue.
