@@ -71,7 +71,7 @@ void ConsumerSet::reconsider() {
 }
 
 void ConsumerSet::wake(Consumer& consumer) {
-  if (consumer.options.one_shot || consumer.cancelled) return;
+  if ((consumer.options.one_shot && !consumer.poll) || consumer.cancelled) return;
   if (quiescing_ && &consumer == active_) reconsider();
   if (consumer.is_linked()) return;
   if (!eligible(consumer)) return;
@@ -99,6 +99,7 @@ Consumer* ConsumerSet::next() {
 }
 
 void ConsumerSet::served(Consumer& consumer) {
+  if (consumer.poll && consumer.has_credit()) return;
   consumer.unlink();
   rotation(consumer.options.priority).push_back(consumer);
 }

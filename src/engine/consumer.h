@@ -10,6 +10,7 @@
 #include "base/sliding_window.h"
 #include "engine/delivery.h"
 #include "engine/ids.h"
+#include "engine/receive.h"
 
 namespace polymq::engine {
 
@@ -36,6 +37,18 @@ struct ConsumerOptions {
   bool one_shot = false;  // a get: takes single messages on request, is not in the rotation
 };
 
+/// What makes a consumer a request for some messages at once (a long poll): it is answered when it
+/// was handed some, or when its time is up, and takes part no more. Its leases end by themselves.
+struct Poll {
+  ShardIndex from;
+  RequestId request;
+  std::uint32_t most;
+  std::int64_t lease_ms;
+  WallMs until;
+  /// Handed out. Their messages are held until they are reported written.
+  std::vector<ReceivedItem> items;
+};
+
 /// Shard: the queue's home. A consumer outlives its cancellation until its last lease has ended.
 class Consumer : public boost::intrusive::list_base_hook<
                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
@@ -59,9 +72,11 @@ class Consumer : public boost::intrusive::list_base_hook<
   bool shared_credit = false;
   std::uint32_t tokens = 0;
   bool cancelled = false;
+  std::unique_ptr<Poll> poll;  // null: it is none
 
   /// May it be handed one more message, as far as its own credit goes?
   bool has_credit() const {
+    if (poll) return poll->items.size() < poll->most;
     if (shared_credit && tokens == 0) return false;
     return options.no_ack || options.prefetch == 0 || leases.size() < options.prefetch;
   }
@@ -90,7 +105,7 @@ class ConsumerSet {
   /// The consumer to hand the next message to, or null. One that turns out unable leaves the
   /// rotation until wake().
   Consumer* next();
-  /// `consumer` (from next()) was handed a message.
+  /// `consumer` (from next()) was handed a message. A poll goes on until it has all it asked for.
   void served(Consumer& consumer);
   /// Those that next() found without a channel-wide token since the last call.
   std::vector<Consumer*> take_starved() { return std::exchange(starved_, {}); }
@@ -103,6 +118,7 @@ class ConsumerSet {
   };
   Rotation& rotation(std::int32_t priority);
   bool eligible(const Consumer& consumer) const {
+    if (consumer.poll && (single_active_ || has_exclusive())) return false;
     return !single_active_ || (&consumer == active_ && !quiescing_);
   }
   void elect();

@@ -232,6 +232,41 @@ ReplyBody Control::decide(const DeclareQueue& what, ShardIndex from) {
   return QueueDeclared{id, true};
 }
 
+// Its type stays what it is.
+ReplyBody Control::decide(const ChangeQueue& what) {
+  Vhost* vhost = topology_.vhost(what.vhost);
+  const QueueEntry* entry = vhost == nullptr ? nullptr : topology_.queue(*vhost, what.queue);
+  if (entry == nullptr) return not_found("queue '" + what.queue + "'");
+  if (entry->exclusive() && entry->owner != what.client) {
+    return EngineError{ErrorKind::kLocked, locked_queue(what.queue, vhost->name)};
+  }
+  const auto replaced = [&](const Field& field) {
+    const auto is_it = [&](const std::string& name) { return name == field.name; };
+    return find(what.set, field.name) != nullptr ||
+           std::any_of(what.clear.begin(), what.clear.end(), is_it);
+  };
+  Fields arguments;
+  for (const Field& field : *entry->arguments) {
+    if (!replaced(field)) arguments.push_back(field);
+  }
+  arguments.insert(arguments.end(), what.set.begin(), what.set.end());
+  auto settings = parse_queue_arguments({.name = what.queue,
+                                         .vhost = vhost->name,
+                                         .durable = entry->durable,
+                                         .exclusive = entry->exclusive(),
+                                         .auto_delete = entry->auto_delete,
+                                         .arguments = arguments});
+  if (!settings) return settings.error();
+  settings->default_delivery_limit = entry->declared->default_delivery_limit;
+  if (settings->type != entry->declared->type) {
+    return EngineError{ErrorKind::kPrecondition,
+                       queue_in_vhost(what.queue, vhost->name) + " keeps its type"};
+  }
+  apply(QueueChanged{entry->id, std::make_shared<const Fields>(std::move(arguments)),
+                     std::make_shared<const QueueSettings>(*std::move(settings))});
+  return Done{};
+}
+
 // A queue or an exchange with state. Where it was declared, so that its own traffic needs no hop,
 // unless that shard has clearly more than its share.
 ShardIndex Control::place(ShardIndex declared_on) const {

@@ -75,6 +75,7 @@ class Control {
   ReplyBody decide(const DeclareExchange& what, ShardIndex from);
   ReplyBody decide(const DeleteExchange& what);
   ReplyBody decide(const DeclareQueue& what, ShardIndex from);
+  ReplyBody decide(const ChangeQueue& what);
   ReplyBody decide(const ChangeBinding& what);
   ReplyBody unbind(Vhost& vhost, Exchange* source, const ChangeBinding& what);
   ReplyBody decide(const AddVhost& what);

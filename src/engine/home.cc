@@ -49,12 +49,14 @@ void Home::queue_added(QueueEntry& entry) {
 
 void Home::settings_changed(QueueEntry& entry) {
   entry.local->settings_changed();
+  entry.local->wake_polls();
   if (entry.stored()) store_.set_sync(entry.id, entry.local->settings().sync);
   mark_dirty(*entry.local);
 }
 
 void Home::queue_removed(QueueEntry& entry) {
   Queue& queue = *entry.local;
+  answer_polls(queue);
   hand_over();  // nothing may reach a consumer after the word that it is gone
   if (entry.stored()) {
     logs_.forget(entry.id);
@@ -69,6 +71,10 @@ void Home::queue_removed(QueueEntry& entry) {
   queue.close();
   for (Consumer* consumer : std::vector<Consumer*>(queue.attached)) {
     consumer->cancelled = true;  // those of gets, too: they go with their last lease
+    if (consumer->poll) {
+      leave_poll(*consumer);
+      continue;
+    }
     queue.settle(*consumer, 0, consumer->written, Settle::kAck);
     if (consumer->leases.empty()) free_consumer(*consumer);
   }
@@ -170,6 +176,10 @@ void Home::handle(WrittenBatch& batch) {
     link.unwritten_bytes -= item.bytes;
     Consumer* consumer = find_consumer(item.consumer);
     if (consumer == nullptr) continue;
+    if (consumer->poll) {
+      if (item.last != 0) free_poll(*consumer);
+      continue;
+    }
     consumer->written = std::max(consumer->written, item.last);
     Queue& queue = *consumer->queue;
     if (consumer->options.no_ack || queue.deleting) {
@@ -285,6 +295,7 @@ bool Home::work() {
     queue->dirty = false;
     worked = true;
     queue->dispatch();
+    answer_polls(*queue);
     page(*queue);
     // What has come may be ahead of what they wait for.
     if (parked_gets_.contains(queue->id()) && !queue->head_waits()) resume_gets(queue->id());

@@ -169,11 +169,26 @@ class Home final : public QueueHost {
   void push_elsewhere(const PublishItem& item, bool awaited, bool in_unit, Waits& waits);
   ReplyBody inspect(Queue& queue);
   /// Nothing is answered yet when that waits for the store.
-  std::optional<ReplyBody> purge(ShardIndex from, const QueueRequest& request, Queue& queue);
+  std::optional<ReplyBody> purge(ShardIndex from, const QueueRequest& request, Queue& queue,
+                                 const PurgeQueue& what);
   ReplyBody consume(const QueueRequest& request, Queue& queue, const Consume& what);
   ReplyBody cancel(const CancelConsumer& what);
   ReplyBody get(const QueueRequest& request, Queue& queue, const Get& what);
   void resume_gets(QueueId queue);
+  /// Nothing is answered yet, unless it is refused.
+  std::optional<ReplyBody> receive(ShardIndex from, const QueueRequest& request, Queue& queue,
+                                   const ReceiveOptions& options);
+  void answer_polls(Queue& queue);
+  /// Its session ends. What it was handed and has not been written returns.
+  void close_poll(ConsumerId id);
+  /// Its queue goes.
+  void leave_poll(Consumer& consumer);
+  void drop_poll(Consumer& consumer, ReplyBody body);
+  void free_poll(Consumer& consumer);
+  ReplyBody extend(Queue& queue, const ExtendLeases& what);
+  /// Nothing is answered yet when that waits for the store.
+  std::optional<ReplyBody> settle_tokens(ShardIndex from, const QueueRequest& request, Queue& queue,
+                                         const SettleTokens& what);
   /// Nothing is answered yet when the deletion goes on to control.
   std::optional<ReplyBody> remove(ShardIndex from, const QueueRequest& request, Queue& queue,
                                   const DeleteQueue& what);

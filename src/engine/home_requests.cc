@@ -31,10 +31,20 @@ void Home::handle(ShardIndex from, QueueRequest& request) {
         parked_gets_[request.queue].push_back({from, request});
         return hand_over();
       }
-    } else if (std::holds_alternative<PurgeQueue>(request.what)) {
-      std::optional<ReplyBody> answer = purge(from, request, *queue);
+    } else if (const auto* purge_what = std::get_if<PurgeQueue>(&request.what)) {
+      std::optional<ReplyBody> answer = purge(from, request, *queue, *purge_what);
       if (!answer) return hand_over();
       body = std::move(*answer);
+    } else if (const auto* receive_what = std::get_if<Receive>(&request.what)) {
+      std::optional<ReplyBody> answer = receive(from, request, *queue, receive_what->options);
+      if (!answer) return hand_over();
+      body = std::move(*answer);
+    } else if (const auto* settle_what = std::get_if<SettleTokens>(&request.what)) {
+      std::optional<ReplyBody> answer = settle_tokens(from, request, *queue, *settle_what);
+      if (!answer) return hand_over();
+      body = std::move(*answer);
+    } else if (const auto* extend_what = std::get_if<ExtendLeases>(&request.what)) {
+      body = extend(*queue, *extend_what);
     } else {
       body = inspect(*queue);
     }
@@ -47,13 +57,14 @@ ReplyBody Home::inspect(Queue& queue) {
   queue.touch();
   queue.dispatch();
   mark_dirty(queue);
-  return QueueStatus{queue.ready(), queue.consumers().size()};
+  return QueueStatus{queue.ready(), queue.consumers().size(), queue.unacked(), queue.delayed()};
 }
 
 // What was purged must not come back after a crash: the answer waits for that.
-std::optional<ReplyBody> Home::purge(ShardIndex from, const QueueRequest& request, Queue& queue) {
+std::optional<ReplyBody> Home::purge(ShardIndex from, const QueueRequest& request, Queue& queue,
+                                     const PurgeQueue& what) {
   queue.dispatch();
-  const std::uint64_t dropped = queue.purge();
+  const std::uint64_t dropped = queue.purge(what.everything);
   sweeping_.push_back(&queue);
   note_paging(queue);
   resume_gets(queue.id());
@@ -164,6 +175,7 @@ void Home::end_consumer(Consumer& consumer) {
 void Home::consumer_left(Queue& queue) {
   if (queue.deleting) return;
   queue.touch();
+  queue.wake_polls();  // it may have kept the queue for itself
   if (queue.consumers().empty()) {
     if (queue.entry().auto_delete) {
       remove_queue(queue, 0, mailer_.self());
@@ -179,7 +191,7 @@ void Home::free_consumer(Consumer& consumer) {
   if (consumer.tokens != 0) {  // granted in the turn in which its queue went
     mailer_.send(consumer.session.shard(), TokensReturned{consumer.session, consumer.tokens});
   }
-  std::erase(consumer.queue->attached, &consumer);
+  if (consumer.queue != nullptr) std::erase(consumer.queue->attached, &consumer);
   if (const auto it = sessions_.find(consumer.session.value); it != sessions_.end()) {
     std::erase(it->second.consumers, consumer.id);
     if (it->second.consumers.empty()) sessions_.erase(it);
@@ -226,6 +238,10 @@ void Home::handle(ShardIndex from, const CloseSession& close) {
   if (const auto it = sessions_.find(close.session.value); it != sessions_.end()) {
     for (const ConsumerId id : std::vector<ConsumerId>(it->second.consumers)) {
       Consumer& consumer = *find_consumer(id);
+      if (consumer.poll) {
+        close_poll(id);
+        continue;
+      }
       Queue& queue = *consumer.queue;
       queue.release_all(consumer);
       end_consumer(consumer);

@@ -60,7 +60,10 @@ struct WrittenBatch {
 
 /// Counts as use (a declare of an existing queue); nothing changes.
 struct InspectQueue {};
-struct PurgeQueue {};
+struct PurgeQueue {
+  /// What waits, and what is under leases that end by themselves, goes as well.
+  bool everything = false;
+};
 struct DeleteQueue {
   bool if_unused = false;
   bool if_empty = false;
@@ -76,12 +79,30 @@ struct CancelConsumer {
 struct Get {
   bool no_ack;
 };
+/// Answered with Received.
+struct Receive {
+  ReceiveOptions options;
+};
+/// Answered with TokensEnded, when that would survive a crash.
+struct SettleTokens {
+  std::vector<LeaseToken> tokens;
+  Freshness freshness;
+  Settle how;
+};
+/// Answered with TokensEnded.
+struct ExtendLeases {
+  std::vector<LeaseExtension> leases;
+  Freshness freshness;
+  std::int64_t most_ms;  // of a lease as a whole, since it began
+};
 struct QueueRequest {
   RequestId request;
   SessionId session;
   ClientId client;
   QueueId queue;
-  std::variant<InspectQueue, PurgeQueue, DeleteQueue, Consume, CancelConsumer, Get> what;
+  std::variant<InspectQueue, PurgeQueue, DeleteQueue, Consume, CancelConsumer, Get, Receive,
+               SettleTokens, ExtendLeases>
+      what;
 };
 /// The session's leases return and its consumers end; what was handed over and not yet reported
 /// written counts as never handed out.
@@ -152,6 +173,14 @@ struct DeclareQueue {
   /// An incarnation that its home said is gone: wait for its removal.
   QueueId gone = 0;
 };
+/// Other arguments for a queue that is there. Those that it does not name stay as they are.
+struct ChangeQueue {
+  VhostId vhost = 0;
+  std::string queue = {};
+  Fields set = {};
+  std::vector<std::string> clear = {};
+  ClientId client = {};  // who asks: exclusive queues are their owner's only
+};
 struct ChangeBinding {
   VhostId vhost = 0;
   std::string source = {};
@@ -177,8 +206,8 @@ struct SetPolicies {
 struct ControlRequest {
   RequestId request;
   SessionId session;  // after one of its requests failed, its later ones are dropped
-  std::variant<DeclareExchange, DeleteExchange, DeclareQueue, ChangeBinding, AddVhost, RemoveVhost,
-               SetPolicies>
+  std::variant<DeclareExchange, DeleteExchange, DeclareQueue, ChangeQueue, ChangeBinding, AddVhost,
+               RemoveVhost, SetPolicies>
       what;
 };
 /// A home has decided that a queue goes. `request` of shard `origin` is answered with `messages`
@@ -263,8 +292,10 @@ struct Done {};
 /// The queue is deleting or gone: ask control.
 struct Missing {};
 struct QueueStatus {
-  std::uint64_t messages;
-  std::uint64_t consumers;
+  std::uint64_t messages = 0;  // ready
+  std::uint64_t consumers = 0;
+  std::uint64_t leased = 0;
+  std::uint64_t delayed = 0;
 };
 struct Removed {
   std::uint64_t messages;
@@ -279,12 +310,22 @@ struct Got {
   std::uint64_t ready;  // what is left
   std::uint64_t bytes;  // the message's footprint: it is gone if its session closed meanwhile
 };
+struct Received {
+  std::vector<ReceivedItem> items;
+  ConsumerId consumer;      // to be reported written with its one lease
+  QueueId queue = 0;        // what tokens are good for
+  std::uint64_t bytes = 0;  // the messages' footprints
+};
+/// In the order of the tokens.
+struct TokensEnded {
+  std::vector<TokenEnd> ends;
+};
 struct QueueDeclared {
   QueueId queue;
   bool created;
 };
-using ReplyBody =
-    std::variant<Done, Missing, QueueStatus, Removed, Consuming, Got, QueueDeclared, EngineError>;
+using ReplyBody = std::variant<Done, Missing, QueueStatus, Removed, Consuming, Got, Received,
+                               TokensEnded, QueueDeclared, EngineError>;
 struct Reply {
   RequestId request;
   ReplyBody body;

@@ -23,6 +23,7 @@ struct MemoryMeter {
 /// What only few messages have.
 struct MessageExtension {
   TimeToLive ttl;                      // the message's own
+  std::int64_t delay_ms = -1;          // its own; -1: what the queue says
   std::vector<std::string> more_keys;  // routing keys besides the first (CC, BCC)
   std::size_t visible_keys = 0;        // how many of more_keys may be shown (CC, not BCC)
   std::vector<DeathEntry> deaths;      // the broker's own record, newest first
@@ -86,6 +87,7 @@ class Message {
   MessageExtension& make_extension();
   /// Brings the accounting up to date after the extension was filled in.
   void count_extension(MemoryMeter& meter);
+  std::int64_t delay_ms() const { return extension_ ? extension_->delay_ms : -1; }
   TimeToLive ttl() const { return extension_ ? extension_->ttl : TimeToLive{}; }
 
   /// What it costs in a consumer's window and in the memory accounting.

@@ -22,12 +22,12 @@ storage::BindingRow to_row(ExchangeId source, const BindingKey& binding) {
 }
 
 /// With the type that the queue got from its vhost, whose default may be another one later.
-std::string arguments_of(const QueueAdded& queue) {
+std::string arguments_of(const Fields& declared, const QueueSettings& settings) {
   constexpr std::string_view kType = "x-queue-type";
-  if (queue.settings->type != QueueType::kQuorum || find(*queue.arguments, kType) != nullptr) {
-    return to_json(*queue.arguments);
+  if (settings.type != QueueType::kQuorum || find(declared, kType) != nullptr) {
+    return to_json(declared);
   }
-  Fields arguments = *queue.arguments;
+  Fields arguments = declared;
   arguments.push_back({std::string(kType), Value::string("quorum")});
   return to_json(arguments);
 }
@@ -63,8 +63,22 @@ class Changes {
   }
   Change operator()(const QueueAdded& delta) const {
     if (!delta.durable || delta.owner) return std::nullopt;
-    return storage::QueueRow{delta.id,          delta.vhost,         delta.name,
-                             delta.auto_delete, arguments_of(delta), delta.lane};
+    return storage::QueueRow{delta.id,
+                             delta.vhost,
+                             delta.name,
+                             delta.auto_delete,
+                             arguments_of(*delta.arguments, *delta.settings),
+                             delta.lane};
+  }
+  Change operator()(const QueueChanged& delta) const {
+    const QueueEntry& entry = *topology_.queue(delta.id);
+    if (!entry.stored()) return std::nullopt;
+    return storage::QueueRow{entry.id,
+                             entry.vhost->id,
+                             std::string(entry.name),
+                             entry.auto_delete,
+                             arguments_of(*delta.arguments, *delta.settings),
+                             entry.lane};
   }
   Change operator()(const QueueRemoved& delta) const {
     if (!topology_.queue(delta.id)->stored()) return std::nullopt;

@@ -89,6 +89,10 @@ WallMs Queue::deadline(const Slot& slot) const {
   return TimeToLive::least(queue_ttl, slot.message->ttl()).deadline(slot.enqueued);
 }
 
+WallMs Queue::retained_until(const Slot& slot) const {
+  return TimeToLive{settings().retention_ms.value_or(-1)}.deadline(slot.enqueued);
+}
+
 bool Queue::over_length(std::uint64_t messages, std::uint64_t bytes) const {
   return (settings().max_length && messages > static_cast<std::uint64_t>(*settings().max_length)) ||
          (settings().max_length_bytes &&
@@ -124,12 +128,17 @@ Queue::Pushed Queue::push(Message* message, Arrival arrival) {
   const Position position = slots_.push(Slot{.message = message,
                                              .enqueued = host_.now().wall,
                                              .arriving = stored && arrival == Arrival::kMoving});
-  ++ready_count_;
-  ready_bytes_ += size;
   const TimeToLive own = message->ttl();
   if (own.set()) ++with_ttl_;
+  Slot& slot = *slots_.find(position);
+  if (const WallMs from = available_from(slot); from > slot.enqueued && !full) {
+    wait_until(position, slot, from);
+    return Pushed::kTaken;
+  }
+  ++ready_count_;
+  ready_bytes_ += size;
   if (full) {  // reject-publish-dlx: refused, and dead-lettered all the same
-    drop_or_dead_letter(position, *slots_.find(position), DeathReason::kMaxLength);
+    drop_or_dead_letter(position, slot, DeathReason::kMaxLength);
     return Pushed::kRejected;
   }
   ready_.push(position, priority_of(*message));
@@ -137,7 +146,7 @@ Queue::Pushed Queue::push(Message* message, Arrival arrival) {
     dispatch();
     enforce_length();
   }
-  if (own.set() || settings().ttl_ms) {
+  if (own.set() || settings().ttl_ms || settings().retention_ms) {
     if (own.ms == 0 || settings().ttl_ms == 0) {
       dispatch();
       Position at;
@@ -167,7 +176,7 @@ void Queue::enforce_length() {
 
 // `strictly`: a message whose time is up just now may still be handed out (time to live 0).
 Queue::Slot* Queue::head(Position& position, bool strictly) {
-  const bool may_expire = with_ttl_ != 0 || settings().ttl_ms.has_value();
+  const bool may_expire = with_ttl_ != 0 || settings().ttl_ms || settings().retention_ms;
   std::size_t slice = kMostPerSlice;
   while (!ready_.empty()) {
     position = ready_.front();
@@ -180,21 +189,26 @@ Queue::Slot* Queue::head(Position& position, bool strictly) {
       ready_.pop();
       continue;
     }
-    if (may_expire && !slot->arriving) {
-      const WallMs due = deadline(*slot);
-      if (due < host_.now().wall || (!strictly && due == host_.now().wall)) {
-        if (--slice == 0) {
-          host_.arm_timer(*this, host_.now().wall);
-          return nullptr;
-        }
-        ready_.pop();
-        drop_or_dead_letter(position, *slot, DeathReason::kExpired);
-        continue;
-      }
+    if (!may_expire || slot->arriving || !is_over(*slot, strictly)) return slot;
+    if (--slice == 0) {
+      host_.arm_timer(*this, host_.now().wall);
+      return nullptr;
     }
-    return slot;
+    ready_.pop();
+    if (retained_until(*slot) <= host_.now().wall) {
+      left_ready(*slot);
+      erase(position, *slot);
+    } else {
+      drop_or_dead_letter(position, *slot, DeathReason::kExpired);
+    }
   }
   return nullptr;
+}
+
+bool Queue::is_over(const Slot& slot, bool strictly) const {
+  const WallMs now = host_.now().wall;
+  const WallMs due = deadline(slot);
+  return due < now || (!strictly && due == now) || retained_until(slot) <= now;
 }
 
 void Queue::dispatch() {
@@ -259,22 +273,27 @@ void Queue::mark_ahead(Position position) {
   host_.wait_for_marks(*this);
 }
 
-DeliveryItem Queue::lend(Position position, Slot& slot, Consumer& consumer) {
+void Queue::lend(Position position, Slot& slot) {
   left_ready(slot);
   slot.state = State::kLeased;
   ++leased_count_;
-  consumer.leases.push(position);
+  if (slot.stored && position >= lent_below_) lent_below_ = position + 1;
+  if (slot.acquired != 0 || slot.delivered) ++counters_.redeliver;
+  count_one(slot.acquired);
+}
+
+DeliveryItem Queue::lend(Position position, Slot& slot, Consumer& consumer) {
   const DeliveryItem item{slot.message, slot.acquired, slot.failed,
                           slot.acquired != 0 || slot.delivered};
-  if (slot.stored && position >= lent_below_) lent_below_ = position + 1;
-  if (item.redelivered) ++counters_.redeliver;
-  count_one(slot.acquired);
+  lend(position, slot);
+  consumer.leases.push(position);
   consumer.link->unwritten_bytes += slot.message->footprint();
   if (consumer.shared_credit && consumer.tokens != 0) --consumer.tokens;
   return item;
 }
 
 void Queue::hand_out(Position position, Slot& slot, Consumer& consumer) {
+  if (consumer.poll) return hand_to_poll(position, slot, consumer);
   const LeaseNumber lease = consumer.leases.end();
   DeliveryBatch& batch = consumer.link->open;
   if (batch.items.empty()) {
@@ -313,7 +332,7 @@ std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
 }
 
 void Queue::arm_for_head() {
-  if (with_ttl_ == 0 && !settings().ttl_ms) return;
+  if (with_ttl_ == 0 && !settings().ttl_ms && !settings().retention_ms) return;
   for (; !ready_.empty(); ready_.pop()) {
     const Slot* slot = slots_.find(ready_.front());
     if (slot == nullptr && front_may_be_cold()) {
@@ -322,7 +341,7 @@ void Queue::arm_for_head() {
     }
     if (slot == nullptr || slot->state != State::kReady) continue;  // a removed one surfaces
     if (slot->arriving) return;                                     // armed when it is there
-    const WallMs due = deadline(*slot);
+    const WallMs due = std::min(deadline(*slot), retained_until(*slot));
     if (due != kNever) host_.arm_timer(*this, due);
     return;
   }
@@ -330,19 +349,8 @@ void Queue::arm_for_head() {
 
 void Queue::on_timer() {
   timer_at = kNever;
-  const WallMs now = host_.now().wall;
-  if (waiting_) {
-    std::vector<Position> due;
-    const auto later = [](const Waiting& a, const Waiting& b) { return a.due > b.due; };
-    while (!waiting_->empty() && waiting_->front().due <= now) {
-      due.push_back(waiting_->front().position);
-      std::pop_heap(waiting_->begin(), waiting_->end(), later);
-      waiting_->pop_back();
-    }
-    for (const Position position : due) slots_.find(position)->state = State::kLeased;
-    give_back(due);
-    if (!waiting_->empty()) host_.arm_timer(*this, waiting_->front().due);
-  }
+  end_waits();
+  end_due_leases();
   Position position;
   head(position, false);
   enforce_length();

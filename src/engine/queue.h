@@ -14,6 +14,7 @@
 #include "engine/queue_arguments.h"
 #include "engine/ready_index.h"
 #include "engine/seen_ids.h"
+#include "engine/timed_leases.h"
 #include "storage/message_store.h"
 
 namespace polymq::engine {
@@ -89,7 +90,7 @@ class QueueHost {
 ///     disk only: these it knows as unread;
 ///  2. ready_count_ and ready_bytes_ count the slots in state kReady that no purge covers, and what
 ///     cold_ counts;
-///  3. a leased slot is named by exactly one lease of one consumer.
+///  3. a leased slot is named by exactly one lease of one consumer, or by one that ends by itself.
 class Queue {
  public:
   enum class Pushed : std::uint8_t { kTaken, kDuplicate, kRejected };
@@ -144,6 +145,27 @@ class Queue {
   /// Lends the next ready message to `consumer` (a get); nullopt when there is none.
   std::optional<DeliveryItem> take(Consumer& consumer);
 
+  // --- polls, and leases that end by themselves ---
+  /// Takes part when messages are handed out, until it ended. Its consumer outlives that.
+  void add_poll(Consumer& consumer);
+  /// Its client has gone.
+  void remove_poll(Consumer& consumer);
+  /// What kept them from being served may have gone.
+  void wake_polls();
+  /// Ends those whose time is up. Called after the queue was at work.
+  void end_polls();
+  /// Those that have ended since the last call: with messages, or their time is up.
+  std::vector<Consumer*> take_ended_polls();
+  const std::vector<Consumer*>& polls() const { return polls_; }
+  /// What a poll was handed did not reach its client.
+  void return_unwritten(Poll& poll);
+  /// Ends the lease that the token names; kAck takes a message that waits, too, if the token is
+  /// fresh enough for it.
+  TokenEnd settle(const LeaseToken& token, Freshness freshness, Settle how);
+  /// The lease ends `lease_ms` from now, but not later than `most_ms` after it began.
+  TokenEnd extend(const LeaseToken& token, Freshness freshness, std::int64_t lease_ms,
+                  std::int64_t most_ms);
+
   // --- paging ---
   /// Reads ahead, or lets go of what can be read back. Called after the queue was at work.
   void page();
@@ -174,7 +196,8 @@ class Queue {
 
   // --- management ---
   /// Drops all ready messages and says how many; memory is freed in slices by sweep().
-  std::uint64_t purge();
+  /// `everything`: those that wait, too, and those under leases that end by themselves.
+  std::uint64_t purge(bool everything = false);
   void on_timer();
   /// Does a slice of pending work; true while there is more.
   bool sweep();
@@ -188,6 +211,8 @@ class Queue {
   std::uint64_t ready() const { return ready_count_; }
   std::uint64_t ready_bytes() const { return ready_bytes_; }
   std::uint64_t unacked() const { return leased_count_; }
+  /// Those that are there and must not be handed out yet.
+  std::uint64_t delayed() const { return waiting_count_; }
   ConsumerSet& consumers() { return consumers_; }
   const ConsumerSet& consumers() const { return consumers_; }
   QueueCounters& counters() { return counters_; }
@@ -233,6 +258,10 @@ class Queue {
   /// The next one may be on disk only, if it has no slot.
   bool front_may_be_cold() const { return cold_.count != 0 && ready_.front_may_be_unread(); }
   bool head_is_cold();
+  /// It was there before a restart, and may be on disk only.
+  bool may_be_unread(Position position) const {
+    return cold_.count != 0 && position < restored_below_ && position >= purged_below_;
+  }
   std::uint64_t hot_cost() const;
   bool has_enough_ahead(std::uint64_t window) const;
   void read_on();
@@ -245,13 +274,32 @@ class Queue {
   void mark_ahead(Position position);
   Position ahead_of(Position position) const;
   WallMs deadline(const Slot& slot) const;
+  WallMs retained_until(const Slot& slot) const;
+  bool is_over(const Slot& slot, bool strictly) const;
+  /// From when on it may be handed out.
+  WallMs available_from(const Slot& slot) const;
+  void wait_until(Position position, Slot& slot, WallMs due);
+  void end_waits();
+  /// Drops those that wait and says how many they were.
+  std::uint64_t drop_waits();
+  /// The lease has ended and the message would return: it has been handed out too often for that.
+  bool out_of_chances(const Slot& slot) const;
   std::uint8_t priority_of(const Message& message) const;
   bool purged(Position position, const Slot& slot) const {
     return position < purged_below_ && slot.state == State::kReady && !slot.after_purge;
   }
   /// The ready message at the head, expired ones removed; null when there is none.
   Slot* head(Position& position, bool strictly);
+  void lend(Position position, Slot& slot);
   DeliveryItem lend(Position position, Slot& slot, Consumer& consumer);
+  void hand_to_poll(Position position, Slot& slot, Consumer& consumer);
+  bool holds_lease(const Slot& slot, const LeaseToken& token) const;
+  /// kDone: it is leased, and the token good for that.
+  TokenEnd check(const LeaseToken& token, const Slot* slot, Freshness freshness) const;
+  void remove_waiting(Position position, Slot& slot);
+  void end_due_leases();
+  std::uint64_t drop_leased();
+  void drop_front_leftovers();
   void hand_out(Position position, Slot& slot, Consumer& consumer);
   void drop_or_dead_letter(Position position, Slot& slot, DeathReason reason);
   void enforce_length();
@@ -273,10 +321,14 @@ class Queue {
   ReadyIndex ready_;
   ConsumerSet consumers_;
   std::unique_ptr<std::vector<Waiting>> waiting_;  // a heap by due time, made when first used
+  std::unique_ptr<TimedLeases> timed_;             // made when first used
+  std::vector<Consumer*> polls_;                   // that wait, the oldest first
+  std::vector<Consumer*> ended_polls_;
   std::unique_ptr<SeenIds> seen_;
   std::uint64_t ready_count_ = 0;
   std::uint64_t ready_bytes_ = 0;
   std::uint64_t leased_count_ = 0;
+  std::uint64_t waiting_count_ = 0;
   std::uint64_t moving_count_ = 0;  // dead letters that are not safe yet
   std::uint64_t moving_bytes_ = 0;
   std::uint64_t with_ttl_ = 0;  // messages with a time to live of their own

@@ -50,6 +50,9 @@ struct QueueSettings {
   std::optional<std::int64_t> max_length;
   std::optional<std::int64_t> max_length_bytes;
   std::optional<std::int64_t> delivery_limit;
+  std::optional<std::int64_t> receive_limit;  // hand-outs, whatever became of them
+  std::optional<std::int64_t> delay_ms;       // of messages without one of their own
+  std::optional<std::int64_t> retention_ms;   // then messages go, silently and in any state
   std::int64_t default_delivery_limit = kDefaultDeliveryLimit;
   std::optional<std::int64_t> consumer_timeout_ms;
   std::optional<std::int64_t> consumer_disconnected_timeout_ms;

@@ -107,7 +107,8 @@ void Queue::evict(std::uint64_t window) {
 bool Queue::evict_one(Position position) {
   Slot* slot = slots_.find(position);
   const bool can_go = slot != nullptr && slot->state == State::kReady && slot->stored &&
-                      slot->acquired == 0 && !slot->delivered && position >= purged_below_;
+                      slot->acquired == 0 && !slot->delivered && position >= purged_below_ &&
+                      available_from(*slot) == slot->enqueued;
   if (!can_go) return false;
   ++cold_.count;
   cold_.bytes += slot->message->body().size();
@@ -145,6 +146,12 @@ void Queue::put_back(const storage::MessageRecord& record) {
   meter_.bytes += kSlotBytes;
   --cold_.count;
   cold_.bytes -= record.body.size();
+  // Among the ready ones it is skipped when it surfaces.
+  Slot& slot = *slots_.find(record.position);
+  if (const WallMs from = available_from(slot); from > host_.now().wall) {
+    left_ready(slot);
+    wait_until(record.position, slot, from);
+  }
 }
 
 void Queue::note_unread() {

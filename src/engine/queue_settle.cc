@@ -29,7 +29,9 @@ void Queue::left_ready(const Slot& slot) {
 
 void Queue::erase(Position position, Slot& slot) {
   if (slot.message->ttl().set()) --with_ttl_;
+  if (slot.state == State::kWaiting) --waiting_count_;
   if (slot.stored) host_.forget_stored(*this, position, position);
+  if (timed_) timed_->forget(position);
   slot.message->release(meter_);
   slots_.erase(position);
   meter_.bytes -= kSlotBytes;
@@ -67,14 +69,20 @@ void Queue::withdraw(Position position) {
   if (slot == nullptr) return;
   // Its publisher hears that it was refused, and may send it again.
   if (const auto key = deduplication_key(*slot->message)) seen_->forget(*key);
-  if (slot->state != State::kReady || slot->acquired != 0) return;
-  if (!purged(position, *slot)) left_ready(*slot);
+  const bool ready = slot->state == State::kReady;
+  if ((!ready && slot->state != State::kWaiting) || slot->acquired != 0) return;
+  if (ready && !purged(position, *slot)) left_ready(*slot);
   slot->stored = false;
   erase(position, *slot);
+  drop_front_leftovers();
+  arm_for_head();
+}
+
+// What was removed from among the ready ones surfaces.
+void Queue::drop_front_leftovers() {
   while (!ready_.empty() && slots_.find(ready_.front()) == nullptr && !front_may_be_cold()) {
     ready_.pop();
   }
-  arm_for_head();
 }
 
 std::uint64_t Queue::settle(Consumer& consumer, LeaseNumber first, LeaseNumber last, Settle how) {
@@ -108,6 +116,12 @@ void Queue::release_all(Consumer& consumer) {
   give_back(returned);
 }
 
+bool Queue::out_of_chances(const Slot& slot) const {
+  const auto failures = settings().effective_delivery_limit();
+  return (failures && slot.failed > *failures) ||
+         (settings().receive_limit && slot.acquired >= *settings().receive_limit);
+}
+
 void Queue::end_lease(Position position, Slot& slot, Settle how, std::vector<Position>& returned) {
   --leased_count_;
   if (how == Settle::kAck || deleting) {
@@ -123,21 +137,18 @@ void Queue::end_lease(Position position, Slot& slot, Settle how, std::vector<Pos
   } else if (how == Settle::kFail && slot.failed != UINT16_MAX) {
     ++slot.failed;
   }
-  if (const auto limit = settings().effective_delivery_limit(); limit && slot.failed > *limit) {
+  if (how != Settle::kUnwritten && out_of_chances(slot)) {
     drop_or_dead_letter(position, slot, DeathReason::kDeliveryLimit);
     return;
   }
+  if (retained_until(slot) <= host_.now().wall) return erase(position, slot);
   // Of a classic queue nobody sees the counts; that it may have been delivered is known anyway.
-  if (slot.stored && how != Settle::kUnwritten && settings().type == QueueType::kQuorum) {
+  const bool counts = settings().type == QueueType::kQuorum || timed_;
+  if (slot.stored && how != Settle::kUnwritten && counts) {
     host_.returned_stored(*this, position, slot.acquired, slot.failed);
   }
   if (const std::int64_t delay = retry_delay_ms(settings(), how, slot.acquired); delay > 0) {
-    slot.state = State::kWaiting;
-    if (!waiting_) waiting_ = std::make_unique<std::vector<Waiting>>();
-    waiting_->push_back({after(host_.now().wall, delay), position});
-    std::push_heap(waiting_->begin(), waiting_->end(),
-                   [](const Waiting& a, const Waiting& b) { return a.due > b.due; });
-    host_.arm_timer(*this, waiting_->front().due);
+    wait_until(position, slot, after(host_.now().wall, delay));
     return;
   }
   returned.push_back(position);
@@ -189,8 +200,9 @@ void Queue::forget_ready() {
   }
 }
 
-std::uint64_t Queue::purge() {
-  const std::uint64_t dropped = ready_count_;
+std::uint64_t Queue::purge(bool everything) {
+  std::uint64_t dropped = ready_count_;
+  if (everything) dropped += drop_waits() + drop_leased();
   if (stores_ && !deleting) forget_ready();  // else the store forgets the whole queue
   cold_ = {};
   slots_.hold_none();
@@ -225,12 +237,8 @@ bool Queue::sweep() {
 void Queue::close() {
   deleting = true;
   purge();
-  if (waiting_) {
-    for (const Waiting& waiting : *waiting_) {
-      erase(waiting.position, *slots_.find(waiting.position));
-    }
-    waiting_.reset();
-  }
+  drop_waits();
+  drop_leased();
 }
 
 }  // namespace polymq::engine

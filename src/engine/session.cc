@@ -191,6 +191,11 @@ void Session::change_binding(ChangeBinding what, Completion<void> done) {
   ask_control(std::move(what), [done = std::move(done)](ReplyBody& body) { complete(body, done); });
 }
 
+void Session::change_queue(ChangeQueue what, Completion<void> done) {
+  what.client = client_.id_;
+  ask_control(std::move(what), [done = std::move(done)](ReplyBody& body) { complete(body, done); });
+}
+
 void Session::declare_queue(QueueDeclare what, Completion<QueueState> done) {
   Vhost* vhost = client_.vhost();
   if (vhost == nullptr) return done(tl::make_unexpected(no_queue(what.name)));
@@ -207,7 +212,7 @@ void Session::declare_queue(QueueDeclare what, Completion<QueueState> done) {
       what.name, InspectQueue{},
       [done](ReplyBody& body) {
         complete<QueueStatus>(body, done, [](QueueStatus& status) -> EngineResult<QueueState> {
-          return QueueState{status.messages, status.consumers};
+          return QueueState{status.messages, status.consumers, status.leased, status.delayed};
         });
       },
       [this, what, done](QueueId gone) { create_queue(what, gone, done); });
@@ -261,7 +266,7 @@ void Session::inspect_queue(const std::string& name, const Completion<QueueState
       name, InspectQueue{},
       [done](ReplyBody& body) {
         complete<QueueStatus>(body, done, [](QueueStatus& status) -> EngineResult<QueueState> {
-          return QueueState{status.messages, status.consumers};
+          return QueueState{status.messages, status.consumers, status.leased, status.delayed};
         });
       },
       [this, name, done](QueueId) { done(tl::make_unexpected(no_queue(name))); });
@@ -281,9 +286,9 @@ void Session::delete_queue(std::string name, DeleteQueue conditions,
   });
 }
 
-void Session::purge_queue(std::string name, Completion<std::uint64_t> done) {
+void Session::purge_queue(std::string name, Completion<std::uint64_t> done, PurgeQueue what) {
   ask_queue(
-      name, PurgeQueue{},
+      name, what,
       [done](ReplyBody& body) {
         complete<Removed>(body, done, [](Removed& removed) -> EngineResult<std::uint64_t> {
           return removed.messages;
@@ -346,6 +351,42 @@ void Session::get(std::string queue, bool no_ack, Completion<std::optional<GotMe
           if (!got.item) return std::nullopt;
           return GotMessage{*got.item, got.consumer, got.lease, got.ready};
         });
+      },
+      [this, queue, done](QueueId) { done(tl::make_unexpected(no_queue(queue))); });
+}
+
+void Session::receive(std::string queue, ReceiveOptions options,
+                      Completion<ReceivedMessages> done) {
+  ask_queue(
+      queue, Receive{options},
+      [done](ReplyBody& body) {
+        complete<Received>(body, done, [](Received& received) -> EngineResult<ReceivedMessages> {
+          return ReceivedMessages{std::move(received.items), received.consumer, received.queue,
+                                  received.bytes};
+        });
+      },
+      [this, queue, done](QueueId) { done(tl::make_unexpected(no_queue(queue))); });
+}
+
+void Session::settle_tokens(std::string queue, SettleTokens what,
+                            Completion<std::vector<TokenEnd>> done) {
+  ask_tokens(queue, std::move(what), std::move(done));
+}
+
+void Session::extend_leases(std::string queue, ExtendLeases what,
+                            Completion<std::vector<TokenEnd>> done) {
+  ask_tokens(queue, std::move(what), std::move(done));
+}
+
+void Session::ask_tokens(const std::string& queue, decltype(QueueRequest::what) what,
+                         Completion<std::vector<TokenEnd>> done) {
+  ask_queue(
+      queue, std::move(what),
+      [done](ReplyBody& body) {
+        complete<TokensEnded>(body, done,
+                              [](TokensEnded& ended) -> EngineResult<std::vector<TokenEnd>> {
+                                return std::move(ended.ends);
+                              });
       },
       [this, queue, done](QueueId) { done(tl::make_unexpected(no_queue(queue))); });
 }

@@ -55,8 +55,10 @@ struct QueueDeclare {
 };
 
 struct QueueState {
-  std::uint64_t messages = 0;
+  std::uint64_t messages = 0;  // ready
   std::uint64_t consumers = 0;
+  std::uint64_t leased = 0;
+  std::uint64_t delayed = 0;
 };
 
 /// A message got, with what settles it.
@@ -65,6 +67,15 @@ struct GotMessage {
   ConsumerId consumer;
   LeaseNumber lease;
   std::uint64_t ready;
+};
+
+/// Messages received, to be reported written together: with `consumer`, lease 1 and `bytes`. Their
+/// tokens are good for the queue with that id only.
+struct ReceivedMessages {
+  std::vector<ReceivedItem> items;
+  ConsumerId consumer;
+  QueueId queue = 0;
+  std::uint64_t bytes = 0;
 };
 
 template <class T>
@@ -134,11 +145,12 @@ class Session {
   void delete_exchange(DeleteExchange what, Completion<void> done);
   void change_binding(ChangeBinding what, Completion<void> done);
   void declare_queue(QueueDeclare what, Completion<QueueState> done);
+  void change_queue(ChangeQueue what, Completion<void> done);
   /// The passive declare.
   void inspect_queue(const std::string& name, const Completion<QueueState>& done);
   /// Answers 0 when there is no such queue.
   void delete_queue(std::string name, DeleteQueue conditions, Completion<std::uint64_t> done);
-  void purge_queue(std::string name, Completion<std::uint64_t> done);
+  void purge_queue(std::string name, Completion<std::uint64_t> done, PurgeQueue what = {});
 
   // --- messages ---
   /// What `message` reaches from `exchange`; valid until the next call into the engine.
@@ -152,6 +164,14 @@ class Session {
   void cancel(ConsumerId consumer, std::function<void()> done);
   /// nullopt in the result: the queue is empty.
   void get(std::string queue, bool no_ack, Completion<std::optional<GotMessage>> done);
+  /// Some messages, under leases that end by themselves and not with the session; what was not
+  /// reported written when it closes counts as never handed out. kRefused: too many are out.
+  void receive(std::string queue, ReceiveOptions options, Completion<ReceivedMessages> done);
+  /// Ends such leases, whoever received them: in the order of the tokens, answered when that would
+  /// survive a crash.
+  void settle_tokens(std::string queue, SettleTokens what, Completion<std::vector<TokenEnd>> done);
+  /// Puts the ends of such leases off, or ends them.
+  void extend_leases(std::string queue, ExtendLeases what, Completion<std::vector<TokenEnd>> done);
   /// Replies sent to (id(), the nonce returned) from now on reach on_direct_message(). 0 ends it.
   std::uint64_t accept_direct(bool on);
   /// Sends `message` to another session, wherever it is.
@@ -193,6 +213,8 @@ class Session {
   void ask_queue(const std::string& name, decltype(QueueRequest::what) what, ReplyHandler done,
                  std::function<void(QueueId gone)> missing);
   void ask_control(decltype(ControlRequest::what) what, ReplyHandler done);
+  void ask_tokens(const std::string& queue, decltype(QueueRequest::what) what,
+                  Completion<std::vector<TokenEnd>> done);
   void create_queue(QueueDeclare what, QueueId gone, Completion<QueueState> done);
   QueueDeclaration declaration(const QueueDeclare& what) const;
   EngineResult<void> check_access(const QueueEntry& entry) const;

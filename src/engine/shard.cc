@@ -227,6 +227,10 @@ void Shard::handle(ShardIndex, Reply& reply) {
         session->client_.written(got->consumer, 0, got->bytes);
         session->client_.flush();
       }
+      if (const auto* got = std::get_if<Received>(&reply.body); got != nullptr && got->bytes != 0) {
+        session->client_.written(got->consumer, 0, got->bytes);
+        session->client_.flush();
+      }
     }
     if (session == nullptr || session->closing_) return;
   }

@@ -24,7 +24,9 @@ std::vector<std::string> read_texts(ByteReader& in) {
 
 // `passed`: what it had reached, where that still matters.
 std::string encode(const MessageExtension& extension, std::span<const std::uint64_t> passed) {
-  if (extension.more_keys.empty() && extension.deaths.empty() && passed.empty()) return {};
+  const bool nothing = extension.more_keys.empty() && extension.deaths.empty() && passed.empty() &&
+                       extension.delay_ms < 0;
+  if (nothing) return {};
   Buffer out;
   append(out, extension.more_keys);
   out.u32(static_cast<std::uint32_t>(extension.visible_keys));
@@ -42,6 +44,7 @@ std::string encode(const MessageExtension& extension, std::span<const std::uint6
   }
   out.u32(static_cast<std::uint32_t>(passed.size()));
   for (const std::uint64_t target : passed) out.u64(target);
+  out.u64(static_cast<std::uint64_t>(extension.delay_ms));
   return std::string(out.view());
 }
 
@@ -66,6 +69,7 @@ bool decode(std::string_view bytes, MessageExtension& extension) {
   for (std::uint32_t left = in.u32(); left != 0 && in.ok(); --left) {
     extension.passed.push_back(in.u64());
   }
+  extension.delay_ms = static_cast<std::int64_t>(in.u64());
   return in.ok() && in.left() == 0 && extension.visible_keys <= extension.more_keys.size();
 }
 

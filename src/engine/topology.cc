@@ -158,6 +158,15 @@ void Topology::operator()(const QueueAdded& delta) {
   observer_.queue_added(added);
 }
 
+void Topology::operator()(const QueueChanged& delta) {
+  QueueEntry& entry = *queue(delta.id);
+  entry.round = round_;
+  entry.arguments = delta.arguments;
+  entry.declared = delta.settings;
+  apply_policies(entry);
+  observer_.queue_settings_changed(entry);
+}
+
 void Topology::operator()(const QueueRemoved& delta) {
   QueueEntry* gone = queue(delta.id);
   observer_.queue_removed(*gone);

@@ -162,6 +162,12 @@ struct QueueAdded {
   std::shared_ptr<const QueueSettings> settings;
   storage::Lane lane = 0;
 };
+/// Other arguments than it was declared with.
+struct QueueChanged {
+  QueueId id;
+  std::shared_ptr<const Fields> arguments;
+  std::shared_ptr<const QueueSettings> settings;
+};
 struct QueueRemoved {
   QueueId id;
 };
@@ -178,7 +184,7 @@ struct PoliciesSet {
   std::shared_ptr<const PolicySet> policies;
 };
 using Delta = std::variant<VhostAdded, VhostChanged, VhostRemoved, ExchangeAdded, ExchangeRemoved,
-                           QueueAdded, QueueRemoved, BindingAdded, BindingRemoved, PoliciesSet>;
+                           QueueAdded, QueueChanged, QueueRemoved, BindingAdded, BindingRemoved, PoliciesSet>;
 
 /// What a shard does with its own queues and stateful exchanges when the replica changes.
 class TopologyObserver {
@@ -247,6 +253,7 @@ class Topology {
   void operator()(const ExchangeAdded& delta);
   void operator()(const ExchangeRemoved& delta);
   void operator()(const QueueAdded& delta);
+  void operator()(const QueueChanged& delta);
   void operator()(const QueueRemoved& delta);
   void operator()(const BindingAdded& delta);
   void operator()(const BindingRemoved& delta);

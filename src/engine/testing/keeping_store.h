@@ -89,8 +89,10 @@ class KeepingStore final : public storage::MessageStore {
     });
   }
   void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override {
+    const auto open = open_.find(queue);
+    if (open == open_.end()) return;  // closed: all is settled
     ++settles;
-    erase(open_.at(queue).live, first, last);
+    erase(open->second.live, first, last);
     stage(queue, 0, [first, last](KeptMessages::Queue& of) { erase(of.messages, first, last); });
   }
   void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,

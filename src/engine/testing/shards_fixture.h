@@ -232,6 +232,7 @@ struct Post {
   bool persistent = false;
   std::optional<std::uint8_t> priority = {};
   Fields headers = {};
+  std::optional<std::int64_t> delay_ms = std::nullopt;
 };
 
 inline Message* make_message(const Post& post, MemoryMeter& meter) {
@@ -246,6 +247,7 @@ inline Message* make_message(const Post& post, MemoryMeter& meter) {
                                      meter);
   post.body.copy(message->body_space(), post.body.size());
   if (post.ttl_ms) message->make_extension().ttl = {*post.ttl_ms};
+  if (post.delay_ms) message->make_extension().delay_ms = *post.delay_ms;
   return message;
 }
 

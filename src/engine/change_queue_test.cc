@@ -1,0 +1,84 @@
+// Promises of changing the arguments of a queue that is there.
+#include <gmock/gmock.h>
+
+#include "engine/testing/restarts.h"
+#include "engine/testing/shards_test.h"
+
+namespace polymq::engine {
+namespace {
+
+using testing::ElementsAre;
+
+class ChangeQueueTest : public RestartsTest {
+ protected:
+  std::string change(Fields set, std::vector<std::string> clear = {}, std::size_t by = 2,
+                     const std::string& name = "q") {
+    const auto answer = std::make_shared<std::string>("no answer");
+    peer(by).session.change_queue(
+        {.vhost = peer(by).vhost(),
+         .queue = name,
+         .set = std::move(set),
+         .clear = std::move(clear)},
+        [answer](EngineResult<void> result) { *answer = result ? "" : result.error().text; });
+    cluster().run();
+    return *answer;
+  }
+  std::string argument(const std::string& name) {
+    const Vhost& vhost = *cluster().shard(2).topology().vhost("/");
+    const Value* value = find(*vhost.queues.at("q")->arguments, name);
+    return value == nullptr ? "none" : to_text(*value);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(On, ChangeQueueTest, kShardCounts);
+
+TEST_P(ChangeQueueTest, TakesEffectOnWhatIsThere) {
+  queue("q", {{"x-max-length", number(10)}});
+  publish({"1", "2", "3", "4"});
+  EXPECT_EQ(change({{"x-max-length", number(2)}}), "");
+  EXPECT_EQ(ready(), 2u);
+  EXPECT_EQ(change({}, {"x-max-length"}), "");
+  publish({"5", "6"});
+  EXPECT_THAT(drain(), ElementsAre("3", "4", "5", "6"));
+}
+
+TEST_P(ChangeQueueTest, LeavesTheOthersAndSurvivesARestart) {
+  queue("q", {{"x-max-length", number(2)}, {"x-note", text("mine")}});
+  EXPECT_EQ(change({{"x-message-delay", number(500)}, {"x-note", text("yours")}}), "");
+  restart();
+  EXPECT_EQ(argument("x-max-length"), "2");
+  EXPECT_EQ(argument("x-message-delay"), "500");
+  EXPECT_EQ(argument("x-note"), "yours");
+  publish({"1"});
+  EXPECT_EQ(ready(), 0u);
+  cluster().pass(500);
+  EXPECT_EQ(ready(), 1u);
+  EXPECT_EQ(change({}, {"x-message-delay", "x-note"}), "");
+  restart();
+  EXPECT_EQ(argument("x-message-delay"), "none");
+  EXPECT_THAT(drain(), ElementsAre("1"));
+}
+
+TEST_P(ChangeQueueTest, RefusesWhatADeclarationWould) {
+  queue("q", {{"x-max-length", number(2)}});
+  EXPECT_EQ(change({}, {}, 0, "nowhere"), "no queue 'nowhere'");
+  life_->disconnect(2);  // a session whose request was refused is heard no more
+  life_->connect(2);
+  EXPECT_THAT(change({{"x-max-length", number(-1)}}), testing::HasSubstr("x-max-length"));
+  EXPECT_EQ(argument("x-max-length"), "2");
+  life_->disconnect(1);
+  life_->connect(1);
+  EXPECT_THAT(change({{"x-queue-type", text("quorum")}}, {}, 1), testing::HasSubstr("its type"));
+}
+
+TEST_P(ChangeQueueTest, IsNotSaidToBeDoneWhenItCannotBeStored) {
+  queue("q", {{"x-max-length", number(2)}});
+  metadata_.broken = true;
+  EXPECT_EQ(change({{"x-max-length", number(5)}}), "it could not be stored");
+  life_.reset();
+  metadata_.broken = false;
+  restart();
+  EXPECT_EQ(argument("x-max-length"), "2");
+}
+
+}  // namespace
+}  // namespace polymq::engine

@@ -1,0 +1,162 @@
+// Polls, and leases that end by themselves: handing out, ending and extending them by token.
+#include <algorithm>
+
+#include "engine/queue.h"
+#include "engine/topology.h"
+
+namespace polymq::engine {
+
+// --- polls --------------------------------------------------------------------------------------
+void Queue::add_poll(Consumer& consumer) {
+  polls_.push_back(&consumer);
+  consumers_.wake(consumer);
+  host_.arm_timer(*this, consumer.poll->until);
+}
+
+void Queue::remove_poll(Consumer& consumer) {
+  std::erase(polls_, &consumer);
+  consumer.unlink();
+}
+
+void Queue::wake_polls() {
+  for (Consumer* consumer : polls_) consumers_.wake(*consumer);
+}
+
+// Whose time is up go empty-handed, unless what comes next is only on its way from the store.
+void Queue::end_polls() {
+  if (polls_.empty() || (!ready_.empty() && head_waits())) return;
+  WallMs next = kNever;
+  std::erase_if(polls_, [&](Consumer* consumer) {
+    const WallMs until = consumer->poll->until;
+    if (until > host_.now().wall) {
+      next = std::min(next, until);
+      return false;
+    }
+    consumer->unlink();
+    ended_polls_.push_back(consumer);
+    return true;
+  });
+  host_.arm_timer(*this, next);
+}
+
+std::vector<Consumer*> Queue::take_ended_polls() { return std::exchange(ended_polls_, {}); }
+
+void Queue::hand_to_poll(Position position, Slot& slot, Consumer& consumer) {
+  Poll& poll = *consumer.poll;
+  lend(position, slot);
+  if (!timed_) timed_ = std::make_unique<TimedLeases>();
+  const WallMs now = host_.now().wall;
+  const TimedLeases::Lease& lease = timed_->begin(position, now, after(now, poll.lease_ms));
+  host_.arm_timer(*this, lease.deadline);
+  slot.message->add_reference();
+  consumer.link->unwritten_bytes += slot.message->footprint();
+  poll.items.push_back({slot.message, {position, slot.acquired}, slot.enqueued, lease.first});
+  ++counters_.get;
+  if (poll.items.size() > 1) return;
+  std::erase(polls_, &consumer);
+  ended_polls_.push_back(&consumer);
+}
+
+void Queue::return_unwritten(Poll& poll) {
+  std::vector<Position> returned;
+  for (const ReceivedItem& item : poll.items) {
+    Slot* slot = slots_.find(item.token.position);
+    if (slot == nullptr || !holds_lease(*slot, item.token)) continue;
+    timed_->end(item.token.position);
+    end_lease(item.token.position, *slot, Settle::kUnwritten, returned);
+  }
+  give_back(returned);
+}
+
+// --- leases -------------------------------------------------------------------------------------
+bool Queue::holds_lease(const Slot& slot, const LeaseToken& token) const {
+  if (slot.state != State::kLeased || slot.acquired != token.acquired || !timed_) return false;
+  const TimedLeases::Lease* lease = timed_->find(token.position);
+  return lease != nullptr && lease->leased();
+}
+
+TokenEnd Queue::check(const LeaseToken& token, const Slot* slot, Freshness freshness) const {
+  const bool gone =
+      slot == nullptr || slot->state == State::kMoving || purged(token.position, *slot);
+  if (gone) return TokenEnd::kUnknown;
+  if (holds_lease(*slot, token)) return TokenEnd::kDone;
+  if (freshness == Freshness::kCurrent) return TokenEnd::kStale;
+  if (freshness == Freshness::kLatest && slot->acquired != token.acquired) return TokenEnd::kStale;
+  if (slot->state != State::kLeased) return TokenEnd::kNotLeased;
+  // Of a consumer that holds it for as long as it lives, it is not taken away.
+  const TimedLeases::Lease* lease = timed_ ? timed_->find(token.position) : nullptr;
+  return lease != nullptr && lease->leased() ? TokenEnd::kDone : TokenEnd::kStale;
+}
+
+TokenEnd Queue::settle(const LeaseToken& token, Freshness freshness, Settle how) {
+  Slot* slot = slots_.find(token.position);
+  if (slot == nullptr && how == Settle::kAck && may_be_unread(token.position)) {
+    // From an earlier life. Whether it is still there is not known, nor how large it is.
+    if (freshness != Freshness::kAny) return TokenEnd::kStale;
+    host_.forget_stored(*this, token.position, token.position);
+    return TokenEnd::kDone;
+  }
+  const TokenEnd end = check(token, slot, freshness);
+  if (end != TokenEnd::kDone && end != TokenEnd::kNotLeased) return end;
+  if (end == TokenEnd::kNotLeased) {
+    if (how != Settle::kAck) return end;
+    remove_waiting(token.position, *slot);
+    ++counters_.ack;
+    return TokenEnd::kDone;
+  }
+  timed_->end(token.position);
+  std::vector<Position> returned;
+  end_lease(token.position, *slot, how, returned);
+  give_back(returned);
+  if (how == Settle::kAck) ++counters_.ack;
+  return TokenEnd::kDone;
+}
+
+TokenEnd Queue::extend(const LeaseToken& token, Freshness freshness, std::int64_t lease_ms,
+                       std::int64_t most_ms) {
+  Slot* slot = slots_.find(token.position);
+  const TokenEnd end = check(token, slot, freshness);
+  if (end != TokenEnd::kDone) return end;
+  const WallMs deadline = after(host_.now().wall, lease_ms);
+  if (deadline > after(timed_->find(token.position)->begun, most_ms)) return TokenEnd::kOverLimit;
+  timed_->extend(token.position, deadline);
+  host_.arm_timer(*this, deadline);
+  return TokenEnd::kDone;
+}
+
+// It is not out: it goes from among those that will be.
+void Queue::remove_waiting(Position position, Slot& slot) {
+  if (slot.state == State::kReady) left_ready(slot);
+  erase(position, slot);
+  drop_front_leftovers();
+  arm_for_head();
+}
+
+// Whose leases end by themselves: their holders have no say in it.
+std::uint64_t Queue::drop_leased() {
+  if (!timed_) return 0;
+  const std::uint64_t before = leased_count_;
+  for (Position at = slots_.front(); at < slots_.end(); at = slots_.next(at + 1)) {
+    const TimedLeases::Lease* lease = timed_->find(at);
+    if (lease == nullptr || !lease->leased()) continue;
+    --leased_count_;
+    erase(at, *slots_.find(at));
+  }
+  return before - leased_count_;
+}
+
+// A slice of those whose time is up.
+void Queue::end_due_leases() {
+  if (!timed_) return;
+  std::vector<Position> returned;
+  for (std::size_t slice = kMostPerSlice; slice != 0; --slice) {
+    const auto position = timed_->take_due(host_.now().wall);
+    if (!position) break;
+    timed_->end(*position);
+    end_lease(*position, *slots_.find(*position), Settle::kFail, returned);
+  }
+  give_back(returned);
+  host_.arm_timer(*this, timed_->next());
+}
+
+}  // namespace polymq::engine

@@ -1,0 +1,127 @@
+// Promises of leases that end by themselves, and of delays, over a restart.
+#include <gmock/gmock.h>
+
+#include "engine/testing/receiver.h"
+#include "engine/testing/restarts.h"
+#include "engine/testing/shards_test.h"
+
+namespace polymq::engine {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class ReceiveRestartTest : public RestartsTest {
+ protected:
+  static constexpr ReceiveOptions kTen{.most = 10, .wait_ms = 1000, .lease_ms = 1000};
+};
+INSTANTIATE_TEST_SUITE_P(On, ReceiveRestartTest, kShardCounts);
+
+TEST_P(ReceiveRestartTest, WhatWasDeletedByTokenDoesNotComeBack) {
+  queue("q");
+  publish({"1", "2"});
+  Receiver receiver(peer(2));
+  receiver.receive("q", kTen);
+  EXPECT_EQ(receiver.settle("q", receiver.items[0].token), TokenEnd::kDone);
+  restart();
+  EXPECT_THAT(drain(), ElementsAre("2"));
+}
+
+TEST_P(ReceiveRestartTest, ADeleteIsAnsweredWhenItIsDurable) {
+  queue("q");
+  publish({"1"});
+  Receiver receiver(peer(2));
+  receiver.receive("q", kTen);
+  life_->hold_commits(true);
+  const auto answer = std::make_shared<std::vector<TokenEnd>>();
+  peer(2).session.settle_tokens("q", {{receiver.items[0].token}, Freshness::kAny, Settle::kAck},
+                                [answer](EngineResult<std::vector<TokenEnd>> ends) {
+                                  ASSERT_TRUE(ends);
+                                  *answer = *ends;
+                                });
+  cluster().run();
+  EXPECT_THAT(*answer, IsEmpty());
+  life_->hold_commits(false);
+  EXPECT_THAT(*answer, ElementsAre(TokenEnd::kDone));
+}
+
+TEST_P(ReceiveRestartTest, ATokenIsGoodForItsMessageInALaterLife) {
+  queue("q");
+  publish({"1", "2", "3"});
+  Receiver receiver(peer(2));
+  receiver.receive("q", kTen);
+  const LeaseToken second = receiver.items[1].token;
+  restart();
+  EXPECT_EQ(Receiver(peer(2)).settle("q", second), TokenEnd::kDone) << "though it is on disk only";
+  EXPECT_THAT(Receiver(peer(2)).receive("q", kTen), ElementsAre("1", "3"));
+  EXPECT_EQ(ready(), 0u);
+  EXPECT_EQ(Receiver(peer(2)).settle("q", second), TokenEnd::kUnknown);
+  restart();
+  EXPECT_THAT(drain(), ElementsAre("1", "3"));
+}
+
+TEST_P(ReceiveRestartTest, ATokenIsGoodForWhatWasReadBack) {
+  queue("q");
+  publish({"1", "2", "3"});
+  {
+    Receiver receiver(peer(2));
+    receiver.receive("q", kTen);
+  }
+  restart();
+  Receiver receiver(peer(2));
+  EXPECT_THAT(receiver.receive("q", {.lease_ms = 1000}), ElementsAre("1"));
+  const LeaseToken first = receiver.items[0].token;
+  EXPECT_EQ(receiver.settle("q", {first.position + 1, 1}), TokenEnd::kDone);
+  EXPECT_EQ(receiver.settle("q", {first.position + 2, 1}, Freshness::kCurrent), TokenEnd::kStale);
+  EXPECT_THAT(drain(), ElementsAre("3"));
+}
+
+TEST_P(ReceiveRestartTest, HowOftenAMessageWasHandedOutIsKnownAfterItsLeaseEnded) {
+  queue("q");
+  publish({"1"});
+  {
+    Receiver receiver(peer(2));
+    receiver.receive("q", {.lease_ms = 100});
+    cluster().pass(100);
+  }
+  restart();
+  Receiver receiver(peer(2));
+  EXPECT_THAT(receiver.receive("q", kTen), ElementsAre("1"));
+  EXPECT_EQ(receiver.items[0].token.acquired, 2u);
+}
+
+TEST_P(ReceiveRestartTest, AnUnendedPollWaitsForWhatIsReadFromTheStore) {
+  queue("q");
+  publish({"1"});
+  restart_and_hold();
+  Receiver receiver(peer(2));
+  EXPECT_THAT(receiver.receive("q", {.most = 10, .lease_ms = 1000}), ElementsAre("no answer"));
+  release();
+  EXPECT_THAT(receiver.take(), ElementsAre("1"));
+}
+
+TEST_P(ReceiveRestartTest, ADelayGoesOnWhereItWas) {
+  queue("q");
+  EXPECT_EQ(peer(0).publish({.body = "1", .persistent = true, .delay_ms = 1000}), "ack");
+  EXPECT_EQ(peer(0).publish({.body = "2", .persistent = true, .delay_ms = 3000}), "ack");
+  publish({"3"});
+  restart_after(1500);
+  EXPECT_THAT(drain(), ElementsAre("1", "3"));
+  EXPECT_EQ(peer(0).look("q")->delayed, 1u);
+  EXPECT_EQ(ready(), 0u);
+  cluster().pass(1500);
+  EXPECT_THAT(drain(), ElementsAre("2"));
+}
+
+TEST_P(ReceiveRestartTest, ADelayedMessageWhoseCommitFailsIsGone) {
+  queue("q");
+  kept_.given_up = true;
+  EXPECT_EQ(peer(0).publish({.body = "1", .persistent = true, .delay_ms = 1000}), "nack");
+  EXPECT_EQ(peer(0).look("q")->delayed, 0u);
+  life_.reset();
+  kept_.given_up = false;
+  restart();
+}
+
+}  // namespace
+}  // namespace polymq::engine

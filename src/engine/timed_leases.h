@@ -1,0 +1,56 @@
+// Leases that end by themselves: when each does, and since when its message has been handed out.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/time.h"
+#include "engine/ids.h"
+
+namespace polymq::engine {
+
+/// Shard: its queue's home. Knows every message that was ever handed out under such a lease, until
+/// it is gone: by position.
+class TimedLeases {
+ public:
+  struct Lease {
+    WallMs first = 0;     // when the message was handed out like this for the first time
+    WallMs begun = 0;     // when it was handed out last
+    WallMs deadline = 0;  // kNever: it is not leased now
+    bool leased() const { return deadline != kNever; }
+  };
+
+  /// The message is handed out; it had no such lease, or that has ended.
+  const Lease& begin(Position position, WallMs now, WallMs deadline);
+  /// Null: it never had one. Valid until the next call.
+  const Lease* find(Position position) const;
+  /// Of one that is leased.
+  void extend(Position position, WallMs deadline);
+  /// The lease has ended, the message is still there.
+  void end(Position position);
+  /// The message is gone.
+  void forget(Position position) { leases_.erase(position); }
+
+  /// The nearest deadline, kNever without one. It may have been put off meanwhile.
+  WallMs next() const { return heap_.empty() ? kNever : heap_.front().deadline; }
+  /// One whose time is up, the nearest deadline first. It is leased until end() is called.
+  std::optional<Position> take_due(WallMs now);
+
+ private:
+  struct Entry {
+    WallMs deadline;
+    Position position;
+    bool operator>(const Entry& other) const { return deadline > other.deadline; }
+  };
+  void push(Position position, WallMs deadline);
+  bool current(const Entry& entry) const;
+
+  boost::unordered_flat_map<Position, Lease> leases_;
+  // By deadline, the nearest first. Ended and extended ones stay until they surface.
+  std::vector<Entry> heap_;
+};
+
+}  // namespace polymq::engine
