@@ -43,12 +43,12 @@ Connection::Connection(Site& site, const Now& now, Transport& transport, Peer pe
     : site_(site),
       now_(now),
       transport_(transport),
-      peer_(std::move(peer)),
       admitted_(site.admission.enter()),
       scanner_(site.limits),
       link_(std::make_shared<Link>()),
       since_(now.monotonic) {
   link_->connection = this;
+  link_->peer = std::move(peer);
 }
 
 Connection::~Connection() {
@@ -128,7 +128,7 @@ void Connection::begin_head() {
 }
 
 void Connection::begin_request(std::string_view head, bool more_is_here) {
-  reader_ = std::make_unique<RequestReader>(site_.limits);
+  reader_.emplace(site_.limits);
   const auto refusal = reader_->read_head(head);
   const Request& request = reader_->request();
   http_1_0_ = request.http_1_0();
@@ -250,7 +250,7 @@ void Connection::refuse(const Refusal& refusal) {
 
 void Connection::dropped() {
   log::Line(log::Area::kConnection, log::Level::kError, "a request was dropped without an answer")
-      .with("peer", peer_.name);
+      .with("peer", link_->peer.name);
   answer(plain_text(500, "The server has no answer to this request."));
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,6 +44,7 @@ struct Link {
   class Connection* connection = nullptr;
   std::uint64_t number = 0;      // of the request that waits for its answer
   std::function<void()> gone{};  // what that one asked for
+  Peer peer{};
 };
 
 /// Requests are handled one at a time, in order; what is pipelined behind one stays with the
@@ -104,7 +106,6 @@ class Connection final : public StreamConnection {
   Site& site_;
   const Now& now_;
   Transport& transport_;
-  const Peer peer_;
   State state_ = State::kIdle;
   bool admitted_;
   bool receiving_ = false;    // within receive()
@@ -117,8 +118,8 @@ class Connection final : public StreamConnection {
   std::size_t held_ = 0;      // octets that the transport keeps for us
   std::size_t arriving_ = 0;  // our part of site_.arriving
   HeadScanner scanner_;
-  std::unique_ptr<RequestReader> reader_;  // while a request arrives
-  std::string origin_;                     // the request's, if a web page's script sent it
+  std::optional<RequestReader> reader_;  // while a request arrives
+  std::string origin_;                   // the request's, if a web page's script sent it
   std::shared_ptr<Link> link_;
   Buffer output_;
   MonotonicMs since_;            // of what state_ waits for

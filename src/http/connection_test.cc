@@ -100,6 +100,7 @@ TEST_F(ConnectionTest, AnAnswerMayComeLater) {
   client.pass(1h);
   EXPECT_FALSE(client.closed()) << "a service takes the time it needs";
   EXPECT_EQ(shared_.service.waiting[0].request.body, "body");
+  EXPECT_EQ(shared_.service.waiting[0].exchange.peer().name, "127.0.0.1:40000");
   answer(0, "late");
   client.run();
   EXPECT_EQ(client.response()->body, "late");

@@ -24,6 +24,8 @@ bool Exchange::waiting() const {
   return link_ && link_->connection != nullptr && link_->number == number_;
 }
 
+const Peer& Exchange::peer() const { return link_->peer; }
+
 void Exchange::answer(Response response) {
   const bool waits = waiting();
   const std::shared_ptr<Link> link = std::exchange(link_, nullptr);

@@ -15,6 +15,9 @@ using boost::system::error_code;
 /// A body grows as it arrives: announcing a size reserves no more than this.
 constexpr std::size_t kReservedUnseen = 64 * 1024;
 
+/// As many as clients usually send.
+constexpr std::size_t kUsualFields = 16;
+
 constexpr Refusal kMalformed{400, "The request is not valid HTTP."};
 constexpr Refusal kMalformedChunk{400, "The chunks of the request's body are not valid."};
 constexpr Refusal kBodyTooLarge{413, "The request's body is too large."};
@@ -134,6 +137,7 @@ class RequestReader::Parser final : public beast::http::basic_parser<true> {
 // --- the head -----------------------------------------------------------------------------------
 std::optional<Refusal> RequestReader::Parser::read_head(std::string_view head) {
   request.head_ = head;
+  request.fields_.reserve(kUsualFields);
   error_code ec;
   const std::string& own = request.head_;
   const std::size_t used = put(boost::asio::const_buffer(own.data(), own.size()), ec);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/stream.h"
 #include "http/message.h"
 
 namespace polymq::http {
@@ -23,6 +24,8 @@ class Exchange {
 
   /// Once. Nothing is done when the client has gone.
   void answer(Response response);
+  /// Who asks. Not behind answer().
+  const Peer& peer() const;
   /// Does the client still wait?
   bool waiting() const;
   /// `gone` is called, once, when the client goes away before it was answered: it closed the

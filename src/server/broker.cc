@@ -329,10 +329,11 @@ void Broker::stop() {
   closed.get_future().get();
   for (const auto& shard : shards_) {
     shard->post([this, &runtime = *shard] {
-      for (const HttpListener& http : http_) http.protocol->shutting_down(runtime);
       runtime.for_each_connection([](SocketConnection& connection) {
         connection.force_close("broker forced connection closure with reason 'shutdown'");
       });
+      // Their last answers say that they are that.
+      for (const HttpListener& http : http_) http.protocol->shutting_down(runtime);
     });
   }
   const auto deadline = std::chrono::steady_clock::now() + config_.server.shutdown_timeout;
