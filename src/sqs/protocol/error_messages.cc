@@ -86,7 +86,7 @@ SqsError repeated_id(std::string_view id) {
   return {kBatchEntryIdsNotDistinct, fmt::format("Id {} repeated.", quoted(id))};
 }
 
-SqsError invalid_group_or_deduplication_id(std::string_view parameter, std::string_view value) {
+SqsError invalid_token(std::string_view parameter, std::string_view value) {
   return invalid_parameter(
       parameter, value,
       fmt::format(

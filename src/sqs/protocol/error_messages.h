@@ -27,7 +27,7 @@ SqsError too_many_entries(std::size_t limit, std::size_t sent);
 SqsError empty_batch(std::string_view element);
 SqsError repeated_id(std::string_view id);
 
-SqsError invalid_group_or_deduplication_id(std::string_view parameter, std::string_view value);
+SqsError invalid_token(std::string_view parameter, std::string_view value);
 SqsError no_deduplication_id();
 
 SqsError queue_exists_with_other(std::string_view attribute);
