@@ -17,7 +17,8 @@ int hex_value(char c) {
 }
 
 std::string_view decoded(std::string_view text, Arena& arena) {
-  const std::size_t first = text.find_first_of("%+");
+  // Two searches for one character each are faster than one for either.
+  const std::size_t first = std::min(text.find('%'), text.find('+'));
   if (first == std::string_view::npos) return text;
   char* const begin = arena.text(text.size());
   char* to = std::copy_n(text.data(), first, begin);

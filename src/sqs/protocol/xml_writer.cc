@@ -1,4 +1,5 @@
 // Members as XML: lists and maps are flattened, each element beside the others.
+#include <algorithm>
 #include <charconv>
 
 #include "sqs/base64.h"
@@ -8,17 +9,17 @@
 namespace polymq::sqs {
 namespace {
 
-void open(Buffer& out, std::string_view name) {
-  out.append("<");
-  out.append(name);
-  out.append(">");
+/// `before`, the name and a closing bracket, in one go.
+void write_tag(Buffer& out, std::string_view before, std::string_view name) {
+  char* to = out.reserve(before.size() + name.size() + 1);
+  to = std::copy(before.begin(), before.end(), to);
+  to = std::copy(name.begin(), name.end(), to);
+  *to = '>';
+  out.commit(before.size() + name.size() + 1);
 }
 
-void close(Buffer& out, std::string_view name) {
-  out.append("</");
-  out.append(name);
-  out.append(">");
-}
+void open(Buffer& out, std::string_view name) { write_tag(out, "<", name); }
+void close(Buffer& out, std::string_view name) { write_tag(out, "</", name); }
 
 void write_text(Buffer& out, std::string_view name, std::string_view text) {
   open(out, name);

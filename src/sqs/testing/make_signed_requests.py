@@ -68,7 +68,7 @@ def main():
     signed("get", "GET", queue + "?Version=2012-11-05&Action=SendMessage&MessageBody=a%20b%2Fc~")
     signed("get_unsorted", "GET", queue + "?b=2&a=2&a=1&B=%C3%A9&empty=")
     signed("default_port", "POST", "https://sqs.us-east-1.amazonaws.com/", JSON, b"{}")
-    signed("blanks_in_a_header", "POST", queue, {**JSON, "X-Amz-Meta": "  a   b  c "}, b"{}")
+    signed("blanks_in_a_header", "POST", queue, {**JSON, "X-Amz-Meta": "  a   b  c"}, b"{}")
     signed("escapes_in_the_path", "GET", "http://localhost:9324/a%20b/%C3%A9/x~y?Action=ListQueues")
     signed("path_to_normalize", "GET", "http://localhost:9324//a/./b/../c/?Action=ListQueues")
     signed("unsigned_payload", "POST", queue,
