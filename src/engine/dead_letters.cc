@@ -38,7 +38,8 @@ bool DeadLetters::run() {
 void DeadLetters::hand_over(const std::vector<Letter>& letters) {
   const auto goes_along = [&](const Letter& letter) {
     return !at_least_once(*letter.queue) && letter.queue->moving_is_stored(letter.position) &&
-           std::find(late_.begin(), late_.end(), letter.position) == late_.end();
+           std::find(late_.begin(), late_.end(), std::pair(letter.queue, letter.position)) ==
+               late_.end();
   };
   if (std::none_of(letters.begin(), letters.end(), goes_along)) return publisher_.flush();
   for (const Letter& letter : letters) {
@@ -112,7 +113,7 @@ void DeadLetters::publish(Letter letter, Message* copy, std::vector<Target*> tar
   const bool late = std::any_of(targets.begin(), targets.end(), [](const Target* target) {
     return target->exchange != nullptr && !target->exchange->durable;
   });
-  if (late) late_.push_back(letter.position);
+  if (late) late_.emplace_back(letter.queue, letter.position);
   if (!letter.progress && targets.size() > 1 && at_least_once(*letter.queue)) {
     letter.progress = std::make_shared<Progress>();
   }

@@ -66,7 +66,8 @@ class DeadLetters {
   MemoryMeter& meter_;
   const Now& now_;
   Publisher publisher_;
-  std::vector<Position> late_;  // of this run: their copies are not stored with it
+  /// Of this run: their copies are not stored with it.
+  std::vector<std::pair<Queue*, Position>> late_;
   std::vector<Letter> waiting_;
   SlidingWindow<Letter> moving_{1};  // numbered as the publisher's sequences
   std::vector<Retry> retries_;

@@ -69,7 +69,8 @@ std::optional<ReplyBody> Home::purge(ShardIndex from, const QueueRequest& reques
   note_paging(queue);
   resume_gets(queue.id());
   mark_dirty(queue);
-  const storage::CommitNumber commit = queue.entry().stored() ? store_.await_staged() : 0;
+  // Another purge may be under way.
+  const storage::CommitNumber commit = queue.entry().stored() ? store_.await_everything() : 0;
   if (commit == 0) return Removed{dropped};
   awaiting_.push_back({commit, from, Reply{request.request, Removed{dropped}}, {}, {}});
   return std::nullopt;

@@ -183,8 +183,9 @@ struct PoliciesSet {
   VhostId vhost;
   std::shared_ptr<const PolicySet> policies;
 };
-using Delta = std::variant<VhostAdded, VhostChanged, VhostRemoved, ExchangeAdded, ExchangeRemoved,
-                           QueueAdded, QueueChanged, QueueRemoved, BindingAdded, BindingRemoved, PoliciesSet>;
+using Delta =
+    std::variant<VhostAdded, VhostChanged, VhostRemoved, ExchangeAdded, ExchangeRemoved, QueueAdded,
+                 QueueChanged, QueueRemoved, BindingAdded, BindingRemoved, PoliciesSet>;
 
 /// What a shard does with its own queues and stateful exchanges when the replica changes.
 class TopologyObserver {

@@ -24,7 +24,7 @@ void JournalStore::evacuate() {
       if (!kept.closed && !kept.extents.empty()) to_evacuate_.push_back(id);
     }
   }
-  if (behind()) return;  // there is enough to write
+  if (behind() || refuses_) return;  // there is enough to write, or no room for it
   while (!to_evacuate_.empty()) {
     const KeptQueue* kept = find(to_evacuate_.back());
     if (kept != nullptr && evacuate_from(to_evacuate_.back(), *kept)) return;

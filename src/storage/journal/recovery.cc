@@ -57,6 +57,7 @@ class Recovery {
   FileResult<void> open_segments();
   FileResult<void> read_segment(const OpenSegment& segment, bool newest, bool& has_commits);
   FileResult<void> end_segment(const OpenSegment& segment, const SegmentContents& contents);
+  static FileResult<void> rewrite(File& file, std::uint64_t begin, std::uint64_t end);
   void keep(const OpenSegment& segment, std::uint64_t last_commit, bool indexed);
   FileResult<void> gather(const OpenSegment& segment, const SegmentIndex& index);
   void gather_others(const SegmentIndex& index);
@@ -108,6 +109,9 @@ FileResult<void> Recovery::open_segments() {
     const auto header = decode_segment_header(bytes);
     if (!header) {
       damaged(*number, 0, header.error().text);
+      // It stays, and with it all that newer ones say of its messages: a repair may read them.
+      result_.segments.add(*number, {.file = *std::move(file), .size = *size, .sealed = true})
+          .damaged = true;
       continue;
     }
     segments_.push_back({*number, *header, *std::move(file), *size});
@@ -135,6 +139,10 @@ FileResult<Recovered> Recovery::run(JournalId fresh_id) {
 
 FileResult<void> Recovery::read_segment(const OpenSegment& segment, bool newest,
                                         bool& has_commits) {
+  // It was synced before the next one was begun; a copy of a folder was not, perhaps.
+  if (!newest) {
+    if (auto done = segment.file->sync(); !done) return done;
+  }
   if (const auto index = load_index(files_, segment.header)) {
     has_commits = true;
     keep(segment, index->last_commit, true);
@@ -158,7 +166,7 @@ FileResult<void> Recovery::read_segment(const OpenSegment& segment, bool newest,
   }
   keep(segment, contents->last, false);
   for (const Damage& damage : wrong) damaged(segment.number, damage.offset, damage.what);
-  if (newest && !contents->ended) {
+  if (newest) {
     if (auto done = end_segment(segment, *contents); !done) return done;
   }
   const SegmentIndex index = indexer.finish(contents->last);
@@ -180,17 +188,34 @@ void Recovery::keep(const OpenSegment& segment, std::uint64_t last_commit, bool 
                                         .indexed = indexed});
 }
 
+// It counts from now on, wherever it is: after the death of a process it may not be on the disk
+// yet, and after a failed sync the system believes that it is. So it is written again.
+FileResult<void> Recovery::rewrite(File& file, std::uint64_t begin, std::uint64_t end) {
+  constexpr std::uint64_t kPiece = 1024 * 1024;
+  std::string bytes;
+  for (; begin < end; begin += bytes.size()) {
+    bytes.resize(std::min(kPiece, end - begin));
+    if (auto read = file.read(begin, bytes.data(), bytes.size()); !read) return read;
+    const std::string_view part = bytes;
+    if (auto done = file.write(begin, {&part, 1}); !done) return done;
+  }
+  return {};
+}
+
 // What lies behind was never confirmed: after this it is not looked at again.
 FileResult<void> Recovery::end_segment(const OpenSegment& segment,
                                        const SegmentContents& contents) {
+  File& file = *segment.file;
+  if (auto done = rewrite(file, contents.unsure, contents.end); !done) return done;
+  if (contents.ended) return file.sync();
   const CommitHeader mark{
       .number = contents.last + 1, .synced = contents.last, .ends_segment = true};
   std::string block = encode(mark, segment.header.seed());
   block.resize(kBlock, '\0');
   const std::string_view part = block;
-  if (auto done = segment.file->write(contents.end, {&part, 1}); !done) return done;
+  if (auto done = file.write(contents.end, {&part, 1}); !done) return done;
   result_.next_commit = contents.last + 2;
-  return segment.file->sync();
+  return file.sync();
 }
 
 // What is settled in a segment may be about messages in it: those come last.

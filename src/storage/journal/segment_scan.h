@@ -37,6 +37,7 @@ struct SegmentContents {
   std::vector<Damage> damages;
   std::uint64_t last = 0;     // number of the last commit that counts; 0: there is none
   std::uint64_t end = 0;      // behind it
+  std::uint64_t unsure = 0;   // from there on to `end` it may never have been synced
   bool ended = false;         // it was ended when the next one was begun
   std::uint64_t dropped = 0;  // commits behind `end`: the last writes, never synced
 };

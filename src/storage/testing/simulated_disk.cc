@@ -64,7 +64,11 @@ class SimulatedFile final : public File {
   }
   FileResult<void> sync() override {
     const std::lock_guard lock(disk_->mutex);
-    if (disk_->syncs_left == 0) return failed("the sync failed");
+    if (disk_->syncs_left == 0) {
+      node_->unsynced
+          .clear();  // as a system does: nobody writes it any more, though it can be read
+      return failed("the sync failed");
+    }
     --disk_->syncs_left;
     ++disk_->syncs;
     for (const SimulatedDisk::Write& write : node_->unsynced) {
@@ -166,12 +170,19 @@ SimulatedDisk SimulatedDisk::killed() const {
   const std::lock_guard lock(state_->mutex);
   SimulatedDisk after;
   after.state_->capacity = state_->capacity;
-  for (const auto& [name, node] : state_->names) {
-    auto left = std::make_shared<Node>();
-    left->content = left->synced = node->content;
-    after.state_->names[name] = std::move(left);
-  }
-  after.state_->synced_names = after.state_->names;
+  std::map<const Node*, std::shared_ptr<Node>> copies;
+  const auto copy = [&](const Names& names, Names& to) {
+    for (const auto& [name, node] : names) {
+      std::shared_ptr<Node>& left = copies[node.get()];
+      if (!left) {
+        left = std::make_shared<Node>(*node);
+        left->unreadable_from = UINT64_MAX;
+      }
+      to[name] = left;
+    }
+  };
+  copy(state_->names, after.state_->names);
+  copy(state_->synced_names, after.state_->synced_names);
   return after;
 }
 

@@ -26,11 +26,13 @@ class SimulatedDisk {
 
   /// What a crash at this moment leaves: of unsynced writes any sectors, of unsynced names any.
   SimulatedDisk crashed(const Draw& draw) const;
-  /// What the death of the process leaves: everything that was written.
+  /// What the death of the process leaves: everything that was written can be read, and what was
+  /// not synced is not.
   SimulatedDisk killed() const;
 
   void set_capacity(std::uint64_t bytes);
-  /// The sync after so many fails, and all that follow.
+  /// The sync after so many fails, and all that follow: what they were for is never on the disk,
+  /// unless it is written again.
   void fail_sync_after(std::uint64_t syncs);
   std::uint64_t syncs() const;
   /// Overwrites bytes behind everybody's back.
