@@ -18,7 +18,7 @@
 #include "auth/sasl.h"
 #include "base/bytes.h"
 #include "base/log.h"
-#include "base/log_limiter.h"
+#include "base/stream.h"
 #include "engine/session.h"
 #include "engine/shard.h"
 
@@ -26,61 +26,38 @@ namespace polymq::amqp091 {
 
 class Channel;
 
-/// What a connection asks of the one who owns its socket. Never calls back into the connection from
-/// within these.
-class Transport {
- public:
-  virtual ~Transport() = default;
-  /// There is (or will be, after prepare_output()) something to write; at the end of this turn.
-  virtual void output_ready() = 0;
-  /// receive() may be called again with what was left.
-  virtual void resume() = 0;
-  /// Write what is there, then close the socket, `after` this time at the latest if the peer does
-  /// not do it first.
-  virtual void shut(std::chrono::milliseconds after) = 0;
-  /// The shard's, so that no peer fills the log.
-  virtual LogLimiter& log_limiter() = 0;
-  /// After lost(): nothing refers to the connection any more; it may be destroyed.
-  virtual void finished() = 0;
-};
-
 /// Shard: the one its socket lives on.
-class Connection final : public engine::ClientEvents {
+class Connection final : public StreamConnection, public engine::ClientEvents {
  public:
   Connection(engine::Shard& shard, const Settings& settings, Admission& admission,
              Transport& transport, Peer peer);
   ~Connection() override;
 
-  // --- driven by the transport ---
-  /// Handles what is complete in `input` and says how much that was. Stops early while an answer is
-  /// being waited for: then the transport keeps the rest and calls again after resume().
-  std::size_t receive(std::string_view input);
+  // --- StreamConnection: driven by the transport ---
+  /// Stops early while an answer is being waited for.
+  std::size_t receive(std::string_view input) override;
+  void end_of_input() override;
+  bool wants_input() const override { return may_parse(); }
+  bool ends_with_peer() const override { return blocked_; }
+  bool publishes() const override { return publishes_; }
+  void prepare_output() override;
+  Buffer& output() override { return output_; }
+  void written(std::size_t size) override;
+  void tick(MonotonicMs now) override;
+  void lost() override;
+  /// Tells the client to go (320) and closes.
+  void force_close(std::string_view reason) override;
+
+  // --- for whoever shows connections ---
   void for_each_channel(const std::function<void(const Channel&)>& visit) const;
   /// Since the beginning, in octets.
   std::uint64_t received_total() const { return received_total_; }
   std::uint64_t sent_total() const { return output_total_; }
-  /// The input is used up for now: what was collected goes to the engine.
-  void end_of_input();
-  /// Does it make sense to read more from the socket?
-  bool wants_input() const { return may_parse(); }
   /// What the client told of itself: an encoded field table without its length, for whoever shows
   /// connections.
   std::string_view client_properties() const { return client_properties_; }
-  /// Has it published since it was opened?
-  bool publishes() const { return publishes_; }
   /// Not read until the memory alarm is over, however long that takes.
   bool blocked() const { return blocked_; }
-  /// Appends what is folded per turn (confirms).
-  void prepare_output();
-  Buffer& output() { return output_; }
-  /// The first `size` octets of output() are on the socket.
-  void written(std::size_t size);
-  /// A few times a second: heartbeats, timeouts.
-  void tick(MonotonicMs now);
-  /// The socket is gone. finished() follows.
-  void lost();
-  /// Tells the client to go (320) and closes.
-  void force_close(std::string_view reason);
 
   // --- for its channels ---
   engine::Shard& shard() { return shard_; }

@@ -35,12 +35,6 @@ struct Settings {
 /// frame-max below this is refused: the smallest that 0-9-1 allows, and what old clients ask for.
 inline constexpr std::uint32_t kSmallestFrameMax = 4096;
 
-/// Who is on the other end of the socket.
-struct Peer {
-  std::string name;  // "host:port -> host:port", for logs and management
-  bool loopback = false;
-};
-
 /// Counts connections and channels over all shards. Any thread.
 class Admission {
  public:

@@ -10,6 +10,7 @@
 #include "amqp091/property_codec.h"
 #include "base/log.h"
 #include "server/config/policies.h"
+#include "server/health.h"
 #include "server/memory_limit.h"
 #include "server/socket_connection.h"
 
@@ -53,6 +54,24 @@ amqp091::Settings to_settings(const Config& config) {
   return settings;
 }
 
+http::Limits to_limits(const Config::Http& config) {
+  http::Limits limits;
+  limits.max_body = config.max_body_size;
+  limits.max_header = config.max_header_size;
+  limits.max_target = std::min(limits.max_target, limits.max_header);
+  limits.header_time = config.header_timeout;
+  limits.body_time = config.body_timeout;
+  limits.idle_time = config.idle_timeout;
+  return limits;
+}
+
+/// What answers on the port for SQS until there is a dialect behind it.
+std::unique_ptr<http::Service> make_sqs_service(ShardRuntime&) {
+  auto router = std::make_unique<http::Router>();
+  add_health(*router);
+  return router;
+}
+
 std::optional<std::uint64_t> limit_of(std::int64_t limit) {
   if (limit < 0) return std::nullopt;
   return static_cast<std::uint64_t>(limit);
@@ -73,7 +92,10 @@ std::uint64_t unguessable() {
 }  // namespace
 
 Broker::Broker(const Config& config, std::shared_ptr<const auth::Directory> directory)
-    : config_(config), settings_(to_settings(config)), admission_(config_, std::move(directory)) {
+    : config_(config),
+      settings_(to_settings(config)),
+      admission_(config_, std::move(directory)),
+      amqp_(settings_, admission_) {
   amqp091::register_property_codec();
 }
 
@@ -169,24 +191,58 @@ Result<void> Broker::start() {
   }
   if (auto set = set_policies(*std::move(policies)); !set) return set;
 
+  if (!config_.sqs.endpoints.empty()) open_http(config_.sqs, "SQS", make_sqs_service);
   std::promise<Result<void>> listening;
   ShardRuntime& acceptor = *shards_.front();
   acceptor.post([&] {
-    for (const Endpoint& endpoint : config_.amqp.endpoints) {
-      auto listener = std::make_unique<Listener>(
-          acceptor.io(), config_.amqp,
-          [this](int fd, SocketPeer peer) { deal(fd, std::move(peer)); });
-      if (auto opened = listener->open(endpoint); !opened) {
-        return listening.set_value(tl::make_unexpected(opened.error()));
-      }
-      listeners_.push_back(std::move(listener));
-      log::Line(log::Area::kServer, log::Level::kInfo, "listening for AMQP")
-          .with("address", to_text(endpoint));
-    }
-    if (data_) open_control(acceptor);
-    listening.set_value({});
+    Result<void> opened = listen();
+    if (opened && data_) open_control(acceptor);
+    listening.set_value(std::move(opened));
   });
   return listening.get_future().get();
+}
+
+// The main thread. Each shard makes its own service, on its thread.
+void Broker::open_http(const Config::Http& config, std::string_view name,
+                       const HttpProtocol::ServiceFactory& make_service) {
+  auto protocol = std::make_unique<HttpProtocol>(
+      to_limits(config), http::Cors::Settings{.origins = config.cors_origins}, admission_);
+  for (const auto& shard : shards_) {
+    std::promise<void> made;
+    shard->post([&] {
+      protocol->add_shard(make_service(*shard));
+      made.set_value();
+    });
+    made.get_future().get();
+  }
+  http_.push_back({config, std::string(name), std::move(protocol)});
+}
+
+// The accepting shard's thread.
+Result<void> Broker::listen() {
+  const Listener::Options amqp{.backlog = static_cast<int>(config_.amqp.backlog),
+                               .tcp_nodelay = config_.amqp.tcp_nodelay,
+                               .keepalive = config_.amqp.keepalive};
+  if (auto opened = listen(amqp_, config_.amqp, amqp, "AMQP"); !opened) return opened;
+  for (const HttpListener& http : http_) {
+    if (auto opened = listen(*http.protocol, http.config, {}, http.name); !opened) return opened;
+  }
+  return {};
+}
+
+Result<void> Broker::listen(Protocol& protocol, const Config::Listen& where,
+                            Listener::Options options, std::string_view name) {
+  for (const Endpoint& endpoint : where.endpoints) {
+    auto listener = std::make_unique<Listener>(shards_.front()->io(), options,
+                                               [this, &protocol, &where](int fd, SocketPeer peer) {
+                                                 deal(protocol, where, fd, std::move(peer));
+                                               });
+    if (auto opened = listener->open(endpoint); !opened) return opened;
+    listeners_.push_back(std::move(listener));
+    log::Line(log::Area::kServer, log::Level::kInfo, "listening for " + std::string(name))
+        .with("address", to_text(endpoint));
+  }
+  return {};
 }
 
 // The shard's thread. Without it there is no backup while the node runs, and nothing else is lost.
@@ -236,19 +292,19 @@ ShardRuntime& Broker::next_shard() {
 }
 
 // The accepting shard's thread.
-void Broker::deal(int fd, SocketPeer peer) {
+void Broker::deal(Protocol& protocol, const Config::Listen& where, int fd, SocketPeer peer) {
   ShardRuntime& target = next_shard();
   target.expect_connection();
-  const auto& trusted = config_.amqp.proxy_networks;
+  const auto& trusted = where.proxy_networks;
   const bool proxied = std::any_of(trusted.begin(), trusted.end(), [&](const Network& network) {
     return network.contains(peer.ip);
   });
-  target.post([this, &target, fd, peer = std::move(peer.peer), proxied]() mutable {
+  target.post([&protocol, &target, fd, peer = std::move(peer.peer), proxied]() mutable {
     SocketConnection::Socket socket(target.io());
     boost::system::error_code error;
     socket.assign(boost::asio::generic::stream_protocol(AF_UNSPEC, 0), fd, error);
     target.add(std::make_unique<SocketConnection>(target, std::move(socket), std::move(peer),
-                                                  settings_, admission_, proxied));
+                                                  protocol, proxied));
   });
 }
 
@@ -272,10 +328,12 @@ void Broker::stop() {
   });
   closed.get_future().get();
   for (const auto& shard : shards_) {
-    shard->post([&runtime = *shard] {
+    shard->post([this, &runtime = *shard] {
       runtime.for_each_connection([](SocketConnection& connection) {
         connection.force_close("broker forced connection closure with reason 'shutdown'");
       });
+      // Their last answers say that they are that.
+      for (const HttpListener& http : http_) http.protocol->shutting_down(runtime);
     });
   }
   const auto deadline = std::chrono::steady_clock::now() + config_.server.shutdown_timeout;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "amqp091/settings.h"
@@ -9,6 +11,7 @@
 #include "server/connection_admission.h"
 #include "server/control_socket.h"
 #include "server/listener.h"
+#include "server/protocols.h"
 #include "server/shard_runtime.h"
 #include "storage/data_folder.h"
 #include "storage/memory_metadata.h"
@@ -31,7 +34,12 @@ class Broker {
 
  private:
   ShardRuntime& next_shard();
-  void deal(int fd, SocketPeer peer);
+  Result<void> listen();
+  Result<void> listen(Protocol& protocol, const Config::Listen& where, Listener::Options options,
+                      std::string_view name);
+  void open_http(const Config::Http& config, std::string_view name,
+                 const HttpProtocol::ServiceFactory& make_service);
+  void deal(Protocol& protocol, const Config::Listen& where, int fd, SocketPeer peer);
   Result<void> administer(decltype(engine::ControlRequest::what) what);
   Result<void> set_policies(engine::PolicySets sets);
   std::size_t connection_count();
@@ -48,6 +56,14 @@ class Broker {
   std::vector<std::unique_ptr<storage::MemoryStore>> memory_stores_;
   storage::MemoryMetadata memory_metadata_;
   std::unique_ptr<storage::DataFolder> data_;
+  /// Their services go before the shards that these use.
+  AmqpProtocol amqp_;
+  struct HttpListener {
+    const Config::Http& config;
+    std::string name;
+    std::unique_ptr<HttpProtocol> protocol;
+  };
+  std::vector<HttpListener> http_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<ControlSocket> control_;  // if there is a data folder
   std::size_t next_shard_ = 0;              // whose turn it is among equals

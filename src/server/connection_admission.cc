@@ -25,12 +25,28 @@ std::int64_t ConnectionAdmission::vhost_limit(std::string_view vhost) const {
   return config_.limits.vhost_max_connections;
 }
 
+bool ConnectionAdmission::node_full() const {
+  const std::uint64_t most = config_.server.max_connections;
+  return most != 0 && connections_ >= most;
+}
+
+bool ConnectionAdmission::enter() {
+  const std::lock_guard lock(mutex_);
+  if (node_full()) return false;
+  ++connections_;
+  return true;
+}
+
+void ConnectionAdmission::leave() {
+  const std::lock_guard lock(mutex_);
+  --connections_;
+}
+
 std::string ConnectionAdmission::enter(std::string_view user, std::string_view vhost) {
   const std::lock_guard lock(mutex_);
-  const std::uint64_t node_limit = config_.server.max_connections;
-  if (node_limit != 0 && connections_ >= node_limit) {
-    return "connection refused: node connection limit (" + std::to_string(node_limit) +
-           ") is reached";
+  if (node_full()) {
+    return "connection refused: node connection limit (" +
+           std::to_string(config_.server.max_connections) + ") is reached";
   }
   const std::int64_t vhost_most = vhost_limit(vhost);
   std::int64_t& in_vhost = by_vhost_[std::string(vhost)];

@@ -9,12 +9,13 @@
 #include <string>
 
 #include "amqp091/settings.h"
+#include "http/connection.h"
 #include "server/config/config.h"
 
 namespace polymq::server {
 
 /// Any thread. Locked, because connections come and go seldom compared with messages.
-class ConnectionAdmission final : public amqp091::Admission {
+class ConnectionAdmission final : public amqp091::Admission, public http::Admission {
  public:
   ConnectionAdmission(const Config& config, std::shared_ptr<const auth::Directory> directory);
 
@@ -26,9 +27,13 @@ class ConnectionAdmission final : public amqp091::Admission {
   std::string open_channel(std::string_view user) override;
   void close_channel(std::string_view user) override;
   std::shared_ptr<const auth::Directory> directory() override;
+  /// Over HTTP users come with each request: connections count for the node only.
+  bool enter() override;
+  void leave() override;
   std::uint64_t directory_version() override { return version_.load(std::memory_order_relaxed); }
 
  private:
+  bool node_full() const;
   using Counts = std::map<std::string, std::int64_t, std::less<>>;
   std::int64_t vhost_limit(std::string_view vhost) const;
   static void count_down(Counts& counts, std::string_view name);

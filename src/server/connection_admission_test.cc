@@ -42,6 +42,19 @@ TEST_F(ConnectionAdmissionTest, AFullNodeLetsNobodyInUntilSomebodyLeaves) {
   EXPECT_EQ(admission_.enter("ann", "other"), "");
 }
 
+TEST_F(ConnectionAdmissionTest, ConnectionsOverHttpCountForTheNodeAndForNobodyElse) {
+  config_.server.max_connections = 3;
+  EXPECT_EQ(admission_.enter("bob", "/"), "");
+  EXPECT_TRUE(admission_.enter());
+  EXPECT_TRUE(admission_.enter());
+  EXPECT_FALSE(admission_.enter());
+  EXPECT_EQ(admission_.enter("ann", "/"),
+            "connection refused: node connection limit (3) is reached");
+  admission_.leave();
+  EXPECT_EQ(admission_.enter("ann", "/"), "");
+  EXPECT_FALSE(admission_.enter());
+}
+
 TEST_F(ConnectionAdmissionTest, AVhostHasItsOwnLimitOrThatOfAll) {
   config_.limits.vhost_max_connections = 1;
   config_.vhosts.push_back({"large", "", 2, {}});

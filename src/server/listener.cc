@@ -46,8 +46,8 @@ void remove_stale(const std::string& path) {
 
 }  // namespace
 
-Listener::Listener(asio::io_context& io, const Config::Amqp& settings, Accepted accepted)
-    : acceptor_(io), pause_(io), settings_(settings), accepted_(std::move(accepted)) {}
+Listener::Listener(asio::io_context& io, Options options, Accepted accepted)
+    : acceptor_(io), pause_(io), options_(options), accepted_(std::move(accepted)) {}
 
 Result<void> Listener::open(const Endpoint& endpoint) {
   const auto failed = [&](const error_code& error) {
@@ -75,7 +75,7 @@ Result<void> Listener::open(const Endpoint& endpoint) {
   }
   acceptor_.bind(address, error);
   if (error) return failed(error);
-  acceptor_.listen(static_cast<int>(settings_.backlog), error);
+  acceptor_.listen(options_.backlog, error);
   if (error) return failed(error);
   if (endpoint.is_unix) unix_path_ = endpoint.address;
   acceptor_.non_blocking(true);
@@ -112,8 +112,8 @@ void Listener::accept() {
 
 void Listener::configure(int fd) {
   const int on = 1;
-  if (settings_.tcp_nodelay) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (settings_.keepalive) ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  if (options_.tcp_nodelay) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (options_.keepalive) ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
 void Listener::close() {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "server/config/config.h"
+#include "server/config/endpoint.h"
 #include "server/peer.h"
 
 namespace polymq::server {
@@ -19,7 +19,13 @@ class Listener {
   /// Takes over the descriptor of an accepted, non-blocking socket.
   using Accepted = std::function<void(int fd, SocketPeer peer)>;
 
-  Listener(boost::asio::io_context& io, const Config::Amqp& settings, Accepted accepted);
+  struct Options {
+    int backlog = 4096;
+    bool tcp_nodelay = true;
+    bool keepalive = true;
+  };
+
+  Listener(boost::asio::io_context& io, Options options, Accepted accepted);
 
   /// The error names the address and what is wrong with it.
   Result<void> open(const Endpoint& endpoint);
@@ -32,7 +38,7 @@ class Listener {
 
   boost::asio::basic_socket_acceptor<Protocol> acceptor_;
   boost::asio::steady_timer pause_;
-  const Config::Amqp& settings_;
+  const Options options_;
   Accepted accepted_;
   std::string unix_path_;
 };

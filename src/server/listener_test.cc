@@ -20,7 +20,7 @@ namespace {
 class ListenerTest : public testing::Test {
  protected:
   ListenerTest() {
-    settings_.backlog = 128;
+    options_ = {.backlog = 128, .tcp_nodelay = false, .keepalive = false};
     path_ = testing::TempDir() + "listener_" + std::to_string(::getpid());
   }
   ~ListenerTest() override {
@@ -29,7 +29,7 @@ class ListenerTest : public testing::Test {
     ::unlink(path_.c_str());
   }
   Listener make() {
-    return Listener(io_, settings_,
+    return Listener(io_, options_,
                     [this](int fd, SocketPeer peer) { accepted_.emplace_back(fd, peer); });
   }
   static std::string opened(Listener& listener, const Endpoint& endpoint) {
@@ -83,7 +83,7 @@ class ListenerTest : public testing::Test {
   }
 
   boost::asio::io_context io_;
-  Config::Amqp settings_;
+  Listener::Options options_;
   std::string path_;
   std::vector<std::pair<int, SocketPeer>> accepted_;
   std::vector<int> clients_;
@@ -109,7 +109,7 @@ TEST_F(ListenerTest, TellsWhoCameAndFromWhere) {
 
 TEST_F(ListenerTest, SocketsAreSetUpAsConfigured) {
   for (const bool on : {false, true}) {
-    settings_.tcp_nodelay = settings_.keepalive = on;
+    options_.tcp_nodelay = options_.keepalive = on;
     const std::uint16_t port = free_port();
     Listener listener = make();
     ASSERT_EQ(opened(listener, {.address = "127.0.0.1", .port = port}), "");
@@ -145,7 +145,7 @@ TEST_F(ListenerTest, WithoutAnAddressBothFamiliesAreServed) {
 }
 
 TEST_F(ListenerTest, ManyWhoComeAtOnceAreAllServed) {
-  settings_.backlog = 512;
+  options_.backlog = 512;
   const std::uint16_t port = free_port();
   Listener listener = make();
   ASSERT_EQ(opened(listener, {.address = "127.0.0.1", .port = port}), "");
@@ -205,7 +205,7 @@ TEST_F(ListenerTest, AFileThatIsNoSocketIsLeftAlone) {
 }
 
 TEST(PeerBehindProxy, IsWhomTheHeaderNamesAndElseTheProxy) {
-  const amqp091::Peer proxy{"proxy", true};
+  const Peer proxy{"proxy", true};
   ProxyHeader header;
   EXPECT_EQ(peer_behind_proxy(proxy, header).name, "proxy");
   EXPECT_TRUE(peer_behind_proxy(proxy, header).loopback);

@@ -77,7 +77,7 @@ SocketPeer peer_of(int fd) {
           theirs.ip};
 }
 
-amqp091::Peer peer_behind_proxy(const amqp091::Peer& proxy, const ProxyHeader& header) {
+Peer peer_behind_proxy(const Peer& proxy, const ProxyHeader& header) {
   if (!header.source) return proxy;
   std::string name = to_text(header.source->ip, header.source->port);
   if (header.destination) {

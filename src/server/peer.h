@@ -4,13 +4,13 @@
 #include <array>
 #include <cstdint>
 
-#include "amqp091/settings.h"
+#include "base/stream.h"
 #include "server/proxy_protocol.h"
 
 namespace polymq::server {
 
 struct SocketPeer {
-  amqp091::Peer peer;
+  Peer peer;
   std::array<std::uint8_t, 16> ip{};  // IPv4 mapped into IPv6; zero for a Unix socket
 };
 
@@ -18,6 +18,6 @@ struct SocketPeer {
 SocketPeer peer_of(int fd);
 
 /// The peer that a trusted proxy speaks for; `proxy` itself when the header names none.
-amqp091::Peer peer_behind_proxy(const amqp091::Peer& proxy, const ProxyHeader& header);
+Peer peer_behind_proxy(const Peer& proxy, const ProxyHeader& header);
 
 }  // namespace polymq::server

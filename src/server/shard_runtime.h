@@ -48,6 +48,7 @@ class ShardRuntime final : public engine::Outbox {
 
   // --- the shard's own thread from here on ---
   engine::Shard& shard() { return *shard_; }
+  engine::ShardIndex index() const { return options_.index; }
   boost::asio::io_context& io() { return io_; }
   /// Every event handler calls this first: the turn has one time, read when it begins.
   void begin_turn();

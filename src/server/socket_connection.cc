@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/log.h"
 #include "server/peer.h"
+#include "server/protocols.h"
 #include "server/proxy_protocol.h"
 #include "server/shard_runtime.h"
 
@@ -30,29 +32,26 @@ bool hung_up(int fd) {
 
 }  // namespace
 
-SocketConnection::SocketConnection(ShardRuntime& runtime, Socket socket, amqp091::Peer peer,
-                                   const amqp091::Settings& settings, amqp091::Admission& admission,
-                                   bool expects_proxy_header)
+SocketConnection::SocketConnection(ShardRuntime& runtime, Socket socket, Peer peer,
+                                   Protocol& protocol, bool expects_proxy_header)
     : runtime_(runtime),
       socket_(std::move(socket)),
       peer_(std::move(peer)),
-      settings_(settings),
-      admission_(admission),
+      protocol_(protocol),
       expects_proxy_header_(expects_proxy_header) {}
 
 SocketConnection::~SocketConnection() = default;
 
 void SocketConnection::start() {
   started_ = runtime_.shard().now().monotonic;
-  if (!expects_proxy_header_) {
-    connection_.emplace(runtime_.shard(), settings_, admission_, *this, peer_);
-  }
+  if (!expects_proxy_header_) connection_ = protocol_.connect(runtime_, *this, peer_);
   read_if_wanted();
 }
 
 // --- reading ------------------------------------------------------------------------------------
 void SocketConnection::read_if_wanted() {
-  if (reading_ || closed_ || (connection_ && !connection_->wants_input())) return;
+  if (reading_ || closed_ || peer_ended_) return;
+  if (connection_ && !connection_->wants_input()) return;
   reading_ = true;
   runtime_.read_later(*this);
 }
@@ -81,6 +80,10 @@ void SocketConnection::on_readable() {
   }
   const ssize_t got = ::recv(socket_.native_handle(), to, space, 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return read_if_wanted();
+  if (got == 0 && connection_ && connection_->peer_ended()) {
+    peer_ended_ = true;
+    return;
+  }
   if (got <= 0) return close_now();
   if (own) {
     input_.commit(static_cast<std::size_t>(got));
@@ -134,7 +137,7 @@ bool SocketConnection::take_proxy_header(std::string_view& bytes) {
   expects_proxy_header_ = false;
   bytes.remove_prefix(result.header.size);
   peer_ = peer_behind_proxy(peer_, result.header);
-  connection_.emplace(runtime_.shard(), settings_, admission_, *this, peer_);
+  connection_ = protocol_.connect(runtime_, *this, peer_);
   return true;
 }
 
@@ -151,8 +154,9 @@ void SocketConnection::flush() {
   connection_->prepare_output();
   if (writing_) return;
   const bool wanted_input = connection_->wants_input();
-  while (!connection_->output().empty()) {
-    const std::string_view bytes = connection_->output().view();
+  const Buffer& output = connection_->output();
+  while (!output.empty()) {
+    const std::string_view bytes = output.view();
     const ssize_t sent =
         ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EINTR) continue;
@@ -169,9 +173,9 @@ void SocketConnection::flush() {
     connection_->written(static_cast<std::size_t>(sent));
   }
   if (!wanted_input && connection_->wants_input()) resume();
-  if (shut_ && connection_->output().empty() && close_at_ <= runtime_.shard().now().monotonic) {
-    close_now();
-  }
+  if (!shut_ || !output.empty()) return;
+  if (peer_ended_ || close_at_ <= runtime_.shard().now().monotonic) return close_now();
+  if (std::exchange(shut_output_, false)) ::shutdown(socket_.native_handle(), SHUT_WR);
 }
 
 void SocketConnection::on_writable() {
@@ -193,12 +197,17 @@ void SocketConnection::shut(std::chrono::milliseconds after) {
   output_ready();
 }
 
+void SocketConnection::shut_output(std::chrono::milliseconds after) {
+  shut_output_ = true;
+  shut(after);
+}
+
 void SocketConnection::tick(MonotonicMs now) {
   if (!connection_) {  // a proxy that says nothing
-    if (now - started_ > settings_.handshake_timeout.count()) close_now();
+    if (now - started_ > protocol_.patience().count()) close_now();
     return;
   }
-  if (connection_->blocked() && hung_up(socket_.native_handle())) return close_now();
+  if (connection_->ends_with_peer() && hung_up(socket_.native_handle())) return close_now();
   connection_->tick(now);
   if (shut_ && now >= close_at_) close_now();
 }

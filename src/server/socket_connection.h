@@ -1,26 +1,25 @@
-// An AMQP connection on its socket: reading, writing, closing.
+// A connection of any protocol on its socket: reading, writing, closing.
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "amqp091/connection.h"
 #include "base/bytes.h"
+#include "base/stream.h"
 
 namespace polymq::server {
 
+class Protocol;
 class ShardRuntime;
 
 /// Shard: lives and dies on its runtime's thread.
-class SocketConnection final : public amqp091::Transport {
+class SocketConnection final : public Transport {
  public:
   using Socket = boost::asio::generic::stream_protocol::socket;
 
   /// `expects_proxy_header`: the peer is a trusted proxy, which says first whom it speaks for.
-  SocketConnection(ShardRuntime& runtime, Socket socket, amqp091::Peer peer,
-                   const amqp091::Settings& settings, amqp091::Admission& admission,
+  SocketConnection(ShardRuntime& runtime, Socket socket, Peer peer, Protocol& protocol,
                    bool expects_proxy_header);
   ~SocketConnection() override;
 
@@ -35,10 +34,11 @@ class SocketConnection final : public amqp091::Transport {
   void tick(MonotonicMs now);
   void force_close(std::string_view reason);
 
-  // --- amqp091::Transport ---
+  // --- Transport ---
   void output_ready() override;
   void resume() override;
   void shut(std::chrono::milliseconds after) override;
+  void shut_output(std::chrono::milliseconds after) override;
   LogLimiter& log_limiter() override;
   void finished() override;
 
@@ -53,19 +53,20 @@ class SocketConnection final : public amqp091::Transport {
 
   ShardRuntime& runtime_;
   Socket socket_;
-  amqp091::Peer peer_;
-  const amqp091::Settings& settings_;
-  amqp091::Admission& admission_;
-  std::optional<amqp091::Connection> connection_;  // made when the peer is known
-  Buffer input_;                                   // received and not handled yet
+  Peer peer_;
+  Protocol& protocol_;
+  std::unique_ptr<StreamConnection> connection_;  // made when the peer is known
+  Buffer input_;                                  // received and not handled yet
   bool expects_proxy_header_;
   bool reading_ = false;  // waiting for the socket to be readable, or about to
   bool writing_ = false;  // waiting for it to be writable
   bool flush_noted_ = false;
   bool resume_noted_ = false;
+  bool peer_ended_ = false;  // nothing more will come, but the peer may be reading
   bool closed_ = false;
   bool lost_told_ = false;
-  bool shut_ = false;  // close when the output is written ...
+  bool shut_output_ = false;  // tell the peer that nothing follows the output
+  bool shut_ = false;         // close when the output is written ...
   MonotonicMs started_ = 0;
   MonotonicMs close_at_ = kNever;  // ... or at this time
 };

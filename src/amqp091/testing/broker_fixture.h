@@ -244,6 +244,7 @@ class TestClient : public Transport {
     close_at_ = std::min(close_at_.value_or(at), at);
     output_ready();
   }
+  void shut_output(std::chrono::milliseconds after) override { shut(after); }
   LogLimiter& log_limiter() override { return broker_.log_limiter; }
   void finished() override { finished_ = true; }
 

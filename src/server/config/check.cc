@@ -43,19 +43,18 @@ void derive_names(Config::Server& server) {
 }
 
 /// The texts were checked when they were assigned, so that parsing them cannot fail here.
-void derive_amqp(Config::Amqp& amqp) {
-  for (const std::string& text : amqp.listeners) {
-    if (auto endpoint = parse_endpoint(text)) amqp.endpoints.push_back(*endpoint);
+void derive_listen(Config::Listen& listen, const std::string& bind) {
+  for (const std::string& text : listen.listeners) {
+    if (auto endpoint = parse_endpoint(text)) listen.endpoints.push_back(*endpoint);
   }
-  if (amqp.listeners.empty() && amqp.port != 0) {
-    if (auto address = parse_address(amqp.bind)) {
-      amqp.endpoints.push_back({.address = *address, .port = amqp.port, .is_unix = false});
+  if (listen.listeners.empty() && listen.port != 0) {
+    if (auto address = parse_address(bind)) {
+      listen.endpoints.push_back({.address = *address, .port = listen.port, .is_unix = false});
     }
   }
-  for (const std::string& text : amqp.proxy_protocol_from) {
-    if (auto network = parse_network(text)) amqp.proxy_networks.push_back(*network);
+  for (const std::string& text : listen.proxy_protocol_from) {
+    if (auto network = parse_network(text)) listen.proxy_networks.push_back(*network);
   }
-  amqp.initial_frame_max = std::min(amqp.initial_frame_max, amqp.frame_max);
 }
 
 void derive_levels(Config::Log& log) {
@@ -69,10 +68,9 @@ void derive_levels(Config::Log& log) {
 }
 
 void check_parts(Loaded& loaded) {
-  const std::array<std::pair<std::string_view, const Config::Part*>, 4> parts{
+  const std::array<std::pair<std::string_view, const Config::Part*>, 3> parts{
       {{"management", &loaded.config.management},
        {"metrics", &loaded.config.metrics},
-       {"sqs", &loaded.config.sqs},
        {"pubsub", &loaded.config.pubsub}}};
   for (const auto& [name, part] : parts) {
     const std::string path = std::string(name) + ".port";
@@ -80,6 +78,10 @@ void check_parts(Loaded& loaded) {
     if (part->port == 0 || origin.source == Source::kDefault) continue;
     loaded.config.unavailable.push_back(std::string(name) + " is not available in this version; " +
                                         path + " (" + to_text(origin) + ") has no effect");
+  }
+  if (!loaded.config.sqs.endpoints.empty()) {
+    loaded.config.unavailable.push_back(
+        "sqs is not available in this version; its listener answers /health only");
   }
 }
 
@@ -126,7 +128,9 @@ void check_policies(const Loaded& loaded, bool is_operator, std::vector<Problem>
 void check(Loaded& loaded, std::vector<Problem>& problems) {
   Config& config = loaded.config;
   derive_names(config.server);
-  derive_amqp(config.amqp);
+  derive_listen(config.amqp, config.amqp.bind);
+  config.amqp.initial_frame_max = std::min(config.amqp.initial_frame_max, config.amqp.frame_max);
+  derive_listen(config.sqs, config.sqs.bind.empty() ? config.amqp.bind : config.sqs.bind);
   derive_levels(config.log);
   check_parts(loaded);
   if (config.amqp.heartbeat.count() % 1000 != 0) {

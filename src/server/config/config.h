@@ -38,10 +38,20 @@ struct Config {
     std::string cluster_name;  // filled in by load() when not set
   } server;
 
-  struct Amqp {
+  /// What every listener has.
+  struct Listen {
     std::string bind;
     std::uint16_t port = 0;
     std::vector<std::string> listeners;
+    std::vector<std::string> proxy_protocol_from;
+
+    /// From `listeners`, or from `bind` and `port`; empty when the port is 0.
+    std::vector<Endpoint> endpoints;
+    /// From `proxy_protocol_from`: peers whose PROXY header is believed, and demanded.
+    std::vector<Network> proxy_networks;
+  };
+
+  struct Amqp : Listen {
     std::chrono::milliseconds handshake_timeout{};
     std::chrono::milliseconds heartbeat{};  // whole seconds
     std::uint64_t frame_max = 0;
@@ -52,17 +62,20 @@ struct Config {
     bool tcp_nodelay = false;
     std::uint32_t backlog = 0;
     bool keepalive = false;
-    std::vector<std::string> proxy_protocol_from;
     std::uint32_t max_consumers_per_channel = 0;   // 0 = unlimited
     std::chrono::milliseconds consumer_timeout{};  // 0 = none
     std::uint64_t output_buffer_limit = 0;
     std::uint16_t default_consumer_prefetch = 0;  // 0 = unlimited
-
-    /// From `listeners`, or from `bind` and `port`; empty when the port is 0.
-    std::vector<Endpoint> endpoints;
-    /// From `proxy_protocol_from`: peers whose PROXY header is believed, and demanded.
-    std::vector<Network> proxy_networks;
   } amqp;
+
+  struct Http : Listen {
+    std::uint64_t max_body_size = 0;
+    std::uint64_t max_header_size = 0;
+    std::chrono::milliseconds header_timeout{};
+    std::chrono::milliseconds body_timeout{};
+    std::chrono::milliseconds idle_timeout{};
+    std::vector<std::string> cors_origins;
+  } sqs;
 
   struct Auth {
     std::string users_file;  // empty: guest/guest only
@@ -107,7 +120,7 @@ struct Config {
 
   struct Part {
     std::uint16_t port = 0;  // 0 = off
-  } management, metrics, sqs, pubsub;
+  } management, metrics, pubsub;
 
   struct Vhost {
     std::string name;

@@ -44,7 +44,10 @@ TEST(Configuration, NothingAtAllIsAWorkingConfiguration) {
   EXPECT_EQ(config.limits.memory_high_watermark, (Watermark{.fraction = 0.6}));
   EXPECT_EQ(config.queues.delivery_limit, 20);
   EXPECT_TRUE(config.queues.permit_transient_nonexclusive);
-  EXPECT_EQ(config.sqs.port, 9324);
+  EXPECT_EQ(config.sqs.port, 0);
+  EXPECT_THAT(config.sqs.endpoints, IsEmpty());
+  EXPECT_EQ(config.sqs.idle_timeout, 120s);
+  EXPECT_THAT(config.sqs.cors_origins, ElementsAre("localhost"));
   EXPECT_THAT(config.server.node_name, StartsWith("polymq@"));
   EXPECT_EQ(config.server.cluster_name, config.server.node_name);
   EXPECT_THAT(config.unavailable, IsEmpty());
@@ -248,6 +251,22 @@ TEST(Configuration, PartsThatDoNotExistYetSayWhoAskedForThem) {
   EXPECT_THAT(good("[metrics]\nport = 15692\n", sources).config.unavailable,
               ElementsAre("metrics is not available in this version; metrics.port (p.toml:2) has "
                           "no effect"));
+}
+
+TEST(Configuration, SqsListensWhereItIsToldAndSaysWhatItLacks) {
+  const Config config = good("[sqs]\nport = 9324\nbind = \"127.0.0.1\"\n").config;
+  EXPECT_THAT(config.sqs.endpoints, ElementsAre(Endpoint{"127.0.0.1", 9324, false}));
+  EXPECT_THAT(config.unavailable, ElementsAre(HasSubstr("sqs is not available")));
+  EXPECT_THAT(good("[sqs]\nlisteners = [\"unix:/run/sqs\"]\n").config.sqs.endpoints,
+              ElementsAre(Endpoint{"/run/sqs", 0, true}));
+  const Config together = good("[sqs]\nport = 1\n[amqp]\nbind = \"127.0.0.1\"\n").config;
+  EXPECT_EQ(together.sqs.endpoints.at(0).address, "127.0.0.1") << "as for AMQP";
+  EXPECT_EQ(good("[sqs]\nport = 1\nbind = \"*\"\n[amqp]\nbind = \"127.0.0.1\"\n")
+                .config.sqs.endpoints.at(0)
+                .address,
+            "");
+  EXPECT_THAT(problems("[sqs]\ncors_origins = [\"example.com\"]\n"),
+              HasSubstr("sqs.cors_origins: "));
 }
 
 TEST(Configuration, AMissingFileIsOneClearLine) {
