@@ -1,4 +1,5 @@
 // Requests of AWS JSON 1.0: Boost.JSON parses into the arena, members are views into that.
+#include <array>
 #include <boost/json.hpp>
 #include <charconv>
 #include <new>
@@ -9,13 +10,19 @@
 
 namespace polymq::sqs {
 
+/// A document may take this much more memory than its text; legal requests stay far below. Without
+/// a limit, a body of nothing but brackets would take twenty times its size.
+constexpr std::size_t document_limit(std::size_t body_size) { return 2 * body_size + 256 * 1024; }
+
 /// Lets documents lie in the arena: they are forgotten with it, never destroyed.
 class ArenaResource final : public boost::json::memory_resource {
  public:
-  explicit ArenaResource(Arena& arena) : arena_(arena) {}
+  ArenaResource(Arena& arena, std::size_t limit) : arena_(arena), left_(limit) {}
 
  private:
   void* do_allocate(std::size_t size, std::size_t alignment) override {
+    if (size > left_) throw std::bad_alloc();
+    left_ -= size;
     return arena_.allocate(size, alignment);
   }
   void do_deallocate(void*, std::size_t, std::size_t) override {}
@@ -23,6 +30,28 @@ class ArenaResource final : public boost::json::memory_resource {
     return this == &other;
   }
   Arena& arena_;
+  std::size_t left_;
+};
+
+/// What the parser itself needs while it parses.
+class LimitedHeap final : public boost::json::memory_resource {
+ public:
+  explicit LimitedHeap(std::size_t limit) : left_(limit) {}
+
+ private:
+  void* do_allocate(std::size_t size, std::size_t) override {
+    if (size > left_) throw std::bad_alloc();
+    left_ -= size;
+    return ::operator new(size);
+  }
+  void do_deallocate(void* memory, std::size_t size, std::size_t) override {
+    left_ += size;
+    ::operator delete(memory);
+  }
+  bool do_is_equal(const boost::json::memory_resource& other) const noexcept override {
+    return this == &other;
+  }
+  std::size_t left_;
 };
 
 }  // namespace polymq::sqs
@@ -208,22 +237,29 @@ SqsResult<void> read_object(const json::object& from, const Structure& structure
 }  // namespace
 
 SqsResult<void> read_json(std::string_view body, const Structure& structure, void* request,
-                          Arena& arena) {
+                          Arena& arena) try {
   if (body.empty()) return {};
+  const std::size_t limit = document_limit(body.size());
+  LimitedHeap heap(limit);
+  std::array<unsigned char, 4096> stack;
+  json::parser parser(&heap, json::parse_options(), stack.data(), stack.size());
   // Both lie in the arena like what they hold: nothing is walked through to destroy it.
-  auto* const resource =
-      new (arena.allocate(sizeof(ArenaResource), alignof(ArenaResource))) ArenaResource(arena);
+  parser.reset(new (arena.allocate(sizeof(ArenaResource), alignof(ArenaResource)))
+                   ArenaResource(arena, limit));
   json::error_code error;
-  const auto* const document = new (arena.allocate(sizeof(json::value), alignof(json::value)))
-      json::value(json::parse({body.data(), body.size()}, error, resource));
+  parser.write({body.data(), body.size()}, error);
   if (error) {
     return refuse(ErrorCode::kSerialization, "The request's body is not JSON: " + error.message());
   }
+  const auto* const document =
+      new (arena.allocate(sizeof(json::value), alignof(json::value))) json::value(parser.release());
   const json::object* const object = document->if_object();
   if (object == nullptr) {
     return refuse(ErrorCode::kSerialization, "The request's body is not a JSON object.");
   }
   return read_object(*object, structure, request, arena);
+} catch (const std::bad_alloc&) {
+  return refuse(ErrorCode::kSerialization, "The request's body has too many members.");
 }
 
 }  // namespace polymq::sqs

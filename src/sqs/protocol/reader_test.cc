@@ -59,6 +59,40 @@ TEST(JsonReader, DeepNestingIsRefusedRatherThanFollowed) {
   EXPECT_EQ(read->result.error().code, ErrorCode::kSerialization);
 }
 
+TEST(JsonReader, ManyTinyMembersTakeLittleMoreMemoryThanTheirText) {
+  std::string many = "{\"x\":[[]";
+  for (int i = 0; i < 1'000'000; ++i) many += ",[]";
+  const auto read = Read<action::SendMessage>::json(many + "]}");
+  ASSERT_FALSE(read->result.has_value());
+  EXPECT_EQ(read->result.error().code, ErrorCode::kSerialization);
+  EXPECT_LT(read->arena.capacity(), 4 * many.size() + 1'000'000);
+}
+
+TEST(JsonReader, ALargeBodyFullOfEscapesIsRead) {
+  std::string body;
+  for (int i = 0; i < 170'000; ++i) body += "\\u0009";
+  const auto read =
+      Read<action::SendMessage>::json("{\"QueueUrl\":\"q\",\"MessageBody\":\"" + body + "\"}");
+  ASSERT_TRUE(read->result.has_value()) << read->result.error().message;
+  EXPECT_EQ(read->request.message_body, std::string(170'000, '\t'));
+}
+
+TEST(JsonReader, TheFullestLegalBatchIsRead) {
+  std::string entries;
+  for (int entry = 0; entry < 10; ++entry) {
+    std::string attributes;
+    for (int i = 0; i < 10; ++i) {
+      attributes += (i == 0 ? "\"" : ",\"") + std::to_string(i) +
+                    "\":{\"DataType\":\"String\",\"StringValue\":\"v\"}";
+    }
+    entries += (entry == 0 ? "" : ",") + ("{\"Id\":\"" + std::to_string(entry)) +
+               "\",\"MessageBody\":\"b\",\"MessageAttributes\":{" + attributes + "}}";
+  }
+  const auto read = Read<action::SendMessageBatch>::json("{\"Entries\":[" + entries + "]}");
+  ASSERT_TRUE(read->result.has_value());
+  EXPECT_EQ(read->request.entries[9].message_attributes.size(), 10u);
+}
+
 TEST(JsonReader, BinaryValuesAreDecodedAndListValuesNoticed) {
   const auto read = Read<action::SendMessage>::json(
       R"({"MessageAttributes":{"b":{"DataType":"Binary","BinaryValue":"AAEC/w=="},

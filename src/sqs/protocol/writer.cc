@@ -99,6 +99,14 @@ std::string_view message_of(const SqsError& error, AnswerFormat format) {
   return default_message(error.code, format == AnswerFormat::kJson);
 }
 
+action::FailedEntry failed_entry(std::string_view id, const SqsError& error, AnswerFormat format) {
+  const ErrorRow& row = row_of(error.code);
+  return {.id = id,
+          .sender_fault = !row.is_receiver_fault(),
+          .code = row.query_code,
+          .message = message_of(error, format)};
+}
+
 ErrorHead write_error(Buffer& out, AnswerFormat format, const SqsError& error,
                       std::string_view request_id) {
   const ErrorRow& row = row_of(error.code);

@@ -43,7 +43,10 @@ struct ErrorHead {
 ErrorHead write_error(Buffer& out, AnswerFormat format, const SqsError& error,
                       std::string_view request_id);
 
-/// The text of `error`, in the words of the protocol that is spoken; also for entries of batches.
+/// The text of `error`, in the words of the protocol that is spoken.
 std::string_view message_of(const SqsError& error, AnswerFormat format);
+
+/// What a batch says of an entry that failed; views into `error`.
+action::FailedEntry failed_entry(std::string_view id, const SqsError& error, AnswerFormat format);
 
 }  // namespace polymq::sqs

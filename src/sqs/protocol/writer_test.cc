@@ -223,6 +223,17 @@ TEST(Errors, EscapeWhatClientsSent) {
   EXPECT_NE(error_body(AnswerFormat::kJson, error, head).find(R"(<\"x\">)"), std::string::npos);
 }
 
+TEST(Errors, OfEntriesSayWhoseFaultTheyAre) {
+  const SqsError error = entry_too_long(1024);
+  const action::FailedEntry sender = failed_entry("a", error, AnswerFormat::kJson);
+  EXPECT_EQ(sender.id, "a");
+  EXPECT_TRUE(sender.sender_fault);
+  EXPECT_EQ(sender.code, "InvalidParameterValue");
+  EXPECT_EQ(sender.message, error.message);
+  const SqsError internal{ErrorCode::kInternalFailure, {}};
+  EXPECT_FALSE(failed_entry("a", internal, AnswerFormat::kXml).sender_fault);
+}
+
 TEST(Errors, QuoteLongValuesInPart) {
   std::string huge;
   for (int i = 0; i < 10'000; ++i) huge += "\xC3\xA9";
