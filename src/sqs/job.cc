@@ -36,9 +36,8 @@ void Job::refuse(const SqsError& error) {
 }
 
 void Job::send(int status, std::string_view type, const Buffer& body, const ErrorHead* error) {
-  http::Response response{.status = status,
-                          .content_type = std::string(type),
-                          .body = std::string(body.view())};
+  http::Response response{
+      .status = status, .content_type = std::string(type), .body = std::string(body.view())};
   response.add("x-amzn-RequestId", id());
   if (error != nullptr) {
     std::string code(error->query_code);

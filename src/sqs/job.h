@@ -29,6 +29,7 @@ class Job {
   const RequestView& view() const { return view_; }
   Arena& arena() { return arena_; }
   http::Exchange& exchange() { return exchange_; }
+  const Peer& peer() const { return exchange_.peer(); }
   /// Is anybody there to be answered?
   bool waiting() const { return exchange_.waiting(); }
 

@@ -33,9 +33,7 @@ struct Decoded {
   explicit Decoded(std::string_view properties) {
     if (!decode(properties, arena, message)) message = {};
   }
-  Fields headers() const {
-    return engine::fields_from_json(message.headers).value_or(Fields{});
-  }
+  Fields headers() const { return engine::fields_from_json(message.headers).value_or(Fields{}); }
 };
 
 class Codec final : public engine::PropertyCodec {
@@ -113,8 +111,6 @@ const engine::PropertyCodec& property_codec() {
   return codec;
 }
 
-void register_property_codec() {
-  engine::register_codec(engine::Dialect::kSqs, property_codec());
-}
+void register_property_codec() { engine::register_codec(engine::Dialect::kSqs, property_codec()); }
 
 }  // namespace polymq::sqs

@@ -31,10 +31,10 @@ Value header(const std::string& properties, std::string_view name) {
 }
 
 TEST(SentMessage, IsReadAsItWasWritten) {
-  const std::array attributes{text("Color", "String.hue", "red"),
-                              MessageAttribute{.name = "Raw",
-                                               .data_type = "Binary",
-                                               .binary_value = std::string_view("\0\xff", 2)}};
+  const std::array attributes{
+      text("Color", "String.hue", "red"),
+      MessageAttribute{
+          .name = "Raw", .data_type = "Binary", .binary_value = std::string_view("\0\xff", 2)}};
   const std::string bytes = encoded({.id = kId,
                                      .sender = "AIDA",
                                      .group = "g",
@@ -68,12 +68,14 @@ TEST(SentMessage, ThatIsCutOrGoesOnIsNone) {
 }
 
 TEST(PropertyCodec, ShowsAttributesAsHeaders) {
-  const std::array attributes{text("s", "String", "text"), text("n", "Number", "-42"),
-                              text("f", "Number", "2.5"), text("big", "Number", "1e400"),
-                              text("odd", "Number", "007"),
-                              MessageAttribute{.name = "b",
-                                               .data_type = "Binary",
-                                               .binary_value = std::string_view("\0x", 2)}};
+  const std::array attributes{
+      text("s", "String", "text"),
+      text("n", "Number", "-42"),
+      text("f", "Number", "2.5"),
+      text("big", "Number", "1e400"),
+      text("odd", "Number", "007"),
+      MessageAttribute{
+          .name = "b", .data_type = "Binary", .binary_value = std::string_view("\0x", 2)}};
   const std::string bytes = encoded({.id = kId, .attributes = attributes});
   EXPECT_EQ(header(bytes, "s"), Value::string("text"));
   EXPECT_EQ(header(bytes, "n"), Value::integer(-42));
@@ -102,9 +104,8 @@ TEST(PropertyCodec, KeepsWhatTheBrokerAddsBesideTheAttributes) {
       amended, {.set_headers = {{"x-death", Value::integer(1)}, {"keep", Value::integer(2)}}});
   EXPECT_EQ(header(again, "x-death"), Value::integer(1));
   EXPECT_EQ(header(again, "keep"), Value::integer(2));
-  EXPECT_THAT(property_codec().headers(again),
-              ElementsAre(Field(&engine::Field::name, "x-death"),
-                          Field(&engine::Field::name, "keep")));
+  EXPECT_THAT(property_codec().headers(again), ElementsAre(Field(&engine::Field::name, "x-death"),
+                                                           Field(&engine::Field::name, "keep")));
   Arena arena;
   SentMessage read;
   ASSERT_TRUE(decode(again, arena, read));

@@ -20,8 +20,7 @@ std::string seconds(std::int64_t s) { return std::to_string(s); }
 }  // namespace
 
 void Service::answer_known(Job& job, const engine::QueueEntry& entry, const QueueSettings& asked) {
-  const StoredQueue known = from_arguments(*entry.arguments);
-  const std::string_view other = known.settings.first_difference(asked);
+  const std::string_view other = stored(entry).settings.first_difference(asked);
   if (!other.empty()) return job.refuse(queue_exists_with_other(other));
   const std::string url = job.url_of(entry.name);
   job.answer<action::CreateQueue>({.queue_url = url});
@@ -34,16 +33,17 @@ void Service::create_queue(const JobPointer& job, const action::CreateQueue::Req
     return job->refuse(good.error());
   }
   if (settings->is_fifo()) {
-    return job->refuse({ErrorCode::kUnsupportedOperation,
-                        "FIFO queues are not available in this version."});
+    return job->refuse(
+        {ErrorCode::kUnsupportedOperation, "FIFO queues are not available in this version."});
   }
-  StoredQueue queue{.settings = *std::move(settings),
-                    .created_s = shard_.now().wall / 1000,
-                    .changed_s = shard_.now().wall / 1000};
+  const std::int64_t now_s = shard_.now().wall / 1000;
+  StoredQueue queue{
+      .settings = *std::move(settings), .tags = {}, .created_s = now_s, .changed_s = now_s};
   for (const NamedText& tag : request.tags) {
     if (auto good = check_tag(tag.name, tag.value); !good) return job->refuse(good.error());
     queue.tags.emplace_back(tag.name, tag.value);
   }
+  if (!allowed(*job, auth::Access::kConfigure, request.queue_name)) return;
   const engine::Vhost* vhost = client_.vhost();
   const std::string name(request.queue_name);
   if (vhost != nullptr) {
@@ -73,13 +73,12 @@ void Service::delete_queue(const JobPointer& job, const Queue& queue) {
 }
 
 void Service::purge_queue(const JobPointer& job, const Queue& queue) {
-  session_.purge_queue(
-      queue.name,
-      [job](const engine::EngineResult<std::uint64_t>& result) {
-        if (!result) return job->refuse({ErrorCode::kQueueDoesNotExist, {}});
-        job->answer<action::PurgeQueue>();
-      },
-      {.everything = true});
+  session_.purge_queue(queue.name,
+                       [job](const engine::EngineResult<std::uint64_t>& result) {
+                         if (!result) return job->refuse({ErrorCode::kQueueDoesNotExist, {}});
+                         job->answer<action::PurgeQueue>();
+                       },
+                       {.everything = true});
 }
 
 void Service::change(const JobPointer& job, const Queue& queue, const StoredQueue& changed,
@@ -88,55 +87,53 @@ void Service::change(const JobPointer& job, const Queue& queue, const StoredQueu
   stamped.changed_s = shard_.now().wall / 1000;
   ArgumentChange change = difference(*queue.entry->arguments, to_arguments(stamped));
   engine::Session& session = make_session();
-  session.change_queue({.vhost = queue.entry->vhost->id,
-                        .queue = queue.name,
-                        .set = std::move(change.set),
-                        .clear = std::move(change.clear)},
-                       [this, job, &session,
-                        done = std::move(done)](const engine::EngineResult<void>& result) {
-                         end_session(session);
-                         if (!result) return job->refuse(failed(result.error()));
-                         done(*job);
-                       });
+  session.change_queue(
+      {.vhost = queue.entry->vhost->id,
+       .queue = queue.name,
+       .set = std::move(change.set),
+       .clear = std::move(change.clear)},
+      [this, job, &session, done = std::move(done)](const engine::EngineResult<void>& result) {
+        end_session(session);
+        if (!result) return job->refuse(failed(result.error()));
+        done(*job);
+      });
 }
 
 void Service::get_attributes(const JobPointer& job, const Queue& queue, TextList names) {
-  const StoredQueue stored = from_arguments(*queue.entry->arguments);
-  const auto wanted = select_queue_attributes(names, stored.settings);
+  const StoredQueue& kept = stored(*queue.entry);
+  const auto wanted = select_queue_attributes(names, kept.settings);
   if (!wanted) return job->refuse(wanted.error());
-  session_.inspect_queue(
-      queue.name,
-      [job, stored, wanted = *wanted,
-       name = queue.name](const engine::EngineResult<engine::QueueState>& state) {
-        if (!state) return job->refuse({ErrorCode::kQueueDoesNotExist, {}});
-        std::vector<std::string> texts;
-        texts.reserve(kQueueAttributes);
-        std::vector<NamedText> attributes;
-        for (const QueueAttributeRow& row : all_queue_attributes()) {
-          if (!wanted.has(row.id)) continue;
-          const auto told = [&]() -> std::string {
-            switch (row.id) {
-              case QueueAttribute::kQueueArn:
-                return job->arn_of(name);
-              case QueueAttribute::kCreatedTimestamp:
-                return seconds(stored.created_s);
-              case QueueAttribute::kLastModifiedTimestamp:
-                return seconds(stored.changed_s);
-              case QueueAttribute::kApproximateNumberOfMessages:
-                return std::to_string(state->messages);
-              case QueueAttribute::kApproximateNumberOfMessagesNotVisible:
-                return std::to_string(state->leased);
-              case QueueAttribute::kApproximateNumberOfMessagesDelayed:
-                return std::to_string(state->delayed);
-              default:
-                return std::string(stored.settings.text(row.id));
-            }
-          };
-          texts.push_back(told());
-          attributes.push_back({row.name, texts.back()});
+  session_.inspect_queue(queue.name, [job, stored = kept, wanted = *wanted, name = queue.name](
+                                         const engine::EngineResult<engine::QueueState>& state) {
+    if (!state) return job->refuse({ErrorCode::kQueueDoesNotExist, {}});
+    std::vector<std::string> texts;
+    texts.reserve(kQueueAttributes);
+    std::vector<NamedText> attributes;
+    for (const QueueAttributeRow& row : all_queue_attributes()) {
+      if (!wanted.has(row.id)) continue;
+      const auto told = [&]() -> std::string {
+        switch (row.id) {
+          case QueueAttribute::kQueueArn:
+            return job->arn_of(name);
+          case QueueAttribute::kCreatedTimestamp:
+            return seconds(stored.created_s);
+          case QueueAttribute::kLastModifiedTimestamp:
+            return seconds(stored.changed_s);
+          case QueueAttribute::kApproximateNumberOfMessages:
+            return std::to_string(state->messages);
+          case QueueAttribute::kApproximateNumberOfMessagesNotVisible:
+            return std::to_string(state->leased);
+          case QueueAttribute::kApproximateNumberOfMessagesDelayed:
+            return std::to_string(state->delayed);
+          default:
+            return std::string(stored.settings.text(row.id));
         }
-        job->answer<action::GetQueueAttributes>({.attributes = attributes});
-      });
+      };
+      texts.push_back(told());
+      attributes.push_back({row.name, texts.back()});
+    }
+    job->answer<action::GetQueueAttributes>({.attributes = attributes});
+  });
 }
 
 // The next token is the last name that was given.
@@ -145,13 +142,13 @@ void Service::list_queues(Job& job, const action::ListQueues::Request& request) 
   if (const engine::Vhost* vhost = client_.vhost()) {
     for (const auto& [name, entry] : vhost->queues) {
       if (entry->exclusive() || !is_queue_name(name)) continue;
+      if (!may(job, auth::Access::kRead, name)) continue;
       if (name.starts_with(request.queue_name_prefix.value_or(""))) names.push_back(name);
     }
   }
   std::sort(names.begin(), names.end());
   if (request.next_token) {
-    names.erase(names.begin(),
-                std::upper_bound(names.begin(), names.end(), *request.next_token));
+    names.erase(names.begin(), std::upper_bound(names.begin(), names.end(), *request.next_token));
   }
   const std::size_t most = static_cast<std::size_t>(request.max_results.value_or(kMostListed));
   const bool more = names.size() > most;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "sqs/message_checks.h"
+#include "sqs/names.h"
 #include "sqs/protocol/error_messages.h"
 #include "sqs/sent_message.h"
 #include "sqs/service.h"
@@ -48,8 +49,8 @@ SqsResult<void> check(const Entry& entry, const QueueSettings& settings, bool ba
     return tl::make_unexpected(batch ? entry_too_long(limit) : message_too_long(limit));
   }
   if (entry.message_deduplication_id) {
-    return tl::make_unexpected(not_valid_for_this_queue_type("MessageDeduplicationId",
-                                                             *entry.message_deduplication_id));
+    return tl::make_unexpected(
+        not_valid_for_this_queue_type("MessageDeduplicationId", *entry.message_deduplication_id));
   }
   if (entry.message_group_id) {
     if (auto good = check_token("MessageGroupId", *entry.message_group_id); !good) return good;
@@ -91,7 +92,7 @@ engine::Message* make_message(const Entry& entry, const Job& job, const Uuid& id
 void Service::start_sending(const JobPointer& job, const Queue& queue,
                             std::span<const Entry> entries, bool batch) {
   if (short_of_room_) return job->refuse({ErrorCode::kServiceUnavailable, "Try again later."});
-  const StoredQueue stored = from_arguments(*queue.entry->arguments);
+  const QueueSettings& settings = stored(*queue.entry).settings;
   std::int64_t size = 0;
   for (const Entry& entry : entries) {
     size += counted_size(entry.message_body, entry.message_attributes);
@@ -105,7 +106,7 @@ void Service::start_sending(const JobPointer& job, const Queue& queue,
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = entries[i];
     Outcome& outcome = sending->outcomes[i];
-    if (auto good = check(entry, stored.settings, batch); !good) {
+    if (auto good = check(entry, settings, batch); !good) {
       outcome.error = good.error();
       continue;
     }
@@ -117,8 +118,7 @@ void Service::start_sending(const JobPointer& job, const Queue& queue,
     if (!entry.message_system_attributes.empty()) {
       outcome.system_attributes = digests_.md5_of_attributes(entry.message_system_attributes);
     }
-    engine::Message* message =
-        make_message(entry, *job, outcome.id, queue.name, shard_.meter());
+    engine::Message* message = make_message(entry, *job, outcome.id, queue.name, shard_.meter());
     engine::Target* const target = const_cast<engine::QueueEntry*>(queue.entry);
     const std::uint64_t sequence = session_.publisher().publish_tracked(message, {&target, 1});
     sending_[sequence] = sending;
@@ -169,11 +169,7 @@ void Service::finish_sending(Sending& sending) {
     const Outcome& outcome = sending.outcomes[i];
     const std::string_view id = sending.entries[i].id;
     if (outcome.error) {
-      const ErrorRow& row = row_of(outcome.error->code);
-      failed.push_back({.id = id,
-                        .sender_fault = !row.is_receiver_fault(),
-                        .code = row.query_code,
-                        .message = message_of(*outcome.error, job.call().format)});
+      failed.push_back(failed_entry(id, *outcome.error, job.call().format));
       continue;
     }
     sent.push_back({.id = id,

@@ -18,10 +18,26 @@ Service::Service(engine::Shard& shard, const Settings& settings)
 
 Service::~Service() = default;
 
-void Service::shutting_down() {}
+void Service::shutting_down() {
+  closing_ = true;
+  for (Job* job : std::exchange(receiving_, {})) {
+    if (job->waiting()) job->answer<action::ReceiveMessage>();
+  }
+}
+
+const StoredQueue& Service::stored(const engine::QueueEntry& entry) {
+  constexpr std::size_t kMost = 4096;
+  if (stored_.size() > kMost) stored_.clear();
+  Known& known = stored_[entry.id];
+  if (known.arguments != entry.arguments) {
+    known = {entry.arguments, from_arguments(*entry.arguments)};
+  }
+  return known.queue;
+}
 
 engine::Session& Service::make_session() {
-  return *sessions_.emplace_back(std::make_unique<engine::Session>(client_, *this));
+  engine::SessionEvents& events = *this;
+  return *sessions_.emplace_back(std::make_unique<engine::Session>(client_, events));
 }
 
 void Service::end_session(engine::Session& session) {
@@ -30,11 +46,25 @@ void Service::end_session(engine::Session& session) {
   });
 }
 
+bool Service::may(const Job& job, auth::Access access, std::string_view queue) const {
+  const auto directory = settings_.directory();
+  const bool near = job.peer().loopback || !directory->loopback_only(settings_.user);
+  return near && directory->allowed(settings_.user, settings_.vhost, access, queue);
+}
+
+bool Service::allowed(Job& job, auth::Access access, std::string_view queue) {
+  if (may(job, access, queue)) return true;
+  job.refuse({ErrorCode::kAccessDenied, "User: " + settings_.user +
+                                            " is not authorized to perform this action on queue " +
+                                            std::string(queue) + "."});
+  return false;
+}
+
 std::optional<Service::Queue> Service::find(Job& job, std::string_view queue_url) {
   const auto address = parse_queue_url(queue_url);
   if (!address) {
-    job.refuse({ErrorCode::kInvalidAddress, "The address " + std::string(queue_url) +
-                                                " is not valid for this endpoint."});
+    job.refuse({ErrorCode::kInvalidAddress,
+                "The address " + std::string(queue_url) + " is not valid for this endpoint."});
     return std::nullopt;
   }
   const engine::Vhost* vhost = client_.vhost();
@@ -48,9 +78,28 @@ std::optional<Service::Queue> Service::find(Job& job, std::string_view queue_url
   return Queue{std::move(name), entry};
 }
 
+namespace {
+
+template <class Action>
+constexpr auth::Access access_of() {
+  namespace act = action;
+  if constexpr (std::is_same_v<Action, act::SendMessage> ||
+                std::is_same_v<Action, act::SendMessageBatch>) {
+    return auth::Access::kWrite;
+  } else if constexpr (std::is_same_v<Action, act::DeleteQueue> ||
+                       std::is_same_v<Action, act::SetQueueAttributes> ||
+                       std::is_same_v<Action, act::TagQueue> ||
+                       std::is_same_v<Action, act::UntagQueue>) {
+    return auth::Access::kConfigure;
+  } else {
+    return auth::Access::kRead;
+  }
+}
+
+}  // namespace
+
 void Service::handle(http::Request request, http::Exchange exchange) {
-  const auto job =
-      std::make_shared<Job>(std::move(request), std::move(exchange), settings_);
+  const auto job = std::make_shared<Job>(std::move(request), std::move(exchange), settings_);
   if (!job->read()) return;
   with_action(*job->call().action, [&]<class Action>() {
     if (const auto* members = job->members<Action>()) run<Action>(job, *members);
@@ -72,7 +121,7 @@ void Service::run(const JobPointer& job, const typename Action::Request& request
     return job->answer<Action>({.queue_url = url});
   } else if constexpr (requires { request.queue_url; }) {
     const auto queue = find(*job, request.queue_url);
-    if (!queue) return;
+    if (!queue || !allowed(*job, access_of<Action>(), queue->name)) return;
     if (const auto good = check_ranges(request); !good) return job->refuse(good.error());
     if constexpr (requires { request.entries; }) {
       if (const auto good = check_batch(request); !good) return job->refuse(good.error());
@@ -106,31 +155,30 @@ void Service::run(const JobPointer& job, const typename Action::Request& request
     } else if constexpr (std::is_same_v<Action, act::GetQueueAttributes>) {
       return get_attributes(job, *queue, request.attribute_names);
     } else if constexpr (std::is_same_v<Action, act::SetQueueAttributes>) {
-      StoredQueue stored = from_arguments(*queue->entry->arguments);
-      auto changed = stored.settings.changed(request.attributes);
+      StoredQueue wanted = stored(*queue->entry);
+      auto changed = wanted.settings.changed(request.attributes);
       if (!changed) return job->refuse(changed.error());
-      stored.settings = *std::move(changed);
-      return change(job, *queue, stored, [](Job& one) { one.answer<Action>(); });
+      wanted.settings = *std::move(changed);
+      return change(job, *queue, wanted, [](Job& one) { one.answer<Action>(); });
     } else if constexpr (std::is_same_v<Action, act::TagQueue>) {
-      StoredQueue stored = from_arguments(*queue->entry->arguments);
+      StoredQueue wanted = stored(*queue->entry);
       for (const NamedText& tag : request.tags) {
         if (const auto good = check_tag(tag.name, tag.value); !good) {
           return job->refuse(good.error());
         }
-        std::erase_if(stored.tags, [&](const auto& known) { return known.first == tag.name; });
-        stored.tags.emplace_back(tag.name, tag.value);
+        std::erase_if(wanted.tags, [&](const auto& known) { return known.first == tag.name; });
+        wanted.tags.emplace_back(tag.name, tag.value);
       }
-      return change(job, *queue, stored, [](Job& one) { one.answer<Action>(); });
+      return change(job, *queue, wanted, [](Job& one) { one.answer<Action>(); });
     } else if constexpr (std::is_same_v<Action, act::UntagQueue>) {
-      StoredQueue stored = from_arguments(*queue->entry->arguments);
+      StoredQueue wanted = stored(*queue->entry);
       for (const std::string_view key : request.tag_keys) {
-        std::erase_if(stored.tags, [&](const auto& known) { return known.first == key; });
+        std::erase_if(wanted.tags, [&](const auto& known) { return known.first == key; });
       }
-      return change(job, *queue, stored, [](Job& one) { one.answer<Action>(); });
+      return change(job, *queue, wanted, [](Job& one) { one.answer<Action>(); });
     } else if constexpr (std::is_same_v<Action, act::ListQueueTags>) {
-      const StoredQueue stored = from_arguments(*queue->entry->arguments);
       std::vector<NamedText> tags;
-      for (const auto& [key, value] : stored.tags) tags.push_back({key, value});
+      for (const auto& [key, value] : stored(*queue->entry).tags) tags.push_back({key, value});
       return job->answer<Action>({.tags = tags});
     }
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "engine/session.h"
 #include "engine/shard.h"
 #include "http/service.h"
+#include "sqs/attribute_selection.h"
 #include "sqs/digests.h"
 #include "sqs/job.h"
 #include "sqs/receipt_handle.h"
@@ -30,6 +32,7 @@ class Service final : public http::Service,
   ~Service() override;
 
   void handle(http::Request request, http::Exchange exchange) override;
+  /// Who waits for messages is answered now.
   void shutting_down() override;
 
  private:
@@ -43,7 +46,14 @@ class Service final : public http::Service,
   template <class Action>
   void run(const JobPointer& job, const typename Action::Request& request);
 
+  /// May the requests' user do that?
+  bool may(const Job& job, auth::Access access, std::string_view queue) const;
+  /// The same. False: the job was refused.
+  bool allowed(Job& job, auth::Access access, std::string_view queue);
+
   // Queues.
+  /// Its attributes and tags; valid until the next call.
+  const StoredQueue& stored(const engine::QueueEntry& entry);
   /// The one that a QueueUrl means. Nothing: the job was refused.
   std::optional<Queue> find(Job& job, std::string_view queue_url);
   void create_queue(const JobPointer& job, const action::CreateQueue::Request& request);
@@ -62,12 +72,10 @@ class Service final : public http::Service,
   void receive(const JobPointer& job, const Queue& queue,
                const action::ReceiveMessage::Request& request);
   void answer_received(Job& job, const action::ReceiveMessage::Request& request,
-                       const std::string& queue, const engine::ReceivedMessages& received);
-  void settle(const JobPointer& job, const Queue& queue,
-              std::vector<engine::LeaseToken> tokens,
-              std::function<void(const std::vector<engine::TokenEnd>&)> done);
-  std::optional<engine::LeaseToken> token_of(const Queue& queue, std::string_view handle,
-                                             SqsError& error);
+                       SystemAttributeSet system, const engine::ReceivedMessages& received);
+  /// Its client has gone: as if it had not been handed out.
+  void give_back(const std::string& queue, const engine::ReceivedMessages& received);
+  SqsResult<engine::LeaseToken> token_of(const Queue& queue, std::string_view handle);
   void delete_message(const JobPointer& job, const Queue& queue,
                       const action::DeleteMessage::Request& request);
   void delete_batch(const JobPointer& job, const Queue& queue,
@@ -97,7 +105,14 @@ class Service final : public http::Service,
   engine::Session session_;  // of messages
   std::vector<std::unique_ptr<engine::Session>> sessions_;
   boost::unordered_flat_map<std::uint64_t, std::shared_ptr<Sending>> sending_;  // by sequence
+  struct Known {
+    std::shared_ptr<const engine::Fields> arguments;
+    StoredQueue queue;
+  };
+  boost::unordered_flat_map<engine::QueueId, Known> stored_;
+  boost::unordered_flat_set<Job*> receiving_;
   bool short_of_room_ = false;
+  bool closing_ = false;  // nobody waits any more
 };
 
 }  // namespace polymq::sqs

@@ -1,7 +1,11 @@
 // What the operator has said about this dialect.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
+
+#include "auth/directory.h"
 
 namespace polymq::sqs {
 
@@ -13,6 +17,9 @@ struct Settings {
   std::string public_url;            // what queue URLs begin with; empty: as the client came
   bool trusts_proxy = false;         // X-Forwarded-Host and -Proto tell how it came
   std::string handle_key;            // receipt handles are signed with it
+  std::string user = "guest";        // on whose behalf requests are done
+  /// The users at this moment. Any thread.
+  std::function<std::shared_ptr<const auth::Directory>()> directory;
 };
 
 }  // namespace polymq::sqs

@@ -10,7 +10,6 @@
 namespace polymq::sqs {
 namespace {
 
-using engine::Field;
 using engine::Fields;
 using engine::Value;
 
@@ -65,7 +64,7 @@ Fields to_arguments(const StoredQueue& queue) {
 StoredQueue from_arguments(const Fields& arguments) {
   StoredQueue queue;
   std::vector<NamedText> attributes;
-  for (const Field& argument : arguments) {
+  for (const engine::Field& argument : arguments) {
     const std::string_view name = argument.name;
     const std::string* text = argument.value.as_string();
     if (text == nullptr) continue;
@@ -89,13 +88,13 @@ StoredQueue from_arguments(const Fields& arguments) {
 
 ArgumentChange difference(const Fields& before, const Fields& after) {
   ArgumentChange change;
-  for (const Field& field : before) {
+  for (const engine::Field& field : before) {
     const bool ours = field.name.starts_with("x-sqs-") || field.name == kDelay ||
                       field.name == kRetention || field.name == kReceiveLimit ||
                       field.name == kDeadLetterExchange || field.name == kDeadLetterKey;
     if (ours && engine::find(after, field.name) == nullptr) change.clear.push_back(field.name);
   }
-  for (const Field& field : after) {
+  for (const engine::Field& field : after) {
     const Value* known = engine::find(before, field.name);
     if (known == nullptr || *known != field.value) change.set.push_back(field);
   }
