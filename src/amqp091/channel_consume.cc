@@ -6,6 +6,7 @@
 #include "amqp091/direct_reply.h"
 #include "amqp091/frame.h"
 #include "amqp091/properties.h"
+#include "amqp091/property_codec.h"
 #include "amqp091/server_names.h"
 #include "engine/consumer_arguments.h"
 
@@ -208,14 +209,18 @@ void Channel::time_out(std::uint32_t handle) {
 std::string_view Channel::shown_properties(bool counts_shown, const engine::DeliveryItem& item,
                                            std::string& amended) {
   const engine::Message& message = *item.message;
-  if (!counts_shown || item.acquired == 0) return message.properties();
+  std::string_view properties = message.properties();
+  if (message.dialect() != engine::Dialect::kAmqp091) {
+    properties = amended = translated_properties(message);
+  }
+  if (!counts_shown || item.acquired == 0) return properties;
   engine::Fields counts;
   if (item.failed != 0) {
     counts.push_back({"x-delivery-count", engine::Value::integer(item.failed)});
   }
   counts.push_back({"x-acquired-count", engine::Value::integer(item.acquired)});
   amended = engine::codec_of(engine::Dialect::kAmqp091)
-                .amend(message.properties(), {.set_headers = std::move(counts)});
+                .amend(properties, {.set_headers = std::move(counts)});
   return amended;
 }
 

@@ -53,6 +53,18 @@ class Codec final : public engine::PropertyCodec {
 
 }  // namespace
 
+std::string translated_properties(const engine::Message& message) {
+  const engine::PropertyCodec& codec = engine::codec_of(message.dialect());
+  const std::string table = encode_table(codec.headers(message.properties()));
+  std::string id;
+  Properties properties;
+  if (!table.empty()) properties.headers = FieldTable{table};
+  if (message.persistent()) properties.delivery_mode = kPersistent;
+  if (message.priority()) properties.priority = *message.priority();
+  if (codec.property(message.properties(), "message_id", id)) properties.message_id = id;
+  return encode(properties);
+}
+
 void register_property_codec() {
   static const Codec codec;
   engine::register_codec(engine::Dialect::kAmqp091, codec);

@@ -9,10 +9,14 @@
 
 #include "amqp091/property_codec.h"
 #include "base/log.h"
+#include "http/router.h"
 #include "server/config/policies.h"
 #include "server/health.h"
 #include "server/memory_limit.h"
+#include "server/secret_file.h"
 #include "server/socket_connection.h"
+#include "sqs/property_codec.h"
+#include "sqs/service.h"
 
 namespace polymq::server {
 namespace {
@@ -65,12 +69,24 @@ http::Limits to_limits(const Config::Http& config) {
   return limits;
 }
 
-/// What answers on the port for SQS until there is a dialect behind it.
-std::unique_ptr<http::Service> make_sqs_service(ShardRuntime&) {
-  auto router = std::make_unique<http::Router>();
-  add_health(*router);
-  return router;
-}
+/// Health checks, and everything else for the dialect.
+class SqsSite final : public http::Service {
+ public:
+  SqsSite(engine::Shard& shard, const sqs::Settings& settings) : service_(shard, settings) {
+    add_health(router_);
+    router_.otherwise([this](http::Request request, http::Exchange exchange) {
+      service_.handle(std::move(request), std::move(exchange));
+    });
+  }
+  void handle(http::Request request, http::Exchange exchange) override {
+    router_.handle(std::move(request), std::move(exchange));
+  }
+  void shutting_down() override { service_.shutting_down(); }
+
+ private:
+  http::Router router_;
+  sqs::Service service_;
+};
 
 std::optional<std::uint64_t> limit_of(std::int64_t limit) {
   if (limit < 0) return std::nullopt;
@@ -97,6 +113,7 @@ Broker::Broker(const Config& config, std::shared_ptr<const auth::Directory> dire
       admission_(config_, std::move(directory)),
       amqp_(settings_, admission_) {
   amqp091::register_property_codec();
+  sqs::register_property_codec();
 }
 
 Result<void> Broker::open_stores(const engine::PolicySets& policies) {
@@ -191,7 +208,9 @@ Result<void> Broker::start() {
   }
   if (auto set = set_policies(*std::move(policies)); !set) return set;
 
-  if (!config_.sqs.endpoints.empty()) open_http(config_.sqs, "SQS", make_sqs_service);
+  if (!config_.sqs.endpoints.empty()) {
+    if (auto opened = open_sqs(); !opened) return opened;
+  }
   std::promise<Result<void>> listening;
   ShardRuntime& acceptor = *shards_.front();
   acceptor.post([&] {
@@ -200,6 +219,18 @@ Result<void> Broker::start() {
     listening.set_value(std::move(opened));
   });
   return listening.get_future().get();
+}
+
+Result<void> Broker::open_sqs() {
+  const std::string& folder = config_.server.in_memory ? "" : config_.server.data_dir;
+  auto key = own_secret(folder, "receipt-key");
+  if (!key) return tl::make_unexpected(key.error());
+  sqs_.handle_key = *std::move(key);
+  sqs_.directory = [this] { return admission_.directory(); };
+  open_http(config_.sqs, "SQS", [this](ShardRuntime& runtime) {
+    return std::make_unique<SqsSite>(runtime.shard(), sqs_);
+  });
+  return {};
 }
 
 // The main thread. Each shard makes its own service, on its thread.

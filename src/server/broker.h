@@ -13,6 +13,7 @@
 #include "server/listener.h"
 #include "server/protocols.h"
 #include "server/shard_runtime.h"
+#include "sqs/settings.h"
 #include "storage/data_folder.h"
 #include "storage/memory_metadata.h"
 #include "storage/memory_store.h"
@@ -37,6 +38,7 @@ class Broker {
   Result<void> listen();
   Result<void> listen(Protocol& protocol, const Config::Listen& where, Listener::Options options,
                       std::string_view name);
+  Result<void> open_sqs();
   void open_http(const Config::Http& config, std::string_view name,
                  const HttpProtocol::ServiceFactory& make_service);
   void deal(Protocol& protocol, const Config::Listen& where, int fd, SocketPeer peer);
@@ -46,6 +48,7 @@ class Broker {
 
   const Config config_;
   amqp091::Settings settings_;
+  sqs::Settings sqs_;
   ConnectionAdmission admission_;
   Result<void> open_stores(const engine::PolicySets& policies);
   void make_shards(std::size_t count);

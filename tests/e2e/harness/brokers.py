@@ -93,6 +93,7 @@ class PolyMQ(Broker):
         super().__init__(directory)
         self.arguments = list(arguments)
         self.environment = environment or {}
+        self.sqs_port = process.free_port()
 
     @staticmethod
     def binary():
@@ -113,7 +114,8 @@ class PolyMQ(Broker):
         with open(users, "w") as out:
             out.write(fixture.polymq_users_toml())
         with open(config, "w") as out:
-            out.write(fixture.polymq_config_toml(self.port, self.path("broker.log"), users))
+            out.write(fixture.polymq_config_toml(self.port, self.sqs_port,
+                                                 self.path("broker.log"), users))
 
     def _launch(self):
         self.write_files()

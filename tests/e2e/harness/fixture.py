@@ -85,10 +85,13 @@ def polymq_users_toml(users=None):
     return "\n".join(_toml_tables("users", USERS if users is None else users))
 
 
-def polymq_config_toml(port, log_file, users_file):
+def polymq_config_toml(port, sqs_port, log_file, users_file):
     lines = [
         "[amqp]",
         f"listeners = {_toml_value([f'127.0.0.1:{port}'])}",
+        "",
+        "[sqs]",
+        f"listeners = {_toml_value([f'127.0.0.1:{sqs_port}'])}",
         "",
         "[log]",
         'level = "info"',

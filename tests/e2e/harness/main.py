@@ -51,6 +51,7 @@ def environment(broker):
         "AMQP_HOST": "127.0.0.1",
         "AMQP_PORT": str(broker.port),
         "AMQP_URL": f"amqp://guest:guest@127.0.0.1:{broker.port}/%2f",
+        "SQS_URL": f"http://127.0.0.1:{getattr(broker, 'sqs_port', 0)}",
         "BROKER": broker.name,
         "E2E_TMP": scratch,
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -79,7 +80,7 @@ def run_suites(broker, names, extra, limit):
 
 
 def serve(broker):
-    for key in ("AMQP_HOST", "AMQP_PORT", "AMQP_URL", "BROKER", "E2E_TMP"):
+    for key in ("AMQP_HOST", "AMQP_PORT", "AMQP_URL", "SQS_URL", "BROKER", "E2E_TMP"):
         print(f"export {key}={environment(broker)[key]}")
     print("# Ctrl-C stops the broker", flush=True)
     while broker.alive():

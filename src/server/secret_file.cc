@@ -1,0 +1,63 @@
+// Made under another name first: a crash leaves the whole file, or none.
+#include "server/secret_file.h"
+
+#include <openssl/rand.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "storage/files.h"
+
+namespace polymq::server {
+namespace {
+
+constexpr std::size_t kSize = 32;
+
+Result<std::string> random_octets() {
+  std::string octets(kSize, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(octets.data()), kSize) != 1) {
+    return fail("there are no random numbers to be had");
+  }
+  return octets;
+}
+
+storage::FileResult<std::string> read(storage::Files& files, const std::string& name) {
+  auto file = files.open(name);
+  if (!file) return tl::make_unexpected(file.error());
+  std::string octets(kSize, '\0');
+  if (auto done = (*file)->read(0, octets.data(), kSize); !done) {
+    return tl::make_unexpected(done.error());
+  }
+  return octets;
+}
+
+storage::FileResult<void> write(storage::Files& files, const std::string& name,
+                                const std::string& octets) {
+  const std::string draft = name + ".new";
+  auto file = files.create(draft);
+  if (!file) return tl::make_unexpected(file.error());
+  const std::string_view part = octets;
+  if (auto done = (*file)->write(0, {&part, 1}); !done) return done;
+  if (auto done = (*file)->sync(); !done) return done;
+  if (auto done = files.rename(draft, name); !done) return done;
+  return files.sync_names();
+}
+
+}  // namespace
+
+Result<std::string> own_secret(const std::string& folder, const std::string& name) {
+  if (folder.empty()) return random_octets();
+  const auto files = storage::open_folder(folder);
+  if (std::filesystem::exists(folder + "/" + name)) {
+    auto known = read(*files, name);
+    if (!known) return fail(known.error().text);
+    return *std::move(known);
+  }
+  auto fresh = random_octets();
+  if (!fresh) return fresh;
+  if (auto done = write(*files, name, *fresh); !done) return fail(done.error().text);
+  ::chmod((folder + "/" + name).c_str(), S_IRUSR | S_IWUSR);
+  return fresh;
+}
+
+}  // namespace polymq::server

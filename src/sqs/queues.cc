@@ -1,0 +1,164 @@
+// Actions on queues as a whole.
+#include <algorithm>
+
+#include "sqs/names.h"
+#include "sqs/protocol/error_messages.h"
+#include "sqs/queue_address.h"
+#include "sqs/service.h"
+
+namespace polymq::sqs {
+namespace {
+
+constexpr std::size_t kMostListed = 1000;
+
+SqsError failed(const engine::EngineError& error) {
+  return {ErrorCode::kServiceUnavailable, error.text};
+}
+
+std::string seconds(std::int64_t s) { return std::to_string(s); }
+
+}  // namespace
+
+void Service::answer_known(Job& job, const engine::QueueEntry& entry, const QueueSettings& asked) {
+  const std::string_view other = stored(entry).settings.first_difference(asked);
+  if (!other.empty()) return job.refuse(queue_exists_with_other(other));
+  const std::string url = job.url_of(entry.name);
+  job.answer<action::CreateQueue>({.queue_url = url});
+}
+
+void Service::create_queue(const JobPointer& job, const action::CreateQueue::Request& request) {
+  auto settings = QueueSettings::create(request.attributes);
+  if (!settings) return job->refuse(settings.error());
+  if (auto good = check_queue_name(request.queue_name, settings->is_fifo()); !good) {
+    return job->refuse(good.error());
+  }
+  if (settings->is_fifo()) {
+    return job->refuse(
+        {ErrorCode::kUnsupportedOperation, "FIFO queues are not available in this version."});
+  }
+  const std::int64_t now_s = shard_.now().wall / 1000;
+  StoredQueue queue{
+      .settings = *std::move(settings), .tags = {}, .created_s = now_s, .changed_s = now_s};
+  for (const NamedText& tag : request.tags) {
+    if (auto good = check_tag(tag.name, tag.value); !good) return job->refuse(good.error());
+    queue.tags.emplace_back(tag.name, tag.value);
+  }
+  if (!allowed(*job, auth::Access::kConfigure, request.queue_name)) return;
+  const engine::Vhost* vhost = client_.vhost();
+  const std::string name(request.queue_name);
+  if (vhost != nullptr) {
+    if (const auto* known = shard_.topology().queue(*vhost, name)) {
+      return answer_known(*job, *known, queue.settings);
+    }
+  }
+  engine::Session& session = make_session();
+  session.declare_queue(
+      {.name = name, .durable = true, .arguments = to_arguments(queue)},
+      [this, job, name, &session](const engine::EngineResult<engine::QueueState>& result) {
+        end_session(session);
+        if (!result) return job->refuse(failed(result.error()));
+        const std::string url = job->url_of(name);
+        job->answer<action::CreateQueue>({.queue_url = url});
+      });
+}
+
+void Service::delete_queue(const JobPointer& job, const Queue& queue) {
+  engine::Session& session = make_session();
+  session.delete_queue(queue.name, {},
+                       [this, job, &session](const engine::EngineResult<std::uint64_t>& result) {
+                         end_session(session);
+                         if (!result) return job->refuse(failed(result.error()));
+                         job->answer<action::DeleteQueue>();
+                       });
+}
+
+void Service::purge_queue(const JobPointer& job, const Queue& queue) {
+  session_.purge_queue(queue.name,
+                       [job](const engine::EngineResult<std::uint64_t>& result) {
+                         if (!result) return job->refuse({ErrorCode::kQueueDoesNotExist, {}});
+                         job->answer<action::PurgeQueue>();
+                       },
+                       {.everything = true});
+}
+
+void Service::change(const JobPointer& job, const Queue& queue, const StoredQueue& changed,
+                     std::function<void(Job&)> done) {
+  StoredQueue stamped = changed;
+  stamped.changed_s = shard_.now().wall / 1000;
+  ArgumentChange change = difference(*queue.entry->arguments, to_arguments(stamped));
+  engine::Session& session = make_session();
+  session.change_queue(
+      {.vhost = queue.entry->vhost->id,
+       .queue = queue.name,
+       .set = std::move(change.set),
+       .clear = std::move(change.clear)},
+      [this, job, &session, done = std::move(done)](const engine::EngineResult<void>& result) {
+        end_session(session);
+        if (!result) return job->refuse(failed(result.error()));
+        done(*job);
+      });
+}
+
+void Service::get_attributes(const JobPointer& job, const Queue& queue, TextList names) {
+  const StoredQueue& kept = stored(*queue.entry);
+  const auto wanted = select_queue_attributes(names, kept.settings);
+  if (!wanted) return job->refuse(wanted.error());
+  session_.inspect_queue(queue.name, [job, stored = kept, wanted = *wanted, name = queue.name](
+                                         const engine::EngineResult<engine::QueueState>& state) {
+    if (!state) return job->refuse({ErrorCode::kQueueDoesNotExist, {}});
+    std::vector<std::string> texts;
+    texts.reserve(kQueueAttributes);
+    std::vector<NamedText> attributes;
+    for (const QueueAttributeRow& row : all_queue_attributes()) {
+      if (!wanted.has(row.id)) continue;
+      const auto told = [&]() -> std::string {
+        switch (row.id) {
+          case QueueAttribute::kQueueArn:
+            return job->arn_of(name);
+          case QueueAttribute::kCreatedTimestamp:
+            return seconds(stored.created_s);
+          case QueueAttribute::kLastModifiedTimestamp:
+            return seconds(stored.changed_s);
+          case QueueAttribute::kApproximateNumberOfMessages:
+            return std::to_string(state->messages);
+          case QueueAttribute::kApproximateNumberOfMessagesNotVisible:
+            return std::to_string(state->leased);
+          case QueueAttribute::kApproximateNumberOfMessagesDelayed:
+            return std::to_string(state->delayed);
+          default:
+            return std::string(stored.settings.text(row.id));
+        }
+      };
+      texts.push_back(told());
+      attributes.push_back({row.name, texts.back()});
+    }
+    job->answer<action::GetQueueAttributes>({.attributes = attributes});
+  });
+}
+
+// The next token is the last name that was given.
+void Service::list_queues(Job& job, const action::ListQueues::Request& request) {
+  std::vector<std::string> names;
+  if (const engine::Vhost* vhost = client_.vhost()) {
+    for (const auto& [name, entry] : vhost->queues) {
+      if (entry->exclusive() || !is_queue_name(name)) continue;
+      if (!may(job, auth::Access::kRead, name)) continue;
+      if (name.starts_with(request.queue_name_prefix.value_or(""))) names.push_back(name);
+    }
+  }
+  std::sort(names.begin(), names.end());
+  if (request.next_token) {
+    names.erase(names.begin(), std::upper_bound(names.begin(), names.end(), *request.next_token));
+  }
+  const std::size_t most = static_cast<std::size_t>(request.max_results.value_or(kMostListed));
+  const bool more = names.size() > most;
+  if (more) names.resize(most);
+  std::vector<std::string> urls;
+  for (const std::string& name : names) urls.push_back(job.url_of(name));
+  const std::vector<std::string_view> views(urls.begin(), urls.end());
+  action::ListQueues::Answer answer{.queue_urls = views};
+  if (more && request.max_results) answer.next_token = names.back();
+  job.answer<action::ListQueues>(answer);
+}
+
+}  // namespace polymq::sqs

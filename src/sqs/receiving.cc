@@ -1,0 +1,320 @@
+// Messages out, and what becomes of their leases.
+#include <algorithm>
+
+#include "sqs/attribute_selection.h"
+#include "sqs/base64.h"
+#include "sqs/protocol/error_messages.h"
+#include "sqs/sent_message.h"
+#include "sqs/service.h"
+#include "sqs/text.h"
+
+namespace polymq::sqs {
+namespace {
+
+constexpr std::int64_t kMs = 1000;
+constexpr std::uint64_t kMostInFlight = 120'000;
+constexpr std::int64_t kLongestLeaseMs = 43'200 * kMs;
+
+/// A body that SQS cannot carry as it is goes as base64, and says so in this attribute.
+constexpr std::string_view kEncoding = "PolyMQ.Encoding";
+constexpr std::string_view kBase64 = "base64";
+
+/// What a message received is answered with, and the texts that views point to.
+struct Told {
+  SentMessage sent;
+  Arena arena;
+  ReceiptHandleText handle;
+  Md5Hex body_digest;
+  std::optional<Md5Hex> attributes_digest;
+  std::string id;
+  std::string body;  // if it is not the message's own
+  std::vector<MessageAttribute> attributes;
+  std::vector<std::pair<SystemAttribute, std::string>> system;
+  std::vector<NamedText> named;
+};
+
+/// Of a message that came by another protocol: from its place in the queue, always the same.
+std::string id_of(std::uint64_t queue, std::uint64_t position) {
+  std::array<char, 40> text{};
+  std::snprintf(text.data(), text.size(), "%08llx-%04llx-4%03llx-8%03llx-%012llx",
+                static_cast<unsigned long long>(queue & 0xffffffff),
+                static_cast<unsigned long long>(queue >> 32 & 0xffff),
+                static_cast<unsigned long long>(queue >> 48 & 0xfff),
+                static_cast<unsigned long long>(position >> 48 & 0xfff),
+                static_cast<unsigned long long>(position & 0xffffffffffff));
+  return std::string(text.data(), 36);
+}
+
+/// Headers of another protocol as attributes: text, numbers and bytes; others have no equal.
+void add_headers(const engine::Fields& headers, Told& told) {
+  constexpr std::size_t kMost = 10;
+  for (const engine::Field& header : headers) {
+    if (told.attributes.size() == kMost) return;
+    const auto own = [&](std::string_view text) { return told.arena.copy(text); };
+    MessageAttribute attribute{.name = own(header.name)};
+    if (header.value.as_integer() != nullptr || header.value.type() == engine::FieldType::kDouble) {
+      attribute.data_type = "Number";
+      attribute.string_value = own(engine::to_text(header.value));
+    } else if (const auto* text = std::get_if<std::string>(&header.value.payload());
+               text != nullptr && !text->empty()) {
+      const bool is_text = is_message_text(*text);
+      attribute.data_type = is_text ? "String" : "Binary";
+      (is_text ? attribute.string_value : attribute.binary_value) = own(*text);
+    } else {
+      continue;
+    }
+    told.attributes.push_back(attribute);
+  }
+}
+
+/// The queue it died in last.
+std::string_view died_in(const engine::Message& message) {
+  const engine::MessageExtension* extension = message.extension();
+  if (extension == nullptr || extension->deaths.empty()) return {};
+  return extension->deaths.front().queue;
+}
+
+}  // namespace
+
+// --- receiving ----------------------------------------------------------------------------------
+void Service::receive(const JobPointer& job, const Queue& queue,
+                      const action::ReceiveMessage::Request& request) {
+  const auto system =
+      select_system_attributes(request.message_system_attribute_names, request.attribute_names);
+  if (!system) return job->refuse(system.error());
+  const QueueSettings& settings = stored(*queue.entry).settings;
+  const std::int64_t wait = request.wait_time_seconds.value_or(
+      settings.number(QueueAttribute::kReceiveMessageWaitTimeSeconds));
+  const std::int64_t lease =
+      request.visibility_timeout.value_or(settings.number(QueueAttribute::kVisibilityTimeout));
+  // It must be told when its client goes: what would be handed to it is for others.
+  job->exchange().when_gone([] {});
+  receiving_.insert(job.get());
+  session_.receive(
+      queue.name,
+      {.most = static_cast<std::uint32_t>(request.max_number_of_messages.value_or(1)),
+       .wait_ms = closing_ ? 0 : wait * kMs,
+       .lease_ms = lease * kMs,
+       .most_leased = kMostInFlight},
+      [this, job, request, name = queue.name,
+       system = *system](const engine::EngineResult<engine::ReceivedMessages>& result) {
+        receiving_.erase(job.get());
+        if (!result) {
+          const bool full = result.error().kind == engine::ErrorKind::kRefused;
+          return job->refuse({full ? ErrorCode::kOverLimit : ErrorCode::kQueueDoesNotExist, {}});
+        }
+        if (job->waiting()) {
+          answer_received(*job, request, system, *result);
+        } else {
+          give_back(name, *result);
+        }
+        if (result->items.empty()) return;
+        client_.written(result->consumer, 1, result->bytes);
+        client_.flush();
+      });
+}
+
+void Service::give_back(const std::string& queue, const engine::ReceivedMessages& received) {
+  std::vector<engine::LeaseToken> tokens;
+  for (const engine::ReceivedItem& item : received.items) tokens.push_back(item.token);
+  if (tokens.empty()) return;
+  session_.settle_tokens(
+      queue, {std::move(tokens), engine::Freshness::kCurrent, engine::Settle::kUnwritten},
+      [](const engine::EngineResult<std::vector<engine::TokenEnd>>&) {});
+}
+
+void Service::answer_received(Job& job, const action::ReceiveMessage::Request& request,
+                              SystemAttributeSet system, const engine::ReceivedMessages& received) {
+  std::vector<Told> told(received.items.size());
+  std::vector<action::ReceiveMessage::Message> messages;
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    const engine::ReceivedItem& item = received.items[i];
+    const engine::Message& message = *item.message;
+    Told& one = told[i];
+    std::string_view body = message.body();
+    const bool ours = message.dialect() == engine::Dialect::kSqs &&
+                      decode(message.properties(), one.arena, one.sent);
+    if (ours) {
+      one.attributes.assign(one.sent.attributes.begin(), one.sent.attributes.end());
+    } else {
+      one.id = id_of(received.queue, item.token.position);
+      one.sent.id = one.id;
+      add_headers(engine::codec_of(message.dialect()).headers(message.properties()), one);
+    }
+    if (!is_message_text(body) || body.empty()) {
+      one.body.resize(base64_size(body.size(), Base64::kPadded));
+      encode_base64(body, Base64::kPadded, one.body.data());
+      one.attributes.push_back({.name = kEncoding, .data_type = "String", .string_value = kBase64});
+      body = one.body;
+    }
+    std::erase_if(one.attributes, [&](const MessageAttribute& attribute) {
+      return !selects(request.message_attribute_names, attribute.name) &&
+             attribute.name != kEncoding;
+    });
+    one.handle = handles_.write({.queue = received.queue,
+                                 .position = item.token.position,
+                                 .generation = item.token.acquired,
+                                 .leased_at = shard_.now().wall});
+    one.body_digest = digests_.md5(body);
+    if (!one.attributes.empty()) {
+      one.attributes_digest = digests_.md5_of_attributes(one.attributes);
+    }
+    const auto tell = [&](SystemAttribute attribute, std::string text) {
+      if (system.has(attribute) && !text.empty()) one.system.emplace_back(attribute, text);
+    };
+    tell(SystemAttribute::kSenderId, std::string(one.sent.sender));
+    tell(SystemAttribute::kSentTimestamp, std::to_string(item.enqueued));
+    tell(SystemAttribute::kApproximateReceiveCount, std::to_string(item.token.acquired));
+    tell(SystemAttribute::kApproximateFirstReceiveTimestamp, std::to_string(item.first_received));
+    tell(SystemAttribute::kMessageGroupId, std::string(one.sent.group));
+    tell(SystemAttribute::kAwsTraceHeader, std::string(one.sent.trace));
+    if (const std::string_view source = died_in(message); !source.empty()) {
+      tell(SystemAttribute::kDeadLetterQueueSourceArn, job.arn_of(source));
+    }
+    for (const auto& [attribute, text] : one.system)
+      one.named.push_back({name_of(attribute), text});
+    messages.push_back({.message_id = one.sent.id,
+                        .receipt_handle = view(one.handle),
+                        .md5_of_body = view(one.body_digest),
+                        .body = body,
+                        .attributes = one.named,
+                        .message_attributes = one.attributes});
+    if (one.attributes_digest) {
+      messages.back().md5_of_message_attributes = view(*one.attributes_digest);
+    }
+  }
+  job.answer<action::ReceiveMessage>({.messages = messages});
+}
+
+// --- leases -------------------------------------------------------------------------------------
+SqsResult<engine::LeaseToken> Service::token_of(const Queue& queue, std::string_view handle) {
+  const auto read = handles_.read(handle, queue.entry->id);
+  if (!read) return tl::make_unexpected(malformed_receipt_handle(handle));
+  return engine::LeaseToken{read->position, static_cast<std::uint16_t>(read->generation)};
+}
+
+void Service::delete_message(const JobPointer& job, const Queue& queue,
+                             const action::DeleteMessage::Request& request) {
+  const auto token = token_of(queue, request.receipt_handle);
+  if (!token) return job->refuse(token.error());
+  session_.settle_tokens(
+      queue.name, {{*token}, engine::Freshness::kAny, engine::Settle::kAck},
+      [job](const engine::EngineResult<std::vector<engine::TokenEnd>>& ends) {
+        if (!ends) return job->refuse({ErrorCode::kServiceUnavailable, ends.error().text});
+        job->answer<action::DeleteMessage>();  // also of what had gone before
+      });
+}
+
+namespace {
+
+/// Entries of a batch, of which some have failed before the rest was tried.
+struct Entries {
+  std::vector<action::DoneEntry> done;
+  std::vector<action::FailedEntry> failed;
+  std::vector<std::string> texts;  // that `failed` points to
+  void fail(std::string_view id, const SqsError& error, AnswerFormat format) {
+    texts.emplace_back(message_of(error, format));
+    failed.push_back(failed_entry(id, error, format));
+  }
+  template <class Action>
+  void answer(Job& job) {
+    for (std::size_t i = 0; i < failed.size(); ++i) failed[i].message = texts[i];
+    job.answer<Action>({.successful = done, .failed = failed});
+  }
+};
+
+/// Why a lease could not be put off; nothing: it was.
+std::optional<SqsError> refusal(engine::TokenEnd end, std::string_view handle,
+                                std::int64_t timeout) {
+  switch (end) {
+    case engine::TokenEnd::kDone:
+      return std::nullopt;
+    case engine::TokenEnd::kUnknown:
+      return message_not_available(handle);
+    case engine::TokenEnd::kStale:
+    case engine::TokenEnd::kNotLeased:
+      return SqsError{ErrorCode::kMessageNotInflight, {}};
+    case engine::TokenEnd::kOverLimit:
+      return visibility_beyond_limit(timeout);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Service::delete_batch(const JobPointer& job, const Queue& queue,
+                           const action::DeleteMessageBatch::Request& request) {
+  const auto entries = std::make_shared<Entries>();
+  std::vector<engine::LeaseToken> tokens;
+  for (const auto& entry : request.entries) {
+    const auto token = token_of(queue, entry.receipt_handle);
+    if (token) {
+      tokens.push_back(*token);
+      entries->done.push_back({.id = entry.id});
+    } else {
+      entries->fail(entry.id, token.error(), job->call().format);
+    }
+  }
+  if (tokens.empty()) return entries->answer<action::DeleteMessageBatch>(*job);
+  session_.settle_tokens(
+      queue.name, {std::move(tokens), engine::Freshness::kAny, engine::Settle::kAck},
+      [job, entries](const engine::EngineResult<std::vector<engine::TokenEnd>>& ends) {
+        if (!ends) return job->refuse({ErrorCode::kServiceUnavailable, ends.error().text});
+        entries->answer<action::DeleteMessageBatch>(*job);
+      });
+}
+
+void Service::change_visibility(const JobPointer& job, const Queue& queue,
+                                const action::ChangeMessageVisibility::Request& request) {
+  const auto token = token_of(queue, request.receipt_handle);
+  if (!token) return job->refuse(token.error());
+  const std::int64_t timeout = *request.visibility_timeout;
+  session_.extend_leases(
+      queue.name, {{{*token, timeout * kMs}}, engine::Freshness::kLatest, kLongestLeaseMs},
+      [job, timeout, handle = request.receipt_handle](
+          const engine::EngineResult<std::vector<engine::TokenEnd>>& ends) {
+        if (!ends) return job->refuse({ErrorCode::kServiceUnavailable, ends.error().text});
+        if (const auto why = refusal(ends->front(), handle, timeout)) return job->refuse(*why);
+        job->answer<action::ChangeMessageVisibility>();
+      });
+}
+
+void Service::change_visibilities(const JobPointer& job, const Queue& queue,
+                                  const action::ChangeMessageVisibilityBatch::Request& request) {
+  using Entry = action::ChangeMessageVisibilityBatch::Entry;
+  const auto entries = std::make_shared<Entries>();
+  std::vector<engine::LeaseExtension> leases;
+  std::vector<Entry> tried;
+  for (const Entry& entry : request.entries) {
+    const auto token = token_of(queue, entry.receipt_handle);
+    auto ranges = check_ranges(entry);
+    if (!token) {
+      entries->fail(entry.id, token.error(), job->call().format);
+    } else if (!entry.visibility_timeout) {
+      entries->fail(entry.id, missing_parameter("VisibilityTimeout"), job->call().format);
+    } else if (!ranges) {
+      entries->fail(entry.id, ranges.error(), job->call().format);
+    } else {
+      leases.push_back({*token, *entry.visibility_timeout * kMs});
+      tried.push_back(entry);
+    }
+  }
+  if (leases.empty()) return entries->answer<action::ChangeMessageVisibilityBatch>(*job);
+  session_.extend_leases(
+      queue.name, {std::move(leases), engine::Freshness::kLatest, kLongestLeaseMs},
+      [job, entries, tried](const engine::EngineResult<std::vector<engine::TokenEnd>>& ends) {
+        if (!ends) return job->refuse({ErrorCode::kServiceUnavailable, ends.error().text});
+        for (std::size_t i = 0; i < tried.size(); ++i) {
+          const auto why =
+              refusal((*ends)[i], tried[i].receipt_handle, *tried[i].visibility_timeout);
+          if (why) {
+            entries->fail(tried[i].id, *why, job->call().format);
+          } else {
+            entries->done.push_back({.id = tried[i].id});
+          }
+        }
+        entries->answer<action::ChangeMessageVisibilityBatch>(*job);
+      });
+}
+
+}  // namespace polymq::sqs

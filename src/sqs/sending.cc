@@ -1,0 +1,184 @@
+// Messages in: checks, what is kept with them, and the answer when they are safe.
+#include <algorithm>
+#include <cstring>
+
+#include "sqs/message_checks.h"
+#include "sqs/names.h"
+#include "sqs/protocol/error_messages.h"
+#include "sqs/sent_message.h"
+#include "sqs/service.h"
+#include "sqs/uuid.h"
+
+namespace polymq::sqs {
+namespace {
+
+using Entry = action::SendMessageBatch::Entry;
+constexpr std::string_view kTraceHeader = "AWSTraceHeader";
+constexpr std::string_view kSender = "AIDAPOLYMQ";
+
+/// What one entry is told.
+struct Outcome {
+  std::optional<SqsError> error;
+  Uuid id{};
+  Md5Hex body{};
+  std::optional<Md5Hex> attributes;
+  std::optional<Md5Hex> system_attributes;
+};
+
+}  // namespace
+
+struct Service::Sending {
+  JobPointer job;
+  std::span<const Entry> entries;
+  bool batch = false;
+  std::vector<Outcome> outcomes;
+  std::size_t owed = 0;  // confirms
+};
+
+namespace {
+
+SqsResult<void> check(const Entry& entry, const QueueSettings& settings, bool batch) {
+  if (auto good = check_body(entry.message_body); !good) return good;
+  if (auto good = check_message_attributes(entry.message_attributes); !good) return good;
+  if (auto good = check_message_system_attributes(entry.message_system_attributes); !good) {
+    return good;
+  }
+  if (auto good = check_ranges(entry); !good) return good;
+  const std::int64_t limit = settings.number(QueueAttribute::kMaximumMessageSize);
+  if (counted_size(entry.message_body, entry.message_attributes) > limit) {
+    return tl::make_unexpected(batch ? entry_too_long(limit) : message_too_long(limit));
+  }
+  if (entry.message_deduplication_id) {
+    return tl::make_unexpected(
+        not_valid_for_this_queue_type("MessageDeduplicationId", *entry.message_deduplication_id));
+  }
+  if (entry.message_group_id) {
+    if (auto good = check_token("MessageGroupId", *entry.message_group_id); !good) return good;
+  }
+  return {};
+}
+
+std::string_view trace_of(const Entry& entry, const Job& job) {
+  for (const MessageAttribute& attribute : entry.message_system_attributes) {
+    if (attribute.name == kTraceHeader) return attribute.string_value.value_or("");
+  }
+  return job.view().header("X-Amzn-Trace-Id");
+}
+
+engine::Message* make_message(const Entry& entry, const Job& job, const Uuid& id,
+                              const std::string& queue, engine::MemoryMeter& meter) {
+  Buffer properties;
+  encode(properties, {.id = {id.data(), id.size()},
+                      .sender = kSender,
+                      .group = entry.message_group_id.value_or(""),
+                      .trace = trace_of(entry, job),
+                      .attributes = entry.message_attributes});
+  engine::Message* message = engine::Message::create({.routing_key = queue,
+                                                      .properties = properties.view(),
+                                                      .body_size = entry.message_body.size(),
+                                                      .dialect = engine::Dialect::kSqs,
+                                                      .persistent = true},
+                                                     meter);
+  std::memcpy(message->body_space(), entry.message_body.data(), entry.message_body.size());
+  if (entry.delay_seconds) {
+    message->make_extension().delay_ms = *entry.delay_seconds * 1000;
+    message->count_extension(meter);
+  }
+  return message;
+}
+
+}  // namespace
+
+void Service::start_sending(const JobPointer& job, const Queue& queue,
+                            std::span<const Entry> entries, bool batch) {
+  if (short_of_room_) return job->refuse({ErrorCode::kServiceUnavailable, "Try again later."});
+  const QueueSettings& settings = stored(*queue.entry).settings;
+  std::int64_t size = 0;
+  for (const Entry& entry : entries) {
+    size += counted_size(entry.message_body, entry.message_attributes);
+  }
+  if (batch) {
+    if (const auto good = check_batch_size(size); !good) return job->refuse(good.error());
+  }
+  const auto sending = std::make_shared<Sending>(Sending{job, entries, batch, {}, 0});
+  sending->outcomes.resize(entries.size());
+  std::vector<std::uint64_t> sequences;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const Entry& entry = entries[i];
+    Outcome& outcome = sending->outcomes[i];
+    if (auto good = check(entry, settings, batch); !good) {
+      outcome.error = good.error();
+      continue;
+    }
+    outcome.id = random_uuid();
+    outcome.body = digests_.md5(entry.message_body);
+    if (!entry.message_attributes.empty()) {
+      outcome.attributes = digests_.md5_of_attributes(entry.message_attributes);
+    }
+    if (!entry.message_system_attributes.empty()) {
+      outcome.system_attributes = digests_.md5_of_attributes(entry.message_system_attributes);
+    }
+    engine::Message* message = make_message(entry, *job, outcome.id, queue.name, shard_.meter());
+    engine::Target* const target = const_cast<engine::QueueEntry*>(queue.entry);
+    const std::uint64_t sequence = session_.publisher().publish_tracked(message, {&target, 1});
+    sending_[sequence] = sending;
+    sequences.push_back(sequence);
+    ++sending->owed;
+  }
+  session_.flush();
+  if (sending->owed == 0) finish_sending(*sending);
+}
+
+void Service::on_publishes_settled() {
+  for (const auto& settled : std::exchange(session_.publisher().settled(), {})) {
+    const auto at = sending_.find(settled.sequence);
+    if (at == sending_.end()) continue;
+    const std::shared_ptr<Sending> sending = at->second;
+    sending_.erase(at);
+    if (settled.rejected) {
+      for (Outcome& outcome : sending->outcomes) {
+        if (!outcome.error) outcome.error = SqsError{ErrorCode::kServiceUnavailable, "Not stored."};
+      }
+    }
+    if (--sending->owed == 0) finish_sending(*sending);
+  }
+}
+
+namespace {
+
+OptionalText text_of(const std::optional<Md5Hex>& digest) {
+  return digest ? OptionalText(view(*digest)) : std::nullopt;
+}
+
+}  // namespace
+
+void Service::finish_sending(Sending& sending) {
+  Job& job = *sending.job;
+  if (!sending.batch) {
+    const Outcome& outcome = sending.outcomes.front();
+    if (outcome.error) return job.refuse(*outcome.error);
+    return job.answer<action::SendMessage>(
+        {.md5_of_message_body = view(outcome.body),
+         .md5_of_message_attributes = text_of(outcome.attributes),
+         .md5_of_message_system_attributes = text_of(outcome.system_attributes),
+         .message_id = {outcome.id.data(), outcome.id.size()}});
+  }
+  std::vector<action::SendMessageBatch::Sent> sent;
+  std::vector<action::FailedEntry> failed;
+  for (std::size_t i = 0; i < sending.entries.size(); ++i) {
+    const Outcome& outcome = sending.outcomes[i];
+    const std::string_view id = sending.entries[i].id;
+    if (outcome.error) {
+      failed.push_back(failed_entry(id, *outcome.error, job.call().format));
+      continue;
+    }
+    sent.push_back({.id = id,
+                    .message_id = {outcome.id.data(), outcome.id.size()},
+                    .md5_of_message_body = view(outcome.body),
+                    .md5_of_message_attributes = text_of(outcome.attributes),
+                    .md5_of_message_system_attributes = text_of(outcome.system_attributes)});
+  }
+  job.answer<action::SendMessageBatch>({.successful = sent, .failed = failed});
+}
+
+}  // namespace polymq::sqs

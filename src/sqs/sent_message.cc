@@ -1,0 +1,54 @@
+// Texts with their lengths, one after the other.
+#include "sqs/sent_message.h"
+
+#include <span>
+
+namespace polymq::sqs {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kText = 1;
+constexpr std::uint8_t kBytes = 2;
+
+}  // namespace
+
+void encode(Buffer& out, const SentMessage& message) {
+  out.u8(kVersion);
+  out.append(message.id);
+  out.short_string(message.sender);
+  out.short_string(message.group);
+  out.short_string(message.deduplication);
+  out.long_string(message.trace);
+  out.u8(static_cast<std::uint8_t>(message.attributes.size()));
+  for (const MessageAttribute& attribute : message.attributes) {
+    out.long_string(attribute.name);
+    out.long_string(attribute.data_type);
+    out.u8(attribute.binary_value ? kBytes : kText);
+    out.long_string(attribute.binary_value ? *attribute.binary_value
+                                           : attribute.string_value.value_or(""));
+  }
+  out.long_string(message.headers);
+}
+
+bool decode(std::string_view bytes, Arena& arena, SentMessage& message) {
+  ByteReader in(bytes);
+  if (in.u8() != kVersion) return false;
+  message.id = in.bytes(std::tuple_size_v<MessageId>);
+  message.sender = in.short_string();
+  message.group = in.short_string();
+  message.deduplication = in.short_string();
+  message.trace = in.long_string();
+  const std::span<MessageAttribute> attributes = arena.array<MessageAttribute>(in.u8());
+  for (MessageAttribute& attribute : attributes) {
+    attribute.name = in.long_string();
+    attribute.data_type = in.long_string();
+    const std::uint8_t kind = in.u8();
+    if (kind != kText && kind != kBytes) return false;
+    (kind == kBytes ? attribute.binary_value : attribute.string_value) = in.long_string();
+  }
+  message.attributes = attributes;
+  message.headers = in.long_string();
+  return in.ok() && in.left() == 0;
+}
+
+}  // namespace polymq::sqs

@@ -1,0 +1,34 @@
+// What a sender said of a message besides its body, as the broker keeps it with the message.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "sqs/protocol/arena.h"
+#include "sqs/protocol/shape.h"
+
+namespace polymq::sqs {
+
+/// A message's id: a UUID in its usual text.
+using MessageId = std::array<char, 36>;
+
+struct SentMessage {
+  std::string_view id{};  // 36 characters
+  std::string_view sender{};
+  std::string_view group{};          // empty: none; so are the next two
+  std::string_view deduplication{};  // as it was sent, or worked out
+  std::string_view trace{};
+  MessageAttributes attributes{};
+  /// What the broker has added for readers of headers, as fields_json has it; empty: nothing.
+  std::string_view headers{};
+};
+
+/// Appends its encoding: the message's properties in the dialect of SQS.
+void encode(Buffer& out, const SentMessage& message);
+
+/// Views into `bytes`, the attributes in `arena`. False: these are no such bytes.
+bool decode(std::string_view bytes, Arena& arena, SentMessage& message);
+
+}  // namespace polymq::sqs

@@ -1,0 +1,118 @@
+// SQS on one shard: requests become calls of the engine, its completions become answers.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/session.h"
+#include "engine/shard.h"
+#include "http/service.h"
+#include "sqs/attribute_selection.h"
+#include "sqs/digests.h"
+#include "sqs/job.h"
+#include "sqs/receipt_handle.h"
+#include "sqs/settings.h"
+#include "sqs/stored_queue.h"
+
+namespace polymq::sqs {
+
+/// Shard: its own. Must be closed before its shard ends.
+class Service final : public http::Service,
+                      private engine::ClientEvents,
+                      private engine::SessionEvents {
+ public:
+  /// `settings` must outlive it.
+  Service(engine::Shard& shard, const Settings& settings);
+  ~Service() override;
+
+  void handle(http::Request request, http::Exchange exchange) override;
+  /// Who waits for messages is answered now.
+  void shutting_down() override;
+
+ private:
+  using JobPointer = std::shared_ptr<Job>;
+  struct Queue {
+    std::string name;
+    const engine::QueueEntry* entry;  // valid until the next turn
+  };
+  struct Sending;
+
+  template <class Action>
+  void run(const JobPointer& job, const typename Action::Request& request);
+
+  /// May the requests' user do that?
+  bool may(const Job& job, auth::Access access, std::string_view queue) const;
+  /// The same. False: the job was refused.
+  bool allowed(Job& job, auth::Access access, std::string_view queue);
+
+  // Queues.
+  /// Its attributes and tags; valid until the next call.
+  const StoredQueue& stored(const engine::QueueEntry& entry);
+  /// The one that a QueueUrl means. Nothing: the job was refused.
+  std::optional<Queue> find(Job& job, std::string_view queue_url);
+  void create_queue(const JobPointer& job, const action::CreateQueue::Request& request);
+  void answer_known(Job& job, const engine::QueueEntry& entry, const QueueSettings& asked);
+  void delete_queue(const JobPointer& job, const Queue& queue);
+  void purge_queue(const JobPointer& job, const Queue& queue);
+  void get_attributes(const JobPointer& job, const Queue& queue, TextList names);
+  void change(const JobPointer& job, const Queue& queue, const StoredQueue& changed,
+              std::function<void(Job&)> done);
+  void list_queues(Job& job, const action::ListQueues::Request& request);
+
+  // Messages.
+  void start_sending(const JobPointer& job, const Queue& queue,
+                     std::span<const action::SendMessageBatch::Entry> entries, bool batch);
+  void finish_sending(Sending& sending);
+  void receive(const JobPointer& job, const Queue& queue,
+               const action::ReceiveMessage::Request& request);
+  void answer_received(Job& job, const action::ReceiveMessage::Request& request,
+                       SystemAttributeSet system, const engine::ReceivedMessages& received);
+  /// Its client has gone: as if it had not been handed out.
+  void give_back(const std::string& queue, const engine::ReceivedMessages& received);
+  SqsResult<engine::LeaseToken> token_of(const Queue& queue, std::string_view handle);
+  void delete_message(const JobPointer& job, const Queue& queue,
+                      const action::DeleteMessage::Request& request);
+  void delete_batch(const JobPointer& job, const Queue& queue,
+                    const action::DeleteMessageBatch::Request& request);
+  void change_visibility(const JobPointer& job, const Queue& queue,
+                         const action::ChangeMessageVisibility::Request& request);
+  void change_visibilities(const JobPointer& job, const Queue& queue,
+                           const action::ChangeMessageVisibilityBatch::Request& request);
+
+  /// A session for something that may be refused: control hears no more of it then.
+  engine::Session& make_session();
+  void end_session(engine::Session& session);
+
+  // --- engine ---
+  void on_alarm(bool on) override { short_of_room_ = on; }
+  void on_vhost_removed() override {}
+  void on_deliveries(const engine::DeliveryRun&, const engine::DeliveryItem*) override {}
+  void on_publishes_settled() override;
+  void on_consumer_gone(std::uint32_t) override {}
+  void on_direct_message(const engine::Message&) override {}
+
+  engine::Shard& shard_;
+  const Settings& settings_;
+  Digests digests_;
+  ReceiptHandles handles_;
+  engine::Client client_;
+  engine::Session session_;  // of messages
+  std::vector<std::unique_ptr<engine::Session>> sessions_;
+  boost::unordered_flat_map<std::uint64_t, std::shared_ptr<Sending>> sending_;  // by sequence
+  struct Known {
+    std::shared_ptr<const engine::Fields> arguments;
+    StoredQueue queue;
+  };
+  boost::unordered_flat_map<engine::QueueId, Known> stored_;
+  boost::unordered_flat_set<Job*> receiving_;
+  bool short_of_room_ = false;
+  bool closing_ = false;  // nobody waits any more
+};
+
+}  // namespace polymq::sqs

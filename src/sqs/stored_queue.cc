@@ -1,0 +1,104 @@
+// Which argument stands for what.
+#include "sqs/stored_queue.h"
+
+#include <algorithm>
+
+#include "sqs/protocol/arena.h"
+#include "sqs/queue_address.h"
+#include "sqs/redrive_policy.h"
+
+namespace polymq::sqs {
+namespace {
+
+using engine::Fields;
+using engine::Value;
+
+constexpr std::string_view kAttribute = "x-sqs-attribute-";
+constexpr std::string_view kTag = "x-sqs-tag-";
+constexpr std::string_view kCreated = "x-sqs-created";
+constexpr std::string_view kChanged = "x-sqs-changed";
+constexpr std::string_view kDelay = "x-message-delay";
+constexpr std::string_view kRetention = "x-message-retention";
+constexpr std::string_view kReceiveLimit = "x-receive-limit";
+constexpr std::string_view kDeadLetterExchange = "x-dead-letter-exchange";
+constexpr std::string_view kDeadLetterKey = "x-dead-letter-routing-key";
+constexpr std::int64_t kMs = 1000;
+
+std::int64_t integer_of(const Fields& arguments, std::string_view name) {
+  const Value* value = engine::find(arguments, name);
+  return value != nullptr && value->as_integer() != nullptr ? *value->as_integer() : 0;
+}
+
+void add_engine_arguments(const QueueSettings& settings, Fields& arguments) {
+  const std::int64_t delay = settings.number(QueueAttribute::kDelaySeconds);
+  if (delay != 0) arguments.push_back({std::string(kDelay), Value::integer(delay * kMs)});
+  const std::int64_t retention = settings.number(QueueAttribute::kMessageRetentionPeriod);
+  arguments.push_back({std::string(kRetention), Value::integer(retention * kMs)});
+  if (!settings.is_set(QueueAttribute::kRedrivePolicy)) return;
+  const auto redrive = parse_redrive_policy(settings.text(QueueAttribute::kRedrivePolicy));
+  const auto target = redrive ? parse_queue_arn(redrive->dead_letter_target_arn) : std::nullopt;
+  if (!target) return;
+  arguments.push_back({std::string(kReceiveLimit), Value::integer(redrive->max_receive_count)});
+  arguments.push_back({std::string(kDeadLetterExchange), Value::string("")});
+  arguments.push_back({std::string(kDeadLetterKey), Value::string(std::string(target->name))});
+}
+
+}  // namespace
+
+Fields to_arguments(const StoredQueue& queue) {
+  Fields arguments;
+  for (const QueueAttributeRow& row : all_queue_attributes()) {
+    if (!row.is_settable() || !queue.settings.is_set(row.id)) continue;
+    arguments.push_back({std::string(kAttribute) + std::string(row.name),
+                         Value::string(std::string(queue.settings.text(row.id)))});
+  }
+  for (const auto& [key, value] : queue.tags) {
+    arguments.push_back({std::string(kTag) + key, Value::string(value)});
+  }
+  arguments.push_back({std::string(kCreated), Value::integer(queue.created_s)});
+  arguments.push_back({std::string(kChanged), Value::integer(queue.changed_s)});
+  add_engine_arguments(queue.settings, arguments);
+  return arguments;
+}
+
+StoredQueue from_arguments(const Fields& arguments) {
+  StoredQueue queue;
+  std::vector<NamedText> attributes;
+  for (const engine::Field& argument : arguments) {
+    const std::string_view name = argument.name;
+    const std::string* text = argument.value.as_string();
+    if (text == nullptr) continue;
+    if (name.starts_with(kAttribute)) {
+      attributes.push_back({name.substr(kAttribute.size()), *text});
+    } else if (name.starts_with(kTag)) {
+      queue.tags.emplace_back(name.substr(kTag.size()), *text);
+    }
+  }
+  std::string delay;
+  if (attributes.empty() && integer_of(arguments, kDelay) != 0) {
+    delay = std::to_string(integer_of(arguments, kDelay) / kMs);
+    attributes.push_back({"DelaySeconds", delay});
+  }
+  if (auto settings = QueueSettings::create(attributes)) queue.settings = *std::move(settings);
+  std::sort(queue.tags.begin(), queue.tags.end());
+  queue.created_s = integer_of(arguments, kCreated);
+  queue.changed_s = integer_of(arguments, kChanged);
+  return queue;
+}
+
+ArgumentChange difference(const Fields& before, const Fields& after) {
+  ArgumentChange change;
+  for (const engine::Field& field : before) {
+    const bool ours = field.name.starts_with("x-sqs-") || field.name == kDelay ||
+                      field.name == kRetention || field.name == kReceiveLimit ||
+                      field.name == kDeadLetterExchange || field.name == kDeadLetterKey;
+    if (ours && engine::find(after, field.name) == nullptr) change.clear.push_back(field.name);
+  }
+  for (const engine::Field& field : after) {
+    const Value* known = engine::find(before, field.name);
+    if (known == nullptr || *known != field.value) change.set.push_back(field);
+  }
+  return change;
+}
+
+}  // namespace polymq::sqs

@@ -1,0 +1,72 @@
+// Promises of attributes kept as a queue's arguments.
+#include "sqs/stored_queue.h"
+
+#include <gmock/gmock.h>
+
+namespace polymq::sqs {
+namespace {
+
+using engine::Fields;
+using engine::Value;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+
+StoredQueue with(std::vector<NamedText> attributes) {
+  return {.settings = QueueSettings::create(attributes).value(),
+          .tags = {{"a", "1"}, {"b", "2"}},
+          .created_s = 100,
+          .changed_s = 200};
+}
+
+TEST(StoredQueue, ComesBackAsItWas) {
+  const StoredQueue queue = with({{"VisibilityTimeout", "7"}, {"DelaySeconds", "3"}});
+  const StoredQueue read = from_arguments(to_arguments(queue));
+  EXPECT_EQ(read.settings.number(QueueAttribute::kVisibilityTimeout), 7);
+  EXPECT_EQ(read.settings.number(QueueAttribute::kDelaySeconds), 3);
+  EXPECT_FALSE(read.settings.is_set(QueueAttribute::kMaximumMessageSize));
+  EXPECT_THAT(read.tags, ElementsAre(Pair("a", "1"), Pair("b", "2")));
+  EXPECT_EQ(read.created_s, 100);
+  EXPECT_EQ(read.changed_s, 200);
+}
+
+TEST(StoredQueue, TellsTheEngineWhatItIsToDo) {
+  const Fields arguments = to_arguments(
+      with({{"DelaySeconds", "3"},
+            {"MessageRetentionPeriod", "60"},
+            {"RedrivePolicy", R"({"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead",)"
+                              R"("maxReceiveCount":4})"}}));
+  EXPECT_EQ(*engine::find(arguments, "x-message-delay"), Value::integer(3000));
+  EXPECT_EQ(*engine::find(arguments, "x-message-retention"), Value::integer(60'000));
+  EXPECT_EQ(*engine::find(arguments, "x-receive-limit"), Value::integer(4));
+  EXPECT_EQ(*engine::find(arguments, "x-dead-letter-exchange"), Value::string(""));
+  EXPECT_EQ(*engine::find(arguments, "x-dead-letter-routing-key"), Value::string("dead"));
+  const Fields plain = to_arguments(with({}));
+  EXPECT_EQ(*engine::find(plain, "x-message-retention"), Value::integer(345'600'000));
+  EXPECT_EQ(engine::find(plain, "x-message-delay"), nullptr);
+  EXPECT_EQ(engine::find(plain, "x-receive-limit"), nullptr);
+}
+
+TEST(StoredQueue, OfAQueueThatWasDeclaredOtherwiseHasDefaults) {
+  const StoredQueue read = from_arguments(
+      {{"x-max-length", Value::integer(5)}, {"x-message-delay", Value::integer(2000)}});
+  EXPECT_EQ(read.settings.number(QueueAttribute::kVisibilityTimeout), 30);
+  EXPECT_EQ(read.settings.number(QueueAttribute::kDelaySeconds), 2);
+  EXPECT_THAT(read.tags, IsEmpty());
+}
+
+TEST(StoredQueue, ADifferenceLeavesWhatIsNotItsOwn) {
+  Fields before = to_arguments(with({{"DelaySeconds", "3"}, {"VisibilityTimeout", "7"}}));
+  before.push_back({"x-max-length", Value::integer(5)});
+  StoredQueue after = with({{"VisibilityTimeout", "8"}});
+  after.tags = {{"a", "1"}};
+  const ArgumentChange change = difference(before, to_arguments(after));
+  EXPECT_THAT(change.clear, UnorderedElementsAre("x-sqs-attribute-DelaySeconds", "x-sqs-tag-b",
+                                                 "x-message-delay"));
+  EXPECT_THAT(change.set,
+              ElementsAre(engine::Field{"x-sqs-attribute-VisibilityTimeout", Value::string("8")}));
+}
+
+}  // namespace
+}  // namespace polymq::sqs

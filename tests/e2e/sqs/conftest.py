@@ -1,0 +1,57 @@
+"""Fixtures: clients of AWS's SDK and of AMQP, and queues that get cleaned up."""
+import os
+import uuid
+
+import boto3
+import pika
+import pytest
+from botocore.config import Config
+
+from harness.deadline import time_limit  # noqa: F401  (an autouse fixture)
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("BROKER", "polymq") != "polymq":
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="no SQS there"))
+
+
+@pytest.fixture
+def sqs():
+    return boto3.client(
+        "sqs", endpoint_url=os.environ["SQS_URL"], region_name="us-east-1",
+        aws_access_key_id="x", aws_secret_access_key="x",
+        config=Config(retries={"max_attempts": 0}))
+
+
+@pytest.fixture
+def make_queue(sqs):
+    """make_queue(attribute=value, ...) -> the URL of a new queue."""
+    made = []
+
+    def make(name=None, tags=None, **attributes):
+        url = sqs.create_queue(
+            QueueName=name or f"q-{uuid.uuid4()}", tags=tags or {},
+            Attributes={key: str(value) for key, value in attributes.items()})["QueueUrl"]
+        made.append(url)
+        return url
+
+    yield make
+    for url in made:
+        try:
+            sqs.delete_queue(QueueUrl=url)
+        except sqs.exceptions.QueueDoesNotExist:
+            pass
+        except sqs.exceptions.ClientError as error:
+            if "NonExistentQueue" not in str(error):
+                raise
+
+
+@pytest.fixture
+def channel():
+    """An AMQP channel, with confirms."""
+    connection = pika.BlockingConnection(pika.URLParameters(os.environ["AMQP_URL"]))
+    channel = connection.channel()
+    channel.confirm_delivery()
+    yield channel
+    connection.close()
