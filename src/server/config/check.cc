@@ -81,7 +81,7 @@ void check_parts(Loaded& loaded) {
   }
   if (!loaded.config.sqs.endpoints.empty()) {
     loaded.config.unavailable.push_back(
-        "sqs is not available in this version; its listener answers /health only");
+        "sqs is not complete in this version: no FIFO queues, permissions and move tasks");
   }
 }
 

@@ -409,8 +409,8 @@ constexpr Key kKeys[] = {
      .type = Type::kInteger,
      .slot = at<&C::sqs, &C::Http::port>,
      .initial = "0",
-     .help = "TCP port for clients of Amazon SQS, by custom 9324. 0: off. Not available in this "
-             "version: only /health is answered there.",
+     .help = "TCP port for clients of Amazon SQS, by custom 9324. 0: off. Standard queues only in "
+             "this version.",
      .max = kMaxPort,
      .option = "--sqs-port"},
     {.path = "sqs.listeners",

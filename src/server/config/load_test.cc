@@ -256,7 +256,7 @@ TEST(Configuration, PartsThatDoNotExistYetSayWhoAskedForThem) {
 TEST(Configuration, SqsListensWhereItIsToldAndSaysWhatItLacks) {
   const Config config = good("[sqs]\nport = 9324\nbind = \"127.0.0.1\"\n").config;
   EXPECT_THAT(config.sqs.endpoints, ElementsAre(Endpoint{"127.0.0.1", 9324, false}));
-  EXPECT_THAT(config.unavailable, ElementsAre(HasSubstr("sqs is not available")));
+  EXPECT_THAT(config.unavailable, ElementsAre(HasSubstr("sqs is not complete")));
   EXPECT_THAT(good("[sqs]\nlisteners = [\"unix:/run/sqs\"]\n").config.sqs.endpoints,
               ElementsAre(Endpoint{"/run/sqs", 0, true}));
   const Config together = good("[sqs]\nport = 1\n[amqp]\nbind = \"127.0.0.1\"\n").config;
