@@ -178,6 +178,7 @@ class Home final : public QueueHost {
   /// Nothing is answered yet, unless it is refused.
   std::optional<ReplyBody> receive(ShardIndex from, const QueueRequest& request, Queue& queue,
                                    const ReceiveOptions& options);
+  void stop_receiving(ShardIndex from, Queue& queue, RequestId receive);
   void answer_polls(Queue& queue);
   /// Its session ends. What it was handed and has not been written returns.
   void close_poll(ConsumerId id);

@@ -38,6 +38,13 @@ void Home::answer_polls(Queue& queue) {
   }
 }
 
+void Home::stop_receiving(ShardIndex from, Queue& queue, RequestId receive) {
+  for (Consumer* consumer : queue.polls()) {
+    const Poll& poll = *consumer->poll;
+    if (poll.from == from && poll.request == receive) return drop_poll(*consumer, Received{});
+  }
+}
+
 // `body` is the answer if it still waits for one.
 void Home::drop_poll(Consumer& consumer, ReplyBody body) {
   const Poll& poll = *consumer.poll;

@@ -39,6 +39,9 @@ void Home::handle(ShardIndex from, QueueRequest& request) {
       std::optional<ReplyBody> answer = receive(from, request, *queue, receive_what->options);
       if (!answer) return hand_over();
       body = std::move(*answer);
+    } else if (const auto* stop_what = std::get_if<StopReceiving>(&request.what)) {
+      stop_receiving(from, *queue, stop_what->receive);
+      body = Done{};
     } else if (const auto* settle_what = std::get_if<SettleTokens>(&request.what)) {
       std::optional<ReplyBody> answer = settle_tokens(from, request, *queue, *settle_what);
       if (!answer) return hand_over();

@@ -83,6 +83,10 @@ struct Get {
 struct Receive {
   ReceiveOptions options;
 };
+/// Nobody waits for that request's answer any more: if it has none yet, it is empty.
+struct StopReceiving {
+  RequestId receive;
+};
 /// Answered with TokensEnded, when that would survive a crash.
 struct SettleTokens {
   std::vector<LeaseToken> tokens;
@@ -101,7 +105,7 @@ struct QueueRequest {
   ClientId client;
   QueueId queue;
   std::variant<InspectQueue, PurgeQueue, DeleteQueue, Consume, CancelConsumer, Get, Receive,
-               SettleTokens, ExtendLeases>
+               StopReceiving, SettleTokens, ExtendLeases>
       what;
 };
 /// The session's leases return and its consumers end; what was handed over and not yet reported

@@ -269,6 +269,19 @@ TEST_P(QueueReceiveTest, AClientThatGoesWhileItWaitsTakesNothingWithIt) {
   connect(1);
 }
 
+TEST_P(QueueReceiveTest, WhoNeedNotWaitAnyLongerIsAnsweredAndServedNoMore) {
+  queue("q");
+  Receiver stopped(peer(1));
+  stopped.ask("q", {.wait_ms = 1000, .lease_ms = 1000});
+  cluster_.run();
+  stopped.stop("q");
+  EXPECT_THAT(stopped.take(), IsEmpty());
+  publish({"1"});
+  EXPECT_THAT(receiver_.receive("q", kTen), ElementsAre("1"));
+  stopped.stop("q");  // there is none of that number
+  EXPECT_EQ(ready(), 0u);
+}
+
 TEST_P(QueueReceiveTest, ADeletedQueueAnswersWhoWaitsAndLetsGoOfWhatIsOut) {
   queue("q");
   publish({"1", "2"});

@@ -152,14 +152,18 @@ void Session::ask_control(decltype(ControlRequest::what) what, ReplyHandler done
   shard_.send(kControlShard, ControlRequest{request, id_, std::move(what)});
 }
 
-void Session::ask_queue(const std::string& name, decltype(QueueRequest::what) what,
-                        ReplyHandler done, std::function<void(QueueId gone)> missing) {
+RequestId Session::ask_queue(const std::string& name, decltype(QueueRequest::what) what,
+                             ReplyHandler done, std::function<void(QueueId gone)> missing) {
   Vhost* vhost = client_.vhost();
   const QueueEntry* entry = vhost == nullptr ? nullptr : shard_.topology().queue(*vhost, name);
-  if (entry == nullptr) return missing(0);
+  if (entry == nullptr) {
+    missing(0);
+    return 0;
+  }
   if (const auto access = check_access(*entry); !access) {
     ReplyBody refused = access.error();
-    return done(refused);
+    done(refused);
+    return 0;
   }
   flush();
   homes_.insert(entry->home);
@@ -175,6 +179,7 @@ void Session::ask_queue(const std::string& name, decltype(QueueRequest::what) wh
                    }
                  });
   shard_.send(entry->home, QueueRequest{request, id_, client_.id_, id, what});
+  return request;
 }
 
 // --- topology -----------------------------------------------------------------------------------
@@ -355,9 +360,9 @@ void Session::get(std::string queue, bool no_ack, Completion<std::optional<GotMe
       [this, queue, done](QueueId) { done(tl::make_unexpected(no_queue(queue))); });
 }
 
-void Session::receive(std::string queue, ReceiveOptions options,
-                      Completion<ReceivedMessages> done) {
-  ask_queue(
+RequestId Session::receive(std::string queue, ReceiveOptions options,
+                           Completion<ReceivedMessages> done) {
+  return ask_queue(
       queue, Receive{options},
       [done](ReplyBody& body) {
         complete<Received>(body, done, [](Received& received) -> EngineResult<ReceivedMessages> {
@@ -366,6 +371,10 @@ void Session::receive(std::string queue, ReceiveOptions options,
         });
       },
       [this, queue, done](QueueId) { done(tl::make_unexpected(no_queue(queue))); });
+}
+
+void Session::stop_receiving(const std::string& queue, RequestId request) {
+  ask_queue(queue, StopReceiving{request}, [](ReplyBody&) {}, [](QueueId) {});
 }
 
 void Session::settle_tokens(std::string queue, SettleTokens what,

@@ -166,7 +166,10 @@ class Session {
   void get(std::string queue, bool no_ack, Completion<std::optional<GotMessage>> done);
   /// Some messages, under leases that end by themselves and not with the session; what was not
   /// reported written when it closes counts as never handed out. kRefused: too many are out.
-  void receive(std::string queue, ReceiveOptions options, Completion<ReceivedMessages> done);
+  /// Returns what stop_receiving() takes.
+  RequestId receive(std::string queue, ReceiveOptions options, Completion<ReceivedMessages> done);
+  /// A request that waits need not wait any longer; it is answered all the same.
+  void stop_receiving(const std::string& queue, RequestId request);
   /// Ends such leases, whoever received them: in the order of the tokens, answered when that would
   /// survive a crash.
   void settle_tokens(std::string queue, SettleTokens what, Completion<std::vector<TokenEnd>> done);
@@ -210,8 +213,9 @@ class Session {
 
   /// Finds the queue and asks its home; `missing` is called when it is not there or no longer
   /// there.
-  void ask_queue(const std::string& name, decltype(QueueRequest::what) what, ReplyHandler done,
-                 std::function<void(QueueId gone)> missing);
+  /// Returns the request's id; 0: it was answered at once.
+  RequestId ask_queue(const std::string& name, decltype(QueueRequest::what) what, ReplyHandler done,
+                      std::function<void(QueueId gone)> missing);
   void ask_control(decltype(ControlRequest::what) what, ReplyHandler done);
   void ask_tokens(const std::string& queue, decltype(QueueRequest::what) what,
                   Completion<std::vector<TokenEnd>> done);

@@ -334,8 +334,6 @@ void Shard::report_memory() {
 
 // The disk is everybody's: control's own store knows of it.
 void Shard::check_store() {
-  if (now_.monotonic - store_asked_at_ < kMemoryReportIntervalMs) return;
-  store_asked_at_ = now_.monotonic;
   const bool refuses = store_.refuses();
   if (refuses == store_refuses_) return;
   store_refuses_ = refuses;

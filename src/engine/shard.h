@@ -165,7 +165,6 @@ class Shard final : public Mailer, private TopologyObserver {
   bool alarm_ = false;
   bool disk_alarm_ = false;
   bool store_refuses_ = false;  // control: what the store said last
-  MonotonicMs store_asked_at_ = 0;
   bool alarm_decided_ = false;  // control: what all shards were told last
   std::int64_t reported_bytes_ = 0;
   MonotonicMs reported_at_ = 0;

@@ -87,10 +87,8 @@ void Service::receive(const JobPointer& job, const Queue& queue,
       settings.number(QueueAttribute::kReceiveMessageWaitTimeSeconds));
   const std::int64_t lease =
       request.visibility_timeout.value_or(settings.number(QueueAttribute::kVisibilityTimeout));
-  // It must be told when its client goes: what would be handed to it is for others.
-  job->exchange().when_gone([] {});
   receiving_.insert(job.get());
-  session_.receive(
+  const engine::RequestId waiting = session_.receive(
       queue.name,
       {.most = static_cast<std::uint32_t>(request.max_number_of_messages.value_or(1)),
        .wait_ms = closing_ ? 0 : wait * kMs,
@@ -112,6 +110,11 @@ void Service::receive(const JobPointer& job, const Queue& queue,
         client_.written(result->consumer, 1, result->bytes);
         client_.flush();
       });
+  // What would be handed to a client that has gone is for others.
+  if (waiting != 0 && job->waiting()) {
+    job->exchange().when_gone(
+        [this, name = queue.name, waiting] { session_.stop_receiving(name, waiting); });
+  }
 }
 
 void Service::give_back(const std::string& queue, const engine::ReceivedMessages& received) {

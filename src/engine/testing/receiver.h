@@ -33,11 +33,16 @@ class Receiver {
   void ask(const std::string& queue, ReceiveOptions options = {}) {
     answer_ = std::make_shared<std::optional<EngineResult<ReceivedMessages>>>();
     items.clear();
-    channel_.session.receive(queue, options,
-                             [this, answer = answer_](EngineResult<ReceivedMessages> result) {
-                               *answer = std::move(result);
-                               if (*answer && **answer) note(***answer);
-                             });
+    request_ = channel_.session.receive(
+        queue, options, [this, answer = answer_](EngineResult<ReceivedMessages> result) {
+          *answer = std::move(result);
+          if (*answer && **answer) note(***answer);
+        });
+  }
+  /// The last ask() need not wait any longer.
+  void stop(const std::string& queue) {
+    channel_.session.stop_receiving(queue, request_);
+    channel_.cluster.run();
   }
   /// Of the last ask().
   std::vector<std::string> take() const {
@@ -91,6 +96,7 @@ class Receiver {
   }
 
   Channeled& channel_;
+  RequestId request_ = 0;
   std::shared_ptr<std::optional<EngineResult<ReceivedMessages>>> answer_;
 };
 

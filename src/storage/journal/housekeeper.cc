@@ -120,6 +120,8 @@ void Journal::prepare_next(Lock& lock) {
       log::Line(log::Area::kStorage, log::Level::kError,
                 "the disk is full: publishers wait until there is room")
           .with("reason", next.error().text);
+      // The sooner publishers wait, the more room is left for what consumers settle.
+      for (const Writer& writer : writers_) writer.wake();
     }
     short_of_space_ = true;
     to_commit_.notify_one();
