@@ -5,6 +5,7 @@
 
 #include "amqp091/field_table.h"
 #include "amqp091/properties.h"
+#include "engine/testing/fake_properties.h"
 
 namespace polymq::amqp091 {
 namespace {
@@ -109,6 +110,33 @@ TEST(PropertyCodec, AddsHeadersToAMessageWithNone) {
   const std::string amended =
       codec().amend(kNoProperties, {.set_headers = {{"x-death", Value::array({Value()})}}});
   EXPECT_THAT(codec().headers(amended), ElementsAre(Field{"x-death", Value::array({Value()})}));
+}
+
+// --- messages of other protocols ----------------------------------------------------------------
+TEST(TranslatedProperties, SayWhatAnotherProtocolSaid) {
+  engine::register_fake_codec();
+  const std::string theirs = engine::encode_headers({{"a", Value::integer(1)}});
+  engine::MemoryMeter meter;
+  engine::Message* const message = engine::Message::create(
+      {.properties = theirs, .dialect = engine::kFakeDialect, .priority = 3, .persistent = true},
+      meter);
+  const std::string bytes = translated_properties(*message);
+  message->release(meter);
+  Properties properties;
+  ASSERT_EQ(parse(bytes, properties), PropertiesStatus::kOk);
+  EXPECT_EQ(properties.delivery_mode, kPersistent);
+  EXPECT_EQ(properties.priority, 3);
+  EXPECT_EQ(properties.message_id, std::nullopt);
+  EXPECT_THAT(codec().headers(bytes), ElementsAre(Field{"a", Value::integer(1)}));
+}
+
+TEST(TranslatedProperties, OfAMessageWithNothingAreNone) {
+  engine::register_fake_codec();
+  engine::MemoryMeter meter;
+  engine::Message* const message =
+      engine::Message::create({.dialect = engine::kFakeDialect}, meter);
+  EXPECT_EQ(translated_properties(*message), kNoProperties);
+  message->release(meter);
 }
 
 }  // namespace

@@ -9,14 +9,12 @@
 
 #include "amqp091/property_codec.h"
 #include "base/log.h"
-#include "http/router.h"
 #include "server/config/policies.h"
-#include "server/health.h"
 #include "server/memory_limit.h"
 #include "server/secret_file.h"
 #include "server/socket_connection.h"
+#include "server/sqs_site.h"
 #include "sqs/property_codec.h"
-#include "sqs/service.h"
 
 namespace polymq::server {
 namespace {
@@ -68,25 +66,6 @@ http::Limits to_limits(const Config::Http& config) {
   limits.idle_time = config.idle_timeout;
   return limits;
 }
-
-/// Health checks, and everything else for the dialect.
-class SqsSite final : public http::Service {
- public:
-  SqsSite(engine::Shard& shard, const sqs::Settings& settings) : service_(shard, settings) {
-    add_health(router_);
-    router_.otherwise([this](http::Request request, http::Exchange exchange) {
-      service_.handle(std::move(request), std::move(exchange));
-    });
-  }
-  void handle(http::Request request, http::Exchange exchange) override {
-    router_.handle(std::move(request), std::move(exchange));
-  }
-  void shutting_down() override { service_.shutting_down(); }
-
- private:
-  http::Router router_;
-  sqs::Service service_;
-};
 
 std::optional<std::uint64_t> limit_of(std::int64_t limit) {
   if (limit < 0) return std::nullopt;

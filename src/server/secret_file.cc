@@ -2,7 +2,6 @@
 #include "server/secret_file.h"
 
 #include <openssl/rand.h>
-#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -34,6 +33,7 @@ storage::FileResult<std::string> read(storage::Files& files, const std::string& 
 storage::FileResult<void> write(storage::Files& files, const std::string& name,
                                 const std::string& octets) {
   const std::string draft = name + ".new";
+  static_cast<void>(files.remove(draft));  // of a start that died, if there is one
   auto file = files.create(draft);
   if (!file) return tl::make_unexpected(file.error());
   const std::string_view part = octets;
@@ -56,7 +56,6 @@ Result<std::string> own_secret(const std::string& folder, const std::string& nam
   auto fresh = random_octets();
   if (!fresh) return fresh;
   if (auto done = write(*files, name, *fresh); !done) return fail(done.error().text);
-  ::chmod((folder + "/" + name).c_str(), S_IRUSR | S_IWUSR);
   return fresh;
 }
 

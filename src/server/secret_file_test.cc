@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <fstream>
+
 #include "storage/testing/temporary_folder.h"
 
 namespace polymq::server {
@@ -20,6 +22,15 @@ TEST(SecretFile, IsMadeOnceAndForItsOwnerOnly) {
   struct stat status{};
   ASSERT_EQ(::stat((path + "/key").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST(SecretFile, IsMadeThoughAnEarlierStartDiedMakingIt) {
+  const storage::testing::TemporaryFolder folder;
+  const std::string path = folder.path();
+  std::ofstream(path + "/key.new") << "half";
+  const auto made = own_secret(path, "key");
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_EQ(own_secret(path, "key").value(), *made);
 }
 
 TEST(SecretFile, WithoutAFolderItIsANewOneEachTime) {

@@ -2,7 +2,8 @@
 #include "sqs/job.h"
 
 #include "sqs/queue_address.h"
-#include "sqs/uuid.h"
+#include "sqs/sigv4.h"
+#include "sqs/text.h"
 
 namespace polymq::sqs {
 
@@ -21,6 +22,9 @@ Job::Job(http::Request request, http::Exchange exchange, const Settings& setting
            .query = request_.query(),
            .headers = headers_,
            .body = request_.body};
+  const auto credentials = read_credentials(view_, arena_);
+  const bool named = credentials && is_message_text(credentials->access_key);
+  sender_ = named ? credentials->access_key : settings_.user;
 }
 
 bool Job::read() {

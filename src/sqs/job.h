@@ -1,7 +1,6 @@
 // A request from its arrival to its answer.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +12,7 @@
 #include "sqs/protocol/arena.h"
 #include "sqs/protocol/call.h"
 #include "sqs/settings.h"
+#include "sqs/uuid.h"
 
 namespace polymq::sqs {
 
@@ -30,6 +30,8 @@ class Job {
   Arena& arena() { return arena_; }
   http::Exchange& exchange() { return exchange_; }
   const Peer& peer() const { return exchange_.peer(); }
+  /// On whose behalf: the access key that it names, believed, else the user.
+  std::string_view sender() const { return sender_; }
   /// Is anybody there to be answered?
   bool waiting() const { return exchange_.waiting(); }
 
@@ -68,7 +70,8 @@ class Job {
   RequestView view_;
   Arena arena_;
   Call call_;
-  std::array<char, 36> id_;
+  std::string_view sender_;
+  Uuid id_;
 };
 
 }  // namespace polymq::sqs

@@ -26,7 +26,7 @@ void Service::answer_known(Job& job, const engine::QueueEntry& entry, const Queu
   job.answer<action::CreateQueue>({.queue_url = url});
 }
 
-void Service::create_queue(const JobPointer& job, const action::CreateQueue::Request& request) {
+void Service::perform(const JobPointer& job, const action::CreateQueue::Request& request) {
   auto settings = QueueSettings::create(request.attributes);
   if (!settings) return job->refuse(settings.error());
   if (auto good = check_queue_name(request.queue_name, settings->is_fifo()); !good) {
@@ -62,7 +62,8 @@ void Service::create_queue(const JobPointer& job, const action::CreateQueue::Req
       });
 }
 
-void Service::delete_queue(const JobPointer& job, const Queue& queue) {
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::DeleteQueue::Request&) {
   engine::Session& session = make_session();
   session.delete_queue(queue.name, {},
                        [this, job, &session](const engine::EngineResult<std::uint64_t>& result) {
@@ -72,7 +73,8 @@ void Service::delete_queue(const JobPointer& job, const Queue& queue) {
                        });
 }
 
-void Service::purge_queue(const JobPointer& job, const Queue& queue) {
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::PurgeQueue::Request&) {
   session_.purge_queue(queue.name,
                        [job](const engine::EngineResult<std::uint64_t>& result) {
                          if (!result) return job->refuse({ErrorCode::kQueueDoesNotExist, {}});
@@ -81,27 +83,70 @@ void Service::purge_queue(const JobPointer& job, const Queue& queue) {
                        {.everything = true});
 }
 
-void Service::change(const JobPointer& job, const Queue& queue, const StoredQueue& changed,
-                     std::function<void(Job&)> done) {
-  StoredQueue stamped = changed;
-  stamped.changed_s = shard_.now().wall / 1000;
-  ArgumentChange change = difference(*queue.entry->arguments, to_arguments(stamped));
-  engine::Session& session = make_session();
-  session.change_queue(
-      {.vhost = queue.entry->vhost->id,
-       .queue = queue.name,
-       .set = std::move(change.set),
-       .clear = std::move(change.clear)},
-      [this, job, &session, done = std::move(done)](const engine::EngineResult<void>& result) {
-        end_session(session);
-        if (!result) return job->refuse(failed(result.error()));
-        done(*job);
-      });
+void Service::perform(const JobPointer& job, const action::GetQueueUrl::Request& request) {
+  const auto queue = find(*job, request.queue_name);
+  if (!queue) return;
+  const std::string url = job->url_of(queue->name);
+  job->answer<action::GetQueueUrl>({.queue_url = url});
 }
 
-void Service::get_attributes(const JobPointer& job, const Queue& queue, TextList names) {
+// --- attributes and tags ------------------------------------------------------------------------
+template <class Action>
+void Service::change(const JobPointer& job, const Queue& queue, StoredQueue changed) {
+  changed.changed_s = shard_.now().wall / 1000;
+  ArgumentChange change = difference(*queue.entry->arguments, to_arguments(changed));
+  engine::Session& session = make_session();
+  session.change_queue({.vhost = queue.entry->vhost->id,
+                        .queue = queue.name,
+                        .set = std::move(change.set),
+                        .clear = std::move(change.clear)},
+                       [this, job, &session](const engine::EngineResult<void>& result) {
+                         end_session(session);
+                         if (!result) return job->refuse(failed(result.error()));
+                         job->answer<Action>();
+                       });
+}
+
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::SetQueueAttributes::Request& request) {
+  StoredQueue wanted = stored(*queue.entry);
+  auto changed = wanted.settings.changed(request.attributes);
+  if (!changed) return job->refuse(changed.error());
+  wanted.settings = *std::move(changed);
+  change<action::SetQueueAttributes>(job, queue, std::move(wanted));
+}
+
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::TagQueue::Request& request) {
+  StoredQueue wanted = stored(*queue.entry);
+  for (const NamedText& tag : request.tags) {
+    if (auto good = check_tag(tag.name, tag.value); !good) return job->refuse(good.error());
+    std::erase_if(wanted.tags, [&](const auto& known) { return known.first == tag.name; });
+    wanted.tags.emplace_back(tag.name, tag.value);
+  }
+  change<action::TagQueue>(job, queue, std::move(wanted));
+}
+
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::UntagQueue::Request& request) {
+  StoredQueue wanted = stored(*queue.entry);
+  for (const std::string_view key : request.tag_keys) {
+    std::erase_if(wanted.tags, [&](const auto& known) { return known.first == key; });
+  }
+  change<action::UntagQueue>(job, queue, std::move(wanted));
+}
+
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::ListQueueTags::Request&) {
+  std::vector<NamedText> tags;
+  for (const auto& [key, value] : stored(*queue.entry).tags) tags.push_back({key, value});
+  job->answer<action::ListQueueTags>({.tags = tags});
+}
+
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::GetQueueAttributes::Request& request) {
   const StoredQueue& kept = stored(*queue.entry);
-  const auto wanted = select_queue_attributes(names, kept.settings);
+  const auto wanted = select_queue_attributes(request.attribute_names, kept.settings);
   if (!wanted) return job->refuse(wanted.error());
   session_.inspect_queue(queue.name, [job, stored = kept, wanted = *wanted, name = queue.name](
                                          const engine::EngineResult<engine::QueueState>& state) {
@@ -137,12 +182,12 @@ void Service::get_attributes(const JobPointer& job, const Queue& queue, TextList
 }
 
 // The next token is the last name that was given.
-void Service::list_queues(Job& job, const action::ListQueues::Request& request) {
+void Service::perform(const JobPointer& job, const action::ListQueues::Request& request) {
   std::vector<std::string> names;
   if (const engine::Vhost* vhost = client_.vhost()) {
     for (const auto& [name, entry] : vhost->queues) {
       if (entry->exclusive() || !is_queue_name(name)) continue;
-      if (!may(job, auth::Access::kRead, name)) continue;
+      if (!may(*job, auth::Access::kRead, name)) continue;
       if (name.starts_with(request.queue_name_prefix.value_or(""))) names.push_back(name);
     }
   }
@@ -154,11 +199,11 @@ void Service::list_queues(Job& job, const action::ListQueues::Request& request) 
   const bool more = names.size() > most;
   if (more) names.resize(most);
   std::vector<std::string> urls;
-  for (const std::string& name : names) urls.push_back(job.url_of(name));
+  for (const std::string& name : names) urls.push_back(job->url_of(name));
   const std::vector<std::string_view> views(urls.begin(), urls.end());
   action::ListQueues::Answer answer{.queue_urls = views};
   if (more && request.max_results) answer.next_token = names.back();
-  job.answer<action::ListQueues>(answer);
+  job->answer<action::ListQueues>(answer);
 }
 
 }  // namespace polymq::sqs

@@ -25,11 +25,11 @@ struct Told {
   Arena arena;
   ReceiptHandleText handle;
   Md5Hex body_digest;
-  std::optional<Md5Hex> attributes_digest;
+  Md5Hex attributes_digest;
   std::string id;
-  std::string body;  // if it is not the message's own
+  std::string_view body;
+  std::string encoded_body;
   std::vector<MessageAttribute> attributes;
-  std::vector<std::pair<SystemAttribute, std::string>> system;
   std::vector<NamedText> named;
 };
 
@@ -50,6 +50,7 @@ void add_headers(const engine::Fields& headers, Told& told) {
   constexpr std::size_t kMost = 10;
   for (const engine::Field& header : headers) {
     if (told.attributes.size() == kMost) return;
+    if (!is_message_text(header.name)) continue;
     const auto own = [&](std::string_view text) { return told.arena.copy(text); };
     MessageAttribute attribute{.name = own(header.name)};
     if (header.value.as_integer() != nullptr || header.value.type() == engine::FieldType::kDouble) {
@@ -74,10 +75,46 @@ std::string_view died_in(const engine::Message& message) {
   return extension->deaths.front().queue;
 }
 
+/// What its sender said, or what stands for that in a message of another protocol.
+void read_message(const engine::ReceivedItem& item, engine::QueueId queue, Told& told) {
+  const engine::Message& message = *item.message;
+  if (message.dialect() == engine::Dialect::kSqs &&
+      decode(message.properties(), told.arena, told.sent)) {
+    told.attributes.assign(told.sent.attributes.begin(), told.sent.attributes.end());
+  } else {
+    told.id = id_of(queue, item.token.position);
+    told.sent.id = told.id;
+    add_headers(engine::codec_of(message.dialect()).headers(message.properties()), told);
+  }
+  told.body = message.body();
+  if (is_message_text(told.body) && !told.body.empty()) return;
+  told.encoded_body.resize(base64_size(told.body.size(), Base64::kPadded));
+  encode_base64(told.body, Base64::kPadded, told.encoded_body.data());
+  told.body = told.encoded_body;
+  told.attributes.push_back({.name = kEncoding, .data_type = "String", .string_value = kBase64});
+}
+
+void add_system_attributes(const engine::ReceivedItem& item, SystemAttributeSet wanted,
+                           const Job& job, Told& told) {
+  const auto tell = [&](SystemAttribute attribute, std::string_view text) {
+    if (!wanted.has(attribute) || text.empty()) return;
+    told.named.push_back({name_of(attribute), told.arena.copy(text)});
+  };
+  tell(SystemAttribute::kSenderId, told.sent.sender);
+  tell(SystemAttribute::kSentTimestamp, std::to_string(item.enqueued));
+  tell(SystemAttribute::kApproximateReceiveCount, std::to_string(item.token.acquired));
+  tell(SystemAttribute::kApproximateFirstReceiveTimestamp, std::to_string(item.first_received));
+  tell(SystemAttribute::kMessageGroupId, told.sent.group);
+  tell(SystemAttribute::kAwsTraceHeader, told.sent.trace);
+  if (const std::string_view source = died_in(*item.message); !source.empty()) {
+    tell(SystemAttribute::kDeadLetterQueueSourceArn, job.arn_of(source));
+  }
+}
+
 }  // namespace
 
 // --- receiving ----------------------------------------------------------------------------------
-void Service::receive(const JobPointer& job, const Queue& queue,
+void Service::perform(const JobPointer& job, const Queue& queue,
                       const action::ReceiveMessage::Request& request) {
   const auto system =
       select_system_attributes(request.message_system_attribute_names, request.attribute_names);
@@ -132,59 +169,27 @@ void Service::answer_received(Job& job, const action::ReceiveMessage::Request& r
   std::vector<action::ReceiveMessage::Message> messages;
   for (std::size_t i = 0; i < told.size(); ++i) {
     const engine::ReceivedItem& item = received.items[i];
-    const engine::Message& message = *item.message;
     Told& one = told[i];
-    std::string_view body = message.body();
-    const bool ours = message.dialect() == engine::Dialect::kSqs &&
-                      decode(message.properties(), one.arena, one.sent);
-    if (ours) {
-      one.attributes.assign(one.sent.attributes.begin(), one.sent.attributes.end());
-    } else {
-      one.id = id_of(received.queue, item.token.position);
-      one.sent.id = one.id;
-      add_headers(engine::codec_of(message.dialect()).headers(message.properties()), one);
-    }
-    if (!is_message_text(body) || body.empty()) {
-      one.body.resize(base64_size(body.size(), Base64::kPadded));
-      encode_base64(body, Base64::kPadded, one.body.data());
-      one.attributes.push_back({.name = kEncoding, .data_type = "String", .string_value = kBase64});
-      body = one.body;
-    }
+    read_message(item, received.queue, one);
     std::erase_if(one.attributes, [&](const MessageAttribute& attribute) {
       return !selects(request.message_attribute_names, attribute.name) &&
              attribute.name != kEncoding;
     });
+    add_system_attributes(item, system, job, one);
     one.handle = handles_.write({.queue = received.queue,
                                  .position = item.token.position,
                                  .generation = item.token.acquired,
                                  .leased_at = shard_.now().wall});
-    one.body_digest = digests_.md5(body);
-    if (!one.attributes.empty()) {
-      one.attributes_digest = digests_.md5_of_attributes(one.attributes);
-    }
-    const auto tell = [&](SystemAttribute attribute, std::string text) {
-      if (system.has(attribute) && !text.empty()) one.system.emplace_back(attribute, text);
-    };
-    tell(SystemAttribute::kSenderId, std::string(one.sent.sender));
-    tell(SystemAttribute::kSentTimestamp, std::to_string(item.enqueued));
-    tell(SystemAttribute::kApproximateReceiveCount, std::to_string(item.token.acquired));
-    tell(SystemAttribute::kApproximateFirstReceiveTimestamp, std::to_string(item.first_received));
-    tell(SystemAttribute::kMessageGroupId, std::string(one.sent.group));
-    tell(SystemAttribute::kAwsTraceHeader, std::string(one.sent.trace));
-    if (const std::string_view source = died_in(message); !source.empty()) {
-      tell(SystemAttribute::kDeadLetterQueueSourceArn, job.arn_of(source));
-    }
-    for (const auto& [attribute, text] : one.system)
-      one.named.push_back({name_of(attribute), text});
+    one.body_digest = digests_.md5(one.body);
     messages.push_back({.message_id = one.sent.id,
                         .receipt_handle = view(one.handle),
                         .md5_of_body = view(one.body_digest),
-                        .body = body,
+                        .body = one.body,
                         .attributes = one.named,
                         .message_attributes = one.attributes});
-    if (one.attributes_digest) {
-      messages.back().md5_of_message_attributes = view(*one.attributes_digest);
-    }
+    if (one.attributes.empty()) continue;
+    one.attributes_digest = digests_.md5_of_attributes(one.attributes);
+    messages.back().md5_of_message_attributes = view(one.attributes_digest);
   }
   job.answer<action::ReceiveMessage>({.messages = messages});
 }
@@ -196,8 +201,8 @@ SqsResult<engine::LeaseToken> Service::token_of(const Queue& queue, std::string_
   return engine::LeaseToken{read->position, static_cast<std::uint16_t>(read->generation)};
 }
 
-void Service::delete_message(const JobPointer& job, const Queue& queue,
-                             const action::DeleteMessage::Request& request) {
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::DeleteMessage::Request& request) {
   const auto token = token_of(queue, request.receipt_handle);
   if (!token) return job->refuse(token.error());
   session_.settle_tokens(
@@ -245,8 +250,8 @@ std::optional<SqsError> refusal(engine::TokenEnd end, std::string_view handle,
 
 }  // namespace
 
-void Service::delete_batch(const JobPointer& job, const Queue& queue,
-                           const action::DeleteMessageBatch::Request& request) {
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::DeleteMessageBatch::Request& request) {
   const auto entries = std::make_shared<Entries>();
   std::vector<engine::LeaseToken> tokens;
   for (const auto& entry : request.entries) {
@@ -267,8 +272,8 @@ void Service::delete_batch(const JobPointer& job, const Queue& queue,
       });
 }
 
-void Service::change_visibility(const JobPointer& job, const Queue& queue,
-                                const action::ChangeMessageVisibility::Request& request) {
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::ChangeMessageVisibility::Request& request) {
   const auto token = token_of(queue, request.receipt_handle);
   if (!token) return job->refuse(token.error());
   const std::int64_t timeout = *request.visibility_timeout;
@@ -282,8 +287,8 @@ void Service::change_visibility(const JobPointer& job, const Queue& queue,
       });
 }
 
-void Service::change_visibilities(const JobPointer& job, const Queue& queue,
-                                  const action::ChangeMessageVisibilityBatch::Request& request) {
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::ChangeMessageVisibilityBatch::Request& request) {
   using Entry = action::ChangeMessageVisibilityBatch::Entry;
   const auto entries = std::make_shared<Entries>();
   std::vector<engine::LeaseExtension> leases;

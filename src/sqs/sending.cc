@@ -14,7 +14,6 @@ namespace {
 
 using Entry = action::SendMessageBatch::Entry;
 constexpr std::string_view kTraceHeader = "AWSTraceHeader";
-constexpr std::string_view kSender = "AIDAPOLYMQ";
 
 /// What one entry is told.
 struct Outcome {
@@ -69,7 +68,7 @@ engine::Message* make_message(const Entry& entry, const Job& job, const Uuid& id
                               const std::string& queue, engine::MemoryMeter& meter) {
   Buffer properties;
   encode(properties, {.id = {id.data(), id.size()},
-                      .sender = kSender,
+                      .sender = job.sender(),
                       .group = entry.message_group_id.value_or(""),
                       .trace = trace_of(entry, job),
                       .attributes = entry.message_attributes});
@@ -89,9 +88,30 @@ engine::Message* make_message(const Entry& entry, const Job& job, const Uuid& id
 
 }  // namespace
 
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::SendMessage::Request& request) {
+  const std::span one = job->arena().array<Entry>(1);
+  one[0] = {.id = "",
+            .message_body = request.message_body,
+            .delay_seconds = request.delay_seconds,
+            .message_attributes = request.message_attributes,
+            .message_system_attributes = request.message_system_attributes,
+            .message_deduplication_id = request.message_deduplication_id,
+            .message_group_id = request.message_group_id};
+  start_sending(job, queue, one, false);
+}
+
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::SendMessageBatch::Request& request) {
+  start_sending(job, queue, request.entries, true);
+}
+
 void Service::start_sending(const JobPointer& job, const Queue& queue,
                             std::span<const Entry> entries, bool batch) {
-  if (short_of_room_) return job->refuse({ErrorCode::kServiceUnavailable, "Try again later."});
+  if (short_of_room_) {
+    return job->refuse({ErrorCode::kServiceUnavailable,
+                        "The server is short of memory or disk space. Try again later."});
+  }
   const QueueSettings& settings = stored(*queue.entry).settings;
   std::int64_t size = 0;
   for (const Entry& entry : entries) {
@@ -102,7 +122,6 @@ void Service::start_sending(const JobPointer& job, const Queue& queue,
   }
   const auto sending = std::make_shared<Sending>(Sending{job, entries, batch, {}, 0});
   sending->outcomes.resize(entries.size());
-  std::vector<std::uint64_t> sequences;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = entries[i];
     Outcome& outcome = sending->outcomes[i];
@@ -121,8 +140,7 @@ void Service::start_sending(const JobPointer& job, const Queue& queue,
     engine::Message* message = make_message(entry, *job, outcome.id, queue.name, shard_.meter());
     engine::Target* const target = const_cast<engine::QueueEntry*>(queue.entry);
     const std::uint64_t sequence = session_.publisher().publish_tracked(message, {&target, 1});
-    sending_[sequence] = sending;
-    sequences.push_back(sequence);
+    sending_[sequence] = {sending, i};
     ++sending->owed;
   }
   session_.flush();
@@ -133,12 +151,11 @@ void Service::on_publishes_settled() {
   for (const auto& settled : std::exchange(session_.publisher().settled(), {})) {
     const auto at = sending_.find(settled.sequence);
     if (at == sending_.end()) continue;
-    const std::shared_ptr<Sending> sending = at->second;
+    const auto [sending, entry] = at->second;
     sending_.erase(at);
     if (settled.rejected) {
-      for (Outcome& outcome : sending->outcomes) {
-        if (!outcome.error) outcome.error = SqsError{ErrorCode::kServiceUnavailable, "Not stored."};
-      }
+      sending->outcomes[entry].error = SqsError{
+          ErrorCode::kServiceUnavailable, "The queue is full, or the message could not be stored."};
     }
     if (--sending->owed == 0) finish_sending(*sending);
   }

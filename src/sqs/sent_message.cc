@@ -3,6 +3,8 @@
 
 #include <span>
 
+#include "sqs/uuid.h"
+
 namespace polymq::sqs {
 namespace {
 
@@ -33,7 +35,7 @@ void encode(Buffer& out, const SentMessage& message) {
 bool decode(std::string_view bytes, Arena& arena, SentMessage& message) {
   ByteReader in(bytes);
   if (in.u8() != kVersion) return false;
-  message.id = in.bytes(std::tuple_size_v<MessageId>);
+  message.id = in.bytes(std::tuple_size_v<Uuid>);
   message.sender = in.short_string();
   message.group = in.short_string();
   message.deduplication = in.short_string();

@@ -1,8 +1,6 @@
 // What a sender said of a message besides its body, as the broker keeps it with the message.
 #pragma once
 
-#include <array>
-#include <string>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -11,11 +9,8 @@
 
 namespace polymq::sqs {
 
-/// A message's id: a UUID in its usual text.
-using MessageId = std::array<char, 36>;
-
 struct SentMessage {
-  std::string_view id{};  // 36 characters
+  std::string_view id{};  // a UUID
   std::string_view sender{};
   std::string_view group{};          // empty: none; so are the next two
   std::string_view deduplication{};  // as it was sent, or worked out

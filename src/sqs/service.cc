@@ -98,92 +98,32 @@ constexpr auth::Access access_of() {
 
 }  // namespace
 
-void Service::handle(http::Request request, http::Exchange exchange) {
-  const auto job = std::make_shared<Job>(std::move(request), std::move(exchange), settings_);
-  if (!job->read()) return;
-  with_action(*job->call().action, [&]<class Action>() {
-    if (const auto* members = job->members<Action>()) run<Action>(job, *members);
-  });
-}
-
+// An action that has no perform() is one that is not there yet.
 template <class Action>
 void Service::run(const JobPointer& job, const typename Action::Request& request) {
-  namespace act = action;
-  if constexpr (std::is_same_v<Action, act::CreateQueue>) {
-    return create_queue(job, request);
-  } else if constexpr (std::is_same_v<Action, act::ListQueues>) {
-    if (const auto good = check_ranges(request); !good) return job->refuse(good.error());
-    return list_queues(*job, request);
-  } else if constexpr (std::is_same_v<Action, act::GetQueueUrl>) {
-    const auto queue = find(*job, request.queue_name);
-    if (!queue) return;
-    const std::string url = job->url_of(queue->name);
-    return job->answer<Action>({.queue_url = url});
-  } else if constexpr (requires { request.queue_url; }) {
+  if constexpr (requires(const Queue& queue) { perform(job, queue, request); }) {
     const auto queue = find(*job, request.queue_url);
     if (!queue || !allowed(*job, access_of<Action>(), queue->name)) return;
     if (const auto good = check_ranges(request); !good) return job->refuse(good.error());
     if constexpr (requires { request.entries; }) {
       if (const auto good = check_batch(request); !good) return job->refuse(good.error());
     }
-    if constexpr (std::is_same_v<Action, act::SendMessage>) {
-      const std::span one = job->arena().array<act::SendMessageBatch::Entry>(1);
-      one[0] = {.id = "",
-                .message_body = request.message_body,
-                .delay_seconds = request.delay_seconds,
-                .message_attributes = request.message_attributes,
-                .message_system_attributes = request.message_system_attributes,
-                .message_deduplication_id = request.message_deduplication_id,
-                .message_group_id = request.message_group_id};
-      return start_sending(job, *queue, one, false);
-    } else if constexpr (std::is_same_v<Action, act::SendMessageBatch>) {
-      return start_sending(job, *queue, request.entries, true);
-    } else if constexpr (std::is_same_v<Action, act::ReceiveMessage>) {
-      return receive(job, *queue, request);
-    } else if constexpr (std::is_same_v<Action, act::DeleteMessage>) {
-      return delete_message(job, *queue, request);
-    } else if constexpr (std::is_same_v<Action, act::DeleteMessageBatch>) {
-      return delete_batch(job, *queue, request);
-    } else if constexpr (std::is_same_v<Action, act::ChangeMessageVisibility>) {
-      return change_visibility(job, *queue, request);
-    } else if constexpr (std::is_same_v<Action, act::ChangeMessageVisibilityBatch>) {
-      return change_visibilities(job, *queue, request);
-    } else if constexpr (std::is_same_v<Action, act::DeleteQueue>) {
-      return delete_queue(job, *queue);
-    } else if constexpr (std::is_same_v<Action, act::PurgeQueue>) {
-      return purge_queue(job, *queue);
-    } else if constexpr (std::is_same_v<Action, act::GetQueueAttributes>) {
-      return get_attributes(job, *queue, request.attribute_names);
-    } else if constexpr (std::is_same_v<Action, act::SetQueueAttributes>) {
-      StoredQueue wanted = stored(*queue->entry);
-      auto changed = wanted.settings.changed(request.attributes);
-      if (!changed) return job->refuse(changed.error());
-      wanted.settings = *std::move(changed);
-      return change(job, *queue, wanted, [](Job& one) { one.answer<Action>(); });
-    } else if constexpr (std::is_same_v<Action, act::TagQueue>) {
-      StoredQueue wanted = stored(*queue->entry);
-      for (const NamedText& tag : request.tags) {
-        if (const auto good = check_tag(tag.name, tag.value); !good) {
-          return job->refuse(good.error());
-        }
-        std::erase_if(wanted.tags, [&](const auto& known) { return known.first == tag.name; });
-        wanted.tags.emplace_back(tag.name, tag.value);
-      }
-      return change(job, *queue, wanted, [](Job& one) { one.answer<Action>(); });
-    } else if constexpr (std::is_same_v<Action, act::UntagQueue>) {
-      StoredQueue wanted = stored(*queue->entry);
-      for (const std::string_view key : request.tag_keys) {
-        std::erase_if(wanted.tags, [&](const auto& known) { return known.first == key; });
-      }
-      return change(job, *queue, wanted, [](Job& one) { one.answer<Action>(); });
-    } else if constexpr (std::is_same_v<Action, act::ListQueueTags>) {
-      std::vector<NamedText> tags;
-      for (const auto& [key, value] : stored(*queue->entry).tags) tags.push_back({key, value});
-      return job->answer<Action>({.tags = tags});
-    }
+    perform(job, *queue, request);
+  } else if constexpr (requires { perform(job, request); }) {
+    if (const auto good = check_ranges(request); !good) return job->refuse(good.error());
+    perform(job, request);
+  } else {
+    job->refuse({ErrorCode::kUnsupportedOperation,
+                 std::string(Action::kName) + " is not available in this version."});
   }
-  job->refuse({ErrorCode::kUnsupportedOperation,
-               std::string(Action::kName) + " is not available in this version."});
+}
+
+void Service::handle(http::Request request, http::Exchange exchange) {
+  const auto job = std::make_shared<Job>(std::move(request), std::move(exchange), settings_);
+  if (!job->read()) return;
+  with_action(*job->call().action, [&]<class Action>() {
+    if (const auto* members = job->members<Action>()) run<Action>(job, *members);
+  });
 }
 
 }  // namespace polymq::sqs

@@ -56,34 +56,46 @@ class Service final : public http::Service,
   const StoredQueue& stored(const engine::QueueEntry& entry);
   /// The one that a QueueUrl means. Nothing: the job was refused.
   std::optional<Queue> find(Job& job, std::string_view queue_url);
-  void create_queue(const JobPointer& job, const action::CreateQueue::Request& request);
+  void perform(const JobPointer& job, const action::CreateQueue::Request& request);
+  void perform(const JobPointer& job, const action::GetQueueUrl::Request& request);
+  void perform(const JobPointer& job, const action::ListQueues::Request& request);
+  void perform(const JobPointer& job, const Queue& queue, const action::DeleteQueue::Request&);
+  void perform(const JobPointer& job, const Queue& queue, const action::PurgeQueue::Request&);
+  void perform(const JobPointer& job, const Queue& queue,
+               const action::GetQueueAttributes::Request& request);
+  void perform(const JobPointer& job, const Queue& queue,
+               const action::SetQueueAttributes::Request& request);
+  void perform(const JobPointer& job, const Queue& queue, const action::TagQueue::Request& request);
+  void perform(const JobPointer& job, const Queue& queue,
+               const action::UntagQueue::Request& request);
+  void perform(const JobPointer& job, const Queue& queue, const action::ListQueueTags::Request&);
   void answer_known(Job& job, const engine::QueueEntry& entry, const QueueSettings& asked);
-  void delete_queue(const JobPointer& job, const Queue& queue);
-  void purge_queue(const JobPointer& job, const Queue& queue);
-  void get_attributes(const JobPointer& job, const Queue& queue, TextList names);
-  void change(const JobPointer& job, const Queue& queue, const StoredQueue& changed,
-              std::function<void(Job&)> done);
-  void list_queues(Job& job, const action::ListQueues::Request& request);
+  template <class Action>
+  void change(const JobPointer& job, const Queue& queue, StoredQueue changed);
 
   // Messages.
+  void perform(const JobPointer& job, const Queue& queue,
+               const action::SendMessage::Request& request);
+  void perform(const JobPointer& job, const Queue& queue,
+               const action::SendMessageBatch::Request& request);
+  void perform(const JobPointer& job, const Queue& queue,
+               const action::ReceiveMessage::Request& request);
+  void perform(const JobPointer& job, const Queue& queue,
+               const action::DeleteMessage::Request& request);
+  void perform(const JobPointer& job, const Queue& queue,
+               const action::DeleteMessageBatch::Request& request);
+  void perform(const JobPointer& job, const Queue& queue,
+               const action::ChangeMessageVisibility::Request& request);
+  void perform(const JobPointer& job, const Queue& queue,
+               const action::ChangeMessageVisibilityBatch::Request& request);
   void start_sending(const JobPointer& job, const Queue& queue,
                      std::span<const action::SendMessageBatch::Entry> entries, bool batch);
   void finish_sending(Sending& sending);
-  void receive(const JobPointer& job, const Queue& queue,
-               const action::ReceiveMessage::Request& request);
   void answer_received(Job& job, const action::ReceiveMessage::Request& request,
                        SystemAttributeSet system, const engine::ReceivedMessages& received);
   /// Its client has gone: as if it had not been handed out.
   void give_back(const std::string& queue, const engine::ReceivedMessages& received);
   SqsResult<engine::LeaseToken> token_of(const Queue& queue, std::string_view handle);
-  void delete_message(const JobPointer& job, const Queue& queue,
-                      const action::DeleteMessage::Request& request);
-  void delete_batch(const JobPointer& job, const Queue& queue,
-                    const action::DeleteMessageBatch::Request& request);
-  void change_visibility(const JobPointer& job, const Queue& queue,
-                         const action::ChangeMessageVisibility::Request& request);
-  void change_visibilities(const JobPointer& job, const Queue& queue,
-                           const action::ChangeMessageVisibilityBatch::Request& request);
 
   /// A session for something that may be refused: control hears no more of it then.
   engine::Session& make_session();
@@ -104,7 +116,11 @@ class Service final : public http::Service,
   engine::Client client_;
   engine::Session session_;  // of messages
   std::vector<std::unique_ptr<engine::Session>> sessions_;
-  boost::unordered_flat_map<std::uint64_t, std::shared_ptr<Sending>> sending_;  // by sequence
+  struct Owed {
+    std::shared_ptr<Sending> sending;
+    std::size_t entry;
+  };
+  boost::unordered_flat_map<std::uint64_t, Owed> sending_;  // by sequence
   struct Known {
     std::shared_ptr<const engine::Fields> arguments;
     StoredQueue queue;

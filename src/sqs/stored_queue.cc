@@ -2,6 +2,7 @@
 #include "sqs/stored_queue.h"
 
 #include <algorithm>
+#include <array>
 
 #include "sqs/protocol/arena.h"
 #include "sqs/queue_address.h"
@@ -13,6 +14,7 @@ namespace {
 using engine::Fields;
 using engine::Value;
 
+constexpr std::string_view kOurs = "x-sqs-";
 constexpr std::string_view kAttribute = "x-sqs-attribute-";
 constexpr std::string_view kTag = "x-sqs-tag-";
 constexpr std::string_view kCreated = "x-sqs-created";
@@ -22,6 +24,8 @@ constexpr std::string_view kRetention = "x-message-retention";
 constexpr std::string_view kReceiveLimit = "x-receive-limit";
 constexpr std::string_view kDeadLetterExchange = "x-dead-letter-exchange";
 constexpr std::string_view kDeadLetterKey = "x-dead-letter-routing-key";
+constexpr std::array kOfTheEngine{kDelay, kRetention, kReceiveLimit, kDeadLetterExchange,
+                                  kDeadLetterKey};
 constexpr std::int64_t kMs = 1000;
 
 std::int64_t integer_of(const Fields& arguments, std::string_view name) {
@@ -89,9 +93,9 @@ StoredQueue from_arguments(const Fields& arguments) {
 ArgumentChange difference(const Fields& before, const Fields& after) {
   ArgumentChange change;
   for (const engine::Field& field : before) {
-    const bool ours = field.name.starts_with("x-sqs-") || field.name == kDelay ||
-                      field.name == kRetention || field.name == kReceiveLimit ||
-                      field.name == kDeadLetterExchange || field.name == kDeadLetterKey;
+    const bool ours =
+        field.name.starts_with(kOurs) ||
+        std::find(kOfTheEngine.begin(), kOfTheEngine.end(), field.name) != kOfTheEngine.end();
     if (ours && engine::find(after, field.name) == nullptr) change.clear.push_back(field.name);
   }
   for (const engine::Field& field : after) {

@@ -10,8 +10,8 @@
 
 namespace polymq::sqs {
 
-/// Decoded requests are views into the received bytes and into an arena. One arena a connection,
-/// reset between requests; used by one thread. What it holds is never destroyed, only forgotten.
+/// Decoded requests are views into the received bytes and into an arena. Used by one thread; may be
+/// reset and used for another request. What it holds is never destroyed, only forgotten.
 class Arena {
  public:
   Arena() = default;

@@ -54,6 +54,26 @@ def test_a_queue_declared_over_amqp_is_there_for_sqs(sqs, channel):
     channel.queue_delete(name)
 
 
+def test_of_a_batch_only_what_a_full_queue_refused_has_failed(sqs, channel):
+    name = f"full-{uuid.uuid4()}"
+    channel.queue_declare(name, arguments={"x-max-length": 2, "x-overflow": "reject-publish"})
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    answer = sqs.send_message_batch(QueueUrl=url, Entries=[
+        {"Id": str(i), "MessageBody": str(i)} for i in range(3)])
+    assert [one["Id"] for one in answer["Successful"]] == ["0", "1"]
+    assert [(one["Id"], one["SenderFault"]) for one in answer["Failed"]] == [("2", False)]
+    assert bodies(receive(sqs, url)) == ["0", "1"]
+    channel.queue_delete(name)
+
+
+def test_a_header_whose_name_sqs_cannot_carry_is_left_out(sqs, make_queue, channel):
+    url = make_queue()
+    channel.basic_publish("", name_of(url), "x",
+                          pika.BasicProperties(headers={"good": "1", "\x01": "2"}))
+    (got,) = receive(sqs, url)
+    assert set(got["MessageAttributes"]) == {"good"}
+
+
 def test_a_single_active_consumer_has_the_queue_for_itself(sqs, channel):
     name = f"sac-{uuid.uuid4()}"
     channel.queue_declare(name, arguments={"x-single-active-consumer": True})

@@ -30,6 +30,7 @@ def test_a_message_is_sent_received_and_deleted(sqs, make_queue):
     assert got["MessageId"] == sent["MessageId"]
     assert got["MD5OfBody"] == sent["MD5OfMessageBody"]
     assert got["Attributes"]["ApproximateReceiveCount"] == "1"
+    assert got["Attributes"]["SenderId"] == "x"
     assert abs(int(got["Attributes"]["SentTimestamp"]) / 1000 - time.time()) < 60
     sqs.delete_message(QueueUrl=url, ReceiptHandle=got["ReceiptHandle"])
     sqs.delete_message(QueueUrl=url, ReceiptHandle=got["ReceiptHandle"])

@@ -1,0 +1,29 @@
+// What is served on a listener for SQS.
+#pragma once
+
+#include "http/router.h"
+#include "server/health.h"
+#include "sqs/service.h"
+
+namespace polymq::server {
+
+/// Health checks, and everything else for the dialect. Shard: its own.
+class SqsSite final : public http::Service {
+ public:
+  SqsSite(engine::Shard& shard, const sqs::Settings& settings) : service_(shard, settings) {
+    add_health(router_);
+    router_.otherwise([this](http::Request request, http::Exchange exchange) {
+      service_.handle(std::move(request), std::move(exchange));
+    });
+  }
+  void handle(http::Request request, http::Exchange exchange) override {
+    router_.handle(std::move(request), std::move(exchange));
+  }
+  void shutting_down() override { service_.shutting_down(); }
+
+ private:
+  http::Router router_;
+  sqs::Service service_;
+};
+
+}  // namespace polymq::server
