@@ -333,7 +333,7 @@ constexpr Key kKeys[] = {
      .type = Type::kSize,
      .slot = at<&C::storage, &C::Storage::keep_free>,
      .initial = "256MiB",
-     .help = "Space on the data folder's disk that is not used: with less, publishers wait."},
+     .help = "With less than that free on the data folder's disk, publishers wait: it is for what is under way by then."},
 
     {.path = "log.level",
      .type = Type::kString,
