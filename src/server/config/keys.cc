@@ -333,7 +333,8 @@ constexpr Key kKeys[] = {
      .type = Type::kSize,
      .slot = at<&C::storage, &C::Storage::keep_free>,
      .initial = "256MiB",
-     .help = "With less than that free on the data folder's disk, publishers wait: it is for what is under way by then."},
+     .help = "With less than that free on the data folder's disk, publishers wait: it is for what "
+             "is under way by then."},
 
     {.path = "log.level",
      .type = Type::kString,

@@ -55,8 +55,7 @@ FileResult<void> Journal::start() {
   segment_files_.hurry(true);
   // Small: the broker starts before a whole one could be filled. On a disk that is short of space,
   // too: consumers must be able to take what is there.
-  auto first = segment_files_.prepare(
-      next_segment_, small_segment(), SpaceUse::kAll);
+  auto first = segment_files_.prepare(next_segment_, small_segment(), SpaceUse::kAll);
   if (!first) return tl::make_unexpected(first.error());
   segment_files_.hurry(false);
   may_be_dead_ = true;
@@ -152,7 +151,8 @@ FileResult<SegmentNumber> Journal::hold() {
   if (held_) return tl::make_unexpected(FileError{false, "a backup is under way already"});
   held_ = cut_wanted_ = true;
   to_commit_.notify_one();
-  to_hold_.wait(lock, [&] { return failed_ || space_ != Space::kEnough || (!cut_wanted_ && !removing_); });
+  to_hold_.wait(
+      lock, [&] { return failed_ || space_ != Space::kEnough || (!cut_wanted_ && !removing_); });
   if (!cut_wanted_ && !removing_) return cut_;
   held_ = cut_wanted_ = false;
   return tl::make_unexpected(

@@ -28,8 +28,8 @@ struct JournalOptions {
   SyncPolicy sync = SyncPolicy::kAlways;
   /// What nobody waits for is synced that late at most (interval: everything).
   std::chrono::milliseconds sync_interval{100};
-  /// With less than that free on the folder's disk, nothing new is accepted: it is for what is under
-  /// way by then, and for what is said of older messages.
+  /// With less than that free on the folder's disk, nothing new is accepted: it is for what is
+  /// under way by then, and for what is said of older messages.
   std::uint64_t keep_free = 0;
   std::size_t spares = 2;  // segments kept to be used again
 };
