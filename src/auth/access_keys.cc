@@ -68,7 +68,7 @@ std::vector<AccessKey> read_keys(const toml::table& root, TableReader& reader) {
 }
 
 Result<void> check_mode(int fd, const std::string& file) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) {
     return fail(file + ": " + std::generic_category().message(errno));
   }
@@ -84,8 +84,8 @@ Result<void> check_mode(int fd, const std::string& file) {
 Result<std::string> read_secret_file(const std::string& file) {
   const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   const auto cannot = [&] {
-    return fail(file + ": cannot read the file of access keys: " +
-                std::generic_category().message(errno));
+    return fail(file +
+                ": cannot read the file of access keys: " + std::generic_category().message(errno));
   };
   if (fd < 0) return cannot();
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(::fdopen(fd, "rb"), &std::fclose);
@@ -117,8 +117,8 @@ const AccessKey* AccessKeys::find(std::string_view id) const {
 Result<std::vector<AccessKey>> parse_access_keys(std::string_view toml, const std::string& file) {
   TableReader reader(file);
   std::vector<AccessKey> keys;
-  const auto done = read_tables(
-      toml, reader, file, [&](const toml::table& root) { keys = read_keys(root, reader); });
+  const auto done = read_tables(toml, reader, file,
+                                [&](const toml::table& root) { keys = read_keys(root, reader); });
   if (!done) return tl::make_unexpected(done.error());
   return keys;
 }

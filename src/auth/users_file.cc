@@ -29,6 +29,7 @@ class Reader : public TableReader {
     }
     return users;
   }
+
  private:
   std::int64_t limit(const toml::table& table, std::string_view name) {
     const auto given = integer(table, name, -1);
@@ -117,8 +118,8 @@ class Reader : public TableReader {
 Result<std::vector<User>> parse_users(std::string_view toml, const std::string& file) {
   Reader reader(file);
   std::vector<User> users;
-  const auto done = read_tables(toml, reader, file,
-                                [&](const toml::table& root) { users = reader.read(root); });
+  const auto done =
+      read_tables(toml, reader, file, [&](const toml::table& root) { users = reader.read(root); });
   if (!done) return tl::make_unexpected(done.error());
   return users;
 }

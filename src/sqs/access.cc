@@ -65,8 +65,8 @@ void Service::log_refusal(const Job& job, const SqsError& error) {
   if (!log::enabled(log::Area::kAuth, log::Level::kWarning)) return;
   const std::string_view peer = job.peer().name;
   const std::string_view address = peer.substr(0, peer.find(" -> "));
-  const auto left_out = log_limiter_.admit(address.substr(0, address.rfind(':')),
-                                           std::chrono::steady_clock::now());
+  const auto left_out =
+      log_limiter_.admit(address.substr(0, address.rfind(':')), std::chrono::steady_clock::now());
   if (!left_out) return;
   const std::string_view reason =
       error.message.empty() ? default_message(error.code, true) : std::string_view(error.message);
@@ -103,10 +103,9 @@ bool Service::may(const Job& job, Need need, std::string_view queue,
 bool Service::allowed(Job& job, Need need, std::string_view queue,
                       const engine::QueueEntry* entry) {
   if (may(job, need, queue, entry)) return true;
-  job.refuse({ErrorCode::kAccessDenied, "User: " + job.user() +
-                                            " is not authorized to perform: sqs:" +
-                                            lower(need.action) + " on resource: " +
-                                            job.arn_of(queue)});
+  job.refuse({ErrorCode::kAccessDenied,
+              "User: " + job.user() + " is not authorized to perform: sqs:" + lower(need.action) +
+                  " on resource: " + job.arn_of(queue)});
   return false;
 }
 
@@ -138,8 +137,8 @@ void Service::perform(const JobPointer& job, const Queue& queue,
   StoredQueue wanted = stored(*queue.entry);
   const PermissionGrant grant{
       .label = request.label, .accounts = request.aws_account_ids, .actions = request.actions};
-  const auto policy = add_permission(wanted.settings.text(QueueAttribute::kPolicy), grant,
-                                     job->arn_of(queue.name));
+  const auto policy =
+      add_permission(wanted.settings.text(QueueAttribute::kPolicy), grant, job->arn_of(queue.name));
   if (!policy) return job->refuse(policy.error());
   change_policy<action::AddPermission>(job, queue, std::move(wanted), *policy);
 }

@@ -57,8 +57,8 @@ void Service::provide(const std::vector<ConfiguredQueue>& queues,
   std::map<std::string, StoredQueue, std::less<>> wanted;
   for (const ConfiguredQueue& queue : queues) {
     const engine::QueueEntry* entry = entry_of(queue.name);
-    auto described = wanted_queue(queue, entry == nullptr ? nullptr : &stored(*entry),
-                                  shard_.now().wall / 1000);
+    auto described =
+        wanted_queue(queue, entry == nullptr ? nullptr : &stored(*entry), shard_.now().wall / 1000);
     if (!described) return refused(queue.name, described.error());
     wanted.insert_or_assign(queue.name, *std::move(described));
   }
@@ -68,6 +68,13 @@ void Service::provide(const std::vector<ConfiguredQueue>& queues,
     return entry == nullptr ? nullptr : &stored(*entry).settings;
   };
   for (const auto& [name, queue] : wanted) {
+    // What holds already may go on, even if it could not be set again.
+    const engine::QueueEntry* entry = entry_of(name);
+    const auto policy = queue.settings.text(QueueAttribute::kRedrivePolicy);
+    if (entry != nullptr &&
+        stored(*entry).settings.text(QueueAttribute::kRedrivePolicy) == policy) {
+      continue;
+    }
     const auto good = check_redrive(name, queue.settings, find);
     if (!good) return refused(name, good.error());
   }

@@ -205,9 +205,8 @@ class PolicyReader {
       if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) unknown_ = name;
     }
     read_principal(object->if_contains("Principal"), statement);
-    if (!each_text(object->if_contains("Action"), [&](std::string_view action) {
-          return read_action(action, statement);
-        })) {
+    if (!each_text(object->if_contains("Action"),
+                   [&](std::string_view action) { return read_action(action, statement); })) {
       unknown_ = "Action";
       statement.actions = {"*"};
     }
@@ -238,11 +237,11 @@ class PolicyReader {
   void read_principal(const json::value* value, QueuePolicy::Statement& statement) {
     const json::object* by_kind = value == nullptr ? nullptr : value->if_object();
     const json::value* whom = by_kind == nullptr ? value : by_kind->if_contains("AWS");
-    const bool is_known = (by_kind == nullptr || by_kind->size() == 1) &&
-                          each_text(whom, [&](std::string_view principal) {
-                            return (by_kind != nullptr || principal == "*") &&
-                                   read_principal(principal, statement);
-                          });
+    const bool is_known =
+        (by_kind == nullptr || by_kind->size() == 1) &&
+        each_text(whom, [&](std::string_view principal) {
+          return (by_kind != nullptr || principal == "*") && read_principal(principal, statement);
+        });
     if (is_known) return;
     unknown_ = "Principal";
     statement.for_everybody = true;
@@ -282,8 +281,7 @@ bool QueuePolicy::Statement::applies(const Principal& who, std::string_view acti
                        [&](const std::string& pattern) { return matches(pattern, text); });
   };
   const bool is_meant =
-      for_everybody ||
-      std::find(accounts.begin(), accounts.end(), who.account) != accounts.end() ||
+      for_everybody || std::find(accounts.begin(), accounts.end(), who.account) != accounts.end() ||
       std::any_of(users.begin(), users.end(), [&](const auto& user) {
         return user.first == who.account && user.second == who.user;
       });
@@ -335,9 +333,8 @@ SqsResult<std::string> remove_permission(std::string_view text, std::string_view
   auto policy = parse_object(text);
   if (!policy) return tl::make_unexpected(label_unknown(label));
   json::array& statements = statement_list(*policy);
-  auto* const found = std::find_if(statements.begin(), statements.end(), [&](const auto& each) {
-    return is_labeled(each, label);
-  });
+  auto* const found = std::find_if(statements.begin(), statements.end(),
+                                   [&](const auto& each) { return is_labeled(each, label); });
   if (found == statements.end()) return tl::make_unexpected(label_unknown(label));
   statements.erase(found);
   return statements.empty() ? std::string() : json::serialize(*policy);

@@ -91,8 +91,7 @@ TEST(QueuePolicy, MeansTheQueuesThatItNames) {
 
 TEST(QueuePolicy, ADenialWinsWhateverStandsFirst) {
   const std::string allow = statement("Allow", R"("*")", R"("SQS:*")");
-  const std::string deny =
-      statement("Deny", R"({"AWS":"111122223333"})", R"("SQS:SendMessage")");
+  const std::string deny = statement("Deny", R"({"AWS":"111122223333"})", R"("SQS:SendMessage")");
   for (const auto& both : {allow + "," + deny, deny + "," + allow}) {
     EXPECT_EQ(decide(policy(both), kPartner, "SendMessage"), Verdict::kDenies);
     EXPECT_EQ(decide(policy(both), kPartner, "ReceiveMessage"), Verdict::kAllows);
@@ -160,9 +159,9 @@ TEST(Permissions, AreStatementsOfThePolicy) {
   const auto two = add(*one, "more", {"111122223333", "444455556666"}, {"*", "PurgeQueue"});
   ASSERT_TRUE(two);
   const auto parsed = boost::json::parse(*two);
-  EXPECT_EQ(parsed.at("Statement").at(1).at("Principal").at("AWS"),
-            boost::json::parse(
-                R"(["arn:aws:iam::111122223333:root","arn:aws:iam::444455556666:root"])"));
+  EXPECT_EQ(
+      parsed.at("Statement").at(1).at("Principal").at("AWS"),
+      boost::json::parse(R"(["arn:aws:iam::111122223333:root","arn:aws:iam::444455556666:root"])"));
   EXPECT_EQ(parsed.at("Statement").at(1).at("Action"),
             boost::json::parse(R"(["SQS:*","SQS:PurgeQueue"])"));
   EXPECT_EQ(decide(*one, kPartner, "SendMessage"), Verdict::kAllows);

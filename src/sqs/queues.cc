@@ -95,15 +95,15 @@ void Service::change(const Queue& queue, StoredQueue changed, engine::Completion
   changed.changed_s = shard_.now().wall / 1000;
   ArgumentChange change = difference(*queue.entry->arguments, to_arguments(changed));
   engine::Session& session = make_session();
-  session.change_queue({.vhost = queue.entry->vhost->id,
-                        .queue = queue.name,
-                        .set = std::move(change.set),
-                        .clear = std::move(change.clear)},
-                       [this, done = std::move(done),
-                        &session](const engine::EngineResult<void>& result) {
-                         end_session(session);
-                         done(result);
-                       });
+  session.change_queue(
+      {.vhost = queue.entry->vhost->id,
+       .queue = queue.name,
+       .set = std::move(change.set),
+       .clear = std::move(change.clear)},
+      [this, done = std::move(done), &session](const engine::EngineResult<void>& result) {
+        end_session(session);
+        done(result);
+      });
 }
 
 void Service::perform(const JobPointer& job, const Queue& queue,

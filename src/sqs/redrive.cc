@@ -26,8 +26,8 @@ SqsResult<void> check_redrive(std::string_view source, const QueueSettings& sett
   const auto name = dead_letter_queue_of(settings);
   if (!name) return {};
   const auto refused = [&](std::string_view reason) {
-    return tl::make_unexpected(invalid_parameter(
-        "RedrivePolicy", settings.text(QueueAttribute::kRedrivePolicy), reason));
+    return tl::make_unexpected(
+        invalid_parameter("RedrivePolicy", settings.text(QueueAttribute::kRedrivePolicy), reason));
   };
   const QueueSettings* target = find(*name);
   if (target == nullptr) return refused("Dead letter target does not exist.");

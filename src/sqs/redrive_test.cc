@@ -25,8 +25,8 @@ std::string redrive_to(std::string_view name) {
 std::string refusal(std::vector<NamedText> dead, std::string_view source = "orders") {
   const std::map<std::string, QueueSettings, std::less<>> queues{{"dead", with(std::move(dead))}};
   const std::string policy = redrive_to("dead");
-  const auto checked = check_redrive(
-      source, with({{"RedrivePolicy", policy}}), [&](std::string_view name) {
+  const auto checked =
+      check_redrive(source, with({{"RedrivePolicy", policy}}), [&](std::string_view name) {
         const auto found = queues.find(name);
         return found == queues.end() ? nullptr : &found->second;
       });

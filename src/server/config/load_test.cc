@@ -302,15 +302,16 @@ TEST(Configuration, SqsHasItsAddressesAndItsUsers) {
 }
 
 TEST(Configuration, QueuesOfSqsAreTablesWithinItsSection) {
-  const Config config = good("[sqs]\nport = 9324\n"
-                             "[[sqs.queues]]\nname = \"orders\"\n"
-                             "attributes = {VisibilityTimeout = 5, DelaySeconds = \"1\"}\n"
-                             "tags = {team = \"shop\"}\n"
-                             "dead_letter_queue = \"dead\"\nmax_receive_count = 3\n"
-                             "[[sqs.queues]]\nname = \"dead\"\n"
-                             "[sqs.queues.attributes]\nSqsManagedSseEnabled = false\n"
-                             "RedriveAllowPolicy = {redrivePermission = \"byQueue\", "
-                             "sourceQueueArns = [\"arn:aws:sqs:us-east-1:000000000000:orders\"]}\n")
+  const Config config = good(
+                            "[sqs]\nport = 9324\n"
+                            "[[sqs.queues]]\nname = \"orders\"\n"
+                            "attributes = {VisibilityTimeout = 5, DelaySeconds = \"1\"}\n"
+                            "tags = {team = \"shop\"}\n"
+                            "dead_letter_queue = \"dead\"\nmax_receive_count = 3\n"
+                            "[[sqs.queues]]\nname = \"dead\"\n"
+                            "[sqs.queues.attributes]\nSqsManagedSseEnabled = false\n"
+                            "RedriveAllowPolicy = {redrivePermission = \"byQueue\", "
+                            "sourceQueueArns = [\"arn:aws:sqs:us-east-1:000000000000:orders\"]}\n")
                             .config;
   ASSERT_EQ(config.sqs.queues.size(), 2u);
   using Text = std::pair<std::string, std::string>;
@@ -328,9 +329,8 @@ TEST(Configuration, QueuesOfSqsAreTablesWithinItsSection) {
   EXPECT_THAT(dead->attributes,
               UnorderedElementsAre(
                   Text("SqsManagedSseEnabled", "false"),
-                  Text("RedriveAllowPolicy",
-                       R"({"redrivePermission":"byQueue","sourceQueueArns":)"
-                       R"(["arn:aws:sqs:us-east-1:000000000000:orders"]})")));
+                  Text("RedriveAllowPolicy", R"({"redrivePermission":"byQueue","sourceQueueArns":)"
+                                             R"(["arn:aws:sqs:us-east-1:000000000000:orders"]})")));
 }
 
 TEST(Configuration, AQueueThatSqsWouldRefuseStopsTheStart) {
@@ -338,8 +338,9 @@ TEST(Configuration, AQueueThatSqsWouldRefuseStopsTheStart) {
     return problems("[[sqs.queues]]\nname = \"q\"\n" + rest);
   };
   EXPECT_EQ(problem(""), "");
-  EXPECT_THAT(problem("attributes = {VisibilityTimeout = 43201}"),
-              AllOf(StartsWith("p.toml:3: sqs.queues.attributes: "), HasSubstr("VisibilityTimeout")));
+  EXPECT_THAT(
+      problem("attributes = {VisibilityTimeout = 43201}"),
+      AllOf(StartsWith("p.toml:3: sqs.queues.attributes: "), HasSubstr("VisibilityTimeout")));
   EXPECT_THAT(problem("attributes = {Nonsense = 1}"), HasSubstr("Unknown Attribute Nonsense."));
   EXPECT_THAT(problem("attributes = {DelaySeconds = 1.5}"), HasSubstr("expected a string"));
   EXPECT_THAT(problem("tags = {a = 1}"), StartsWith("p.toml:3: sqs.queues.tags: a: expected"));

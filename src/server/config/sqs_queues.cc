@@ -43,11 +43,11 @@ tl::unexpected<QueueProblem> problem(std::string_view key, std::string text) {
 }
 
 std::string redrive_policy(const Config::Sqs& settings, const Config::Sqs::Queue& queue) {
-  return json::serialize(json::object{
-      {"deadLetterTargetArn", sqs::queue_arn({.region = settings.region,
-                                              .account = settings.account,
-                                              .name = queue.dead_letter_queue})},
-      {"maxReceiveCount", queue.max_receive_count}});
+  return json::serialize(
+      json::object{{"deadLetterTargetArn", sqs::queue_arn({.region = settings.region,
+                                                           .account = settings.account,
+                                                           .name = queue.dead_letter_queue})},
+                   {"maxReceiveCount", queue.max_receive_count}});
 }
 
 }  // namespace
@@ -58,8 +58,9 @@ Result<sqs::ConfiguredQueue, QueueProblem> check_sqs_queue(const Config::Sqs& se
   for (const engine::Field& field : queue.attributes) {
     auto text = to_attribute(field.value);
     if (!text) {
-      return problem("attributes", field.name + ": expected a string, a whole number, true, false "
-                                                "or a table");
+      return problem("attributes", field.name +
+                                       ": expected a string, a whole number, true, false "
+                                       "or a table");
     }
     made.attributes.emplace_back(field.name, *std::move(text));
   }
