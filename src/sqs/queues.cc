@@ -34,6 +34,10 @@ void Service::perform(const JobPointer& job, const action::CreateQueue::Request&
   const engine::QueueEntry* known = entry_of(name);
   if (!allowed(*job, need_of<action::CreateQueue>(), name, known)) return;
   if (known != nullptr) return answer_known(*job, *known, queue->settings);
+  if (any_entry_of(name) != nullptr) {
+    return job->refuse({ErrorCode::kQueueNameExists,
+                        "A queue of this name exists that belongs to one AMQP connection."});
+  }
   if (!check_policies(*job, name, queue->settings, request.attributes)) return;
   make(name, *queue, [job, name](const engine::EngineResult<void>& result) {
     if (!result) return job->refuse(failed(result.error()));

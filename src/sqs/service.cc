@@ -35,10 +35,13 @@ Service::Known& Service::known(const engine::QueueEntry& entry) {
   return known;
 }
 
-const engine::QueueEntry* Service::entry_of(std::string_view name) {
+const engine::QueueEntry* Service::any_entry_of(std::string_view name) {
   const engine::Vhost* vhost = client_.vhost();
-  const engine::QueueEntry* entry =
-      vhost == nullptr ? nullptr : shard_.topology().queue(*vhost, std::string(name));
+  return vhost == nullptr ? nullptr : shard_.topology().queue(*vhost, std::string(name));
+}
+
+const engine::QueueEntry* Service::entry_of(std::string_view name) {
+  const engine::QueueEntry* entry = any_entry_of(name);
   return entry == nullptr || entry->exclusive() ? nullptr : entry;
 }
 

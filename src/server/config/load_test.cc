@@ -16,6 +16,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
 
@@ -350,6 +351,8 @@ TEST(Configuration, AQueueThatSqsWouldRefuseStopsTheStart) {
   EXPECT_THAT(problem("[[sqs.queues]]\nname = \"q\""), HasSubstr("'q' is there twice"));
   EXPECT_THAT(problems("[[sqs.queues]]\nname = \"not legal\""),
               StartsWith("p.toml:1: sqs.queues.attributes: Can only include"));
+  EXPECT_THAT(problems("[[sqs.queues]]\nname = \"q.fifo\""), Not(HasSubstr("Can only include")))
+      << "the name makes it a FIFO queue";
   EXPECT_THAT(problems("[[sqs.queues]]\nattributes = {}"), HasSubstr("needs 'name'"));
   EXPECT_THAT(problems("[sqs.queues]\nname = \"q\""),
               HasSubstr("must be written as [[sqs.queues]]"));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "sqs/names.h"
 #include "sqs/queue_address.h"
 
 namespace polymq::server::config {
@@ -63,6 +64,11 @@ Result<sqs::ConfiguredQueue, QueueProblem> check_sqs_queue(const Config::Sqs& se
                                        "or a table");
     }
     made.attributes.emplace_back(field.name, *std::move(text));
+  }
+  // The name says it as well.
+  if (queue.name.ends_with(sqs::kFifoSuffix) &&
+      engine::find(queue.attributes, "FifoQueue") == nullptr) {
+    made.attributes.emplace_back("FifoQueue", "true");
   }
   for (const engine::Field& field : queue.tags) {
     const std::string* text = field.value.as_string();
