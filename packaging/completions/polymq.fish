@@ -3,8 +3,8 @@
 function __polymq_command --description "Commands given so far"
     for part in (commandline -opc)[2..-1]
         if contains -- $part server config init show check reference hash-password \
-                make-access-key backup store dump repair perf version run fanout fill-drain rpc declares connections \
-                idle relay
+                make-access-key backup store dump repair perf version run fanout fill-drain rpc \
+                declares connections idle relay
             echo $part
         end
     end

@@ -1,4 +1,4 @@
-"""AddPermission and RemovePermission, dead-letter queues and who may use them, configured queues."""
+"""AddPermission, RemovePermission, dead-letter queues and who may use them, configured queues."""
 import json
 import uuid
 
