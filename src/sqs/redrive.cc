@@ -32,7 +32,7 @@ SqsResult<void> check_redrive(std::string_view source, const QueueSettings& sett
   const QueueSettings* target = find(*name);
   if (target == nullptr) return refused("Dead letter target does not exist.");
   if (target->is_fifo() != settings.is_fifo()) {
-    return refused("The dead-letter queue must be of the same type as the source queue.");
+    return refused("Dead-letter queue must be same type of queue as the source.");
   }
   if (!may_redrive(source, *target)) {
     return refused("The RedriveAllowPolicy of the dead-letter queue does not allow this queue.");
