@@ -40,16 +40,20 @@ SqsResult<void> check_redrive(std::string_view source, const QueueSettings& sett
   return {};
 }
 
-// The next token is the last name that was given.
-void Service::perform(const JobPointer& job, const Queue& queue,
-                      const action::ListDeadLetterSourceQueues::Request& request) {
+std::vector<std::string> Service::dead_letter_sources(const Queue& queue) {
   std::vector<std::string> names;
   for (const auto& [name, entry] : queue.entry->vhost->queues) {
     if (!entry->exclusive() && dead_letter_queue_of(stored(*entry).settings) == queue.name) {
       names.push_back(name);
     }
   }
-  const Page page = page_of(*job, std::move(names), request.next_token, request.max_results);
+  return names;
+}
+
+// The next token is the last name that was given.
+void Service::perform(const JobPointer& job, const Queue& queue,
+                      const action::ListDeadLetterSourceQueues::Request& request) {
+  const Page page = page_of(*job, dead_letter_sources(queue), request.next_token, request.max_results);
   action::ListDeadLetterSourceQueues::Answer answer{.queue_urls = page.views};
   if (!page.next.empty()) answer.next_token = page.next;
   job->answer<action::ListDeadLetterSourceQueues>(answer);

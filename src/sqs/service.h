@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/log_limiter.h"
+#include "engine/move_order.h"
 #include "engine/session.h"
 #include "engine/shard.h"
 #include "http/service.h"
@@ -108,6 +109,19 @@ class Service final : public http::Service,
                const action::RemovePermission::Request& request);
   void perform(const JobPointer& job, const Queue& queue,
                const action::ListDeadLetterSourceQueues::Request& request);
+  /// The queues whose dead letters go to that one.
+  std::vector<std::string> dead_letter_sources(const Queue& queue);
+  void perform(const JobPointer& job, const action::StartMessageMoveTask::Request& request);
+  void perform(const JobPointer& job, const action::ListMessageMoveTasks::Request& request);
+  void perform(const JobPointer& job, const action::CancelMessageMoveTask::Request& request);
+  /// The queue of that ARN. Nothing: the job was refused.
+  std::optional<Queue> resource(Job& job, std::string_view arn, std::string_view parameter);
+  /// What the request asks for. Nothing: the job was refused.
+  std::optional<engine::MoveOrder> new_order(Job& job, const Queue& source,
+                                             const action::StartMessageMoveTask::Request& request);
+  void give_order(const JobPointer& job, const Queue& source, const engine::MoveOrder& order);
+  static void answer_tasks(Job& job, const std::string& source,
+                           const std::vector<engine::MoveOrder>& orders);
   /// Those after `token`, in the order of their names; at most `most` of them if that is given.
   static Page page_of(const Job& job, std::vector<std::string> names, OptionalText token,
                       OptionalInteger most);
