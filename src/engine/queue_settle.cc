@@ -32,6 +32,7 @@ void Queue::erase(Position position, Slot& slot) {
   if (slot.state == State::kWaiting) --waiting_count_;
   if (slot.stored) host_.forget_stored(*this, position, position);
   if (timed_) timed_->forget(position);
+  leave_groups(position);
   slot.message->release(meter_);
   slots_.erase(position);
   meter_.bytes -= kSlotBytes;
@@ -44,6 +45,7 @@ void Queue::drop_or_dead_letter(Position position, Slot& slot, DeathReason reaso
     return;
   }
   slot.state = State::kMoving;
+  leave_groups(position);
   ++moving_count_;
   moving_bytes_ += slot.message->body().size();
   host_.dead_letter(*this, position, *slot.message, reason);
@@ -163,7 +165,10 @@ void Queue::give_back(std::vector<Position>& positions) {
     ++ready_count_;
     ready_bytes_ += slot.message->body().size();
   }
-  if (ready_.levels() == 1) {
+  if (groups_) return_to_groups(positions);
+  if (positions.empty()) {
+    // They never left.
+  } else if (ready_.levels() == 1) {
     if (!std::is_sorted(positions.begin(), positions.end())) {
       std::sort(positions.begin(), positions.end());
     }
@@ -193,6 +198,7 @@ void Queue::forget_ready() {
   ready_.for_each_range([&](Position first, Position end) { ranges.push_back({first, end}); });
   std::sort(ranges.begin(), ranges.end(),
             [](const PositionRange& a, const PositionRange& b) { return a.first < b.first; });
+  if (groups_) keep_leftovers(ranges);
   for (auto at = ranges.begin(); at != ranges.end();) {
     PositionRange joined = *at;
     for (++at; at != ranges.end() && at->first == joined.end; ++at) joined.end = at->end;
@@ -207,6 +213,7 @@ std::uint64_t Queue::purge(bool everything) {
   cold_ = {};
   slots_.hold_none();
   ready_ = ReadyIndex(ready_.levels());
+  if (groups_) purge_groups();
   ready_count_ = 0;
   ready_bytes_ = 0;
   // Slots of an earlier purge that came back since are ready, and therefore dropped by this one.
