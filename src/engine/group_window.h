@@ -19,6 +19,7 @@ struct GroupWindow {
   Position end = 1;         // those below it are in the index, or gone
   Position read_below = 0;  // behind `end`, what is below it and not in memory is gone
 
+  std::uint64_t on_disk = 0;  // messages of the index that are not in memory
   Position wanted = 0;  // next to be handed out, and on disk only; 0: none
   bool wants_more = false;
   bool reading = false;

@@ -357,6 +357,8 @@ class Queue {
   void loaded_for_groups(const storage::ReadMessages& read);
   void evict_of_groups(std::uint64_t window);
   void evict_from_groups(Position position);
+  void lose_from_groups(Position position);
+  void note_lost();
   void leave_groups(Position position) {
     if (groups_ && groups_->index.contains(position)) groups_->index.erase(position);
   }

@@ -53,7 +53,7 @@ Queue::Picked Queue::pick(GroupIndex::Holder holder, bool stay, bool strictly) {
     }
     Slot* slot = slots_.find(*next);
     if (slot == nullptr && cold_.count == 0) {
-      groups_->index.erase(*next);  // it could not be read
+      lose_from_groups(*next);
     } else if (slot == nullptr) {
       groups_->wanted = *next;
       return {.how = Picked::How::kWaits};
@@ -99,8 +99,8 @@ void Queue::dispatch_groups() {
     consumers_.served(*consumer);
   }
   for (Consumer* consumer : without) {
-    const bool answered = consumer->poll && !consumer->poll->items.empty();
-    if (!answered) consumers_.wake(*consumer);
+    const bool ends = consumer->poll && !consumer->poll->items.empty();
+    if (!ends) consumers_.wake(*consumer);
   }
   note_handed_out();
   drop_group_leftovers();
@@ -201,6 +201,7 @@ void Queue::purge_groups() {
       slot->left_behind = false;
     }
   });
+  window.on_disk = 0;
   window.wanted = 0;
   window.wants_more = false;
 }
@@ -254,7 +255,7 @@ void Queue::read_for_groups(Position from) {
   groups.wants_more = false;
   const bool found = !ranges.empty() && ranges.front().first == from;
   if (!found && groups.index.contains(from) && slots_.find(from) == nullptr) {
-    groups.index.erase(from);  // it was lost
+    lose_from_groups(from);
   }
   if (ranges.empty()) return host_.arm_timer(*this, host_.now().wall);
   loading_ = true;
@@ -274,16 +275,31 @@ void Queue::loaded_for_groups(const storage::ReadMessages& read) {
   for (const auto& damage : read.damages) host_.damaged(*this, damage.first, damage.what);
   for (const PositionRange& range : asked) {
     for (Position at = range.first; at < std::min(range.end, below); ++at) {
-      if (slots_.find(at) != nullptr || !groups.index.contains(at)) continue;
-      groups.index.erase(at);  // it is not there any more
-      --cold_.count;
-      --ready_count_;
+      if (slots_.find(at) == nullptr && groups.index.contains(at)) lose_from_groups(at);
     }
   }
   if (below > groups.end) groups.read_below = std::max(groups.read_below, below);
-  note_unread();
+  note_lost();
   enforce_length();
   arm_for_head();
+}
+
+// It was there, and could not be read.
+void Queue::lose_from_groups(Position position) {
+  groups_->index.erase(position);
+  --groups_->on_disk;
+  if (cold_.count == 0) return;
+  --cold_.count;
+  --ready_count_;
+}
+
+// When nothing is left to be read behind the window, what is on disk only is all in the index.
+void Queue::note_lost() {
+  if (cold_.count > groups_->on_disk && unread_behind_groups() == storage::kLastPosition) {
+    ready_count_ -= cold_.count - groups_->on_disk;
+    cold_.count = groups_->on_disk;
+  }
+  note_unread();
 }
 
 // Keeps about `window`. Of the rest goes what can be read back, the last first: at first what is
@@ -320,7 +336,11 @@ void Queue::evict_of_groups(std::uint64_t window) {
 void Queue::evict_from_groups(Position position) {
   if (!evict_one(position)) return;
   ready_.let_go_of(position);
-  if (position >= groups_->end) groups_->read_below = std::min(groups_->read_below, position);
+  if (position >= groups_->end) {
+    groups_->read_below = std::min(groups_->read_below, position);
+  } else {
+    ++groups_->on_disk;
+  }
 }
 
 }  // namespace polymq::engine

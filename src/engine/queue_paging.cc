@@ -150,6 +150,7 @@ void Queue::put_back(const storage::MessageRecord& record) {
   meter_.bytes += kSlotBytes;
   --cold_.count;
   cold_.bytes -= record.body.size();
+  if (groups_ && groups_->index.contains(record.position)) --groups_->on_disk;
   // Among the ready ones it is skipped when it surfaces.
   Slot& slot = *slots_.find(record.position);
   if (const WallMs from = available_from(slot); from > host_.now().wall) {
