@@ -287,7 +287,7 @@ void Queue::loaded_for_groups(const storage::ReadMessages& read) {
 // It was there, and could not be read.
 void Queue::lose_from_groups(Position position) {
   groups_->index.erase(position);
-  --groups_->on_disk;
+  if (groups_->on_disk != 0) --groups_->on_disk;
   if (cold_.count == 0) return;
   --cold_.count;
   --ready_count_;

@@ -169,6 +169,14 @@ TEST_P(GroupsPagingTest, ADelayGoesOnAfterARestartAndHoldsUpItsGroup) {
   EXPECT_THAT(receive(), ElementsAre("a1", "b1"));
 }
 
+TEST_P(GroupsPagingTest, AClockThatWentBackHoldsUpNothing) {
+  groups();
+  cluster().pass(5000);
+  send_all({"a1", "b1"});
+  restart();  // the clock begins where it did before
+  EXPECT_THAT(receive(), ElementsAre("a1", "b1"));
+}
+
 TEST_P(GroupsPagingTest, PurgingForgetsWhatIsReadyAndKeepsWhatIsOut) {
   groups();
   send_all({"a1", "a2", "b1", "c1", "b2"});
