@@ -85,8 +85,7 @@ TEST(SlidingWindow, BehavesAsAMapUnderRandomUse) {
     ASSERT_EQ(window.size(), model.size());
     ASSERT_EQ(window.front(), model.empty() ? window.end() : model.begin()->first);
     const auto below = model.lower_bound(window.end() - random() % 2000);
-    const std::uint64_t previous =
-        below == model.begin() ? window.end() : std::prev(below)->first;
+    const std::uint64_t previous = below == model.begin() ? window.end() : std::prev(below)->first;
     ASSERT_EQ(window.previous(below == model.end() ? window.end() : below->first), previous);
   }
 }

@@ -192,8 +192,8 @@ TEST_F(GroupIndexTest, BehavesAsTheModelUnderRandomUse) {
         break;
       }
       case 1:
-        if (const Position at = any(random() % 9 == 0 ? Model::State::kReady
-                                                      : Model::State::kLeased)) {
+        if (const Position at =
+                any(random() % 9 == 0 ? Model::State::kReady : Model::State::kLeased)) {
           index_.wait(at);
           model.messages[at].state = Model::State::kWaits;
         }

@@ -20,7 +20,7 @@ struct GroupWindow {
   Position read_below = 0;  // behind `end`, what is below it and not in memory is gone
 
   std::uint64_t on_disk = 0;  // messages of the index that are not in memory
-  Position wanted = 0;  // next to be handed out, and on disk only; 0: none
+  Position wanted = 0;        // next to be handed out, and on disk only; 0: none
   bool wants_more = false;
   bool reading = false;
   std::vector<PositionRange> asked;  // to be read

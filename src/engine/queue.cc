@@ -352,7 +352,7 @@ void Queue::arm_for_head() {
       if (slot != nullptr) slot->left_behind = false;
       continue;
     }
-    if (slot->arriving) return;                                     // armed when it is there
+    if (slot->arriving) return;  // armed when it is there
     const WallMs due = std::min(deadline(*slot), retained_until(*slot));
     if (due != kNever) host_.arm_timer(*this, due);
     return;

@@ -92,7 +92,8 @@ class QueueHost {
 ///  2. ready_count_ and ready_bytes_ count the slots in state kReady that no purge covers, and what
 ///     cold_ counts;
 ///  3. a leased slot is named by exactly one lease of one consumer, or by one that ends by itself;
-///  4. with groups, each message that is not moving and below groups_->end is in the index as what it
+///  4. with groups, each message that is not moving and below groups_->end is in the index as what
+///  it
 ///     is; what is handed out from the middle stays in ready_ as a leftover (left_behind).
 class Queue {
  public:
@@ -215,6 +216,10 @@ class Queue {
 
   std::uint64_t ready() const { return ready_count_; }
   std::uint64_t ready_bytes() const { return ready_bytes_; }
+  /// Something is ready, and `consumer` may have it as far as groups go.
+  bool has_for(const Consumer& consumer) const {
+    return ready_count_ != 0 && (!groups_ || groups_->index.next(consumer.id.value));
+  }
   std::uint64_t unacked() const { return leased_count_; }
   /// Those that are there and must not be handed out yet.
   std::uint64_t delayed() const { return waiting_count_; }

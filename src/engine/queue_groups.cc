@@ -219,8 +219,8 @@ void Queue::page_groups(std::uint64_t window) {
     } else if (groups.wants_more || ahead) {
       read_for_groups(groups.end);
     } else if (head_wanted_) {  // by what expires, or is too much
-      head_wanted_ = false;
-      if (head_is_cold()) read_on();
+      head_wanted_ = head_is_cold();
+      if (head_wanted_) read_on();
     }
   }
   stuck_ = std::min(stuck_, hot_cost());
@@ -306,7 +306,7 @@ void Queue::note_lost() {
 // behind the window or cannot be handed out now, then anything.
 void Queue::evict_of_groups(std::uint64_t window) {
   GroupWindow& groups = *groups_;
-  if (groups.reading) return;
+  if (loading_) return;  // what has left would be taken for lost
   const Position readable = host_.readable_below(*this);
   if (groups.evict_at == 0) {
     groups.evict_at = readable;

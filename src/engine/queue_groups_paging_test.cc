@@ -57,7 +57,8 @@ class GroupsPagingTest : public RestartsTest {
   }
   static std::vector<std::string> from_to(const std::string& group, int first, int last) {
     std::vector<std::string> all;
-    for (int number = first; number <= last; ++number) all.push_back(group + std::to_string(number));
+    for (int number = first; number <= last; ++number)
+      all.push_back(group + std::to_string(number));
     return all;
   }
   std::vector<std::string> receive(const ReceiveOptions& options = kTen) {
@@ -153,9 +154,8 @@ TEST_P(GroupsPagingTest, AMessageThatIsLostDoesNotHoldUpItsGroup) {
   restart();
   EXPECT_THAT(receive(), ElementsAre("a2", "b1"));
   EXPECT_EQ(ready(), 0u);
-  for (auto& [id, queue] : kept_.queues) std::erase_if(queue.messages, [](const auto& message) {
-    return message.second.damaged;
-  });
+  for (auto& [id, queue] : kept_.queues)
+    std::erase_if(queue.messages, [](const auto& message) { return message.second.damaged; });
 }
 
 TEST_P(GroupsPagingTest, ADelayGoesOnAfterARestartAndHoldsUpItsGroup) {
@@ -246,8 +246,8 @@ TEST_P(GroupsPagingTest, AtRandomAndOverRestartsEachGroupKeepsItsOrder) {
       left[group].insert(last);
     }
     cluster().run();
-    const auto got = receive({.most = 1 + static_cast<std::uint32_t>(random() % 5),
-                              .lease_ms = 500});
+    const auto got =
+        receive({.most = 1 + static_cast<std::uint32_t>(random() % 5), .lease_ms = 500});
     std::map<char, std::set<int>> of_this;
     for (const std::string& name : got) {
       const char group = name[0];

@@ -154,8 +154,7 @@ void Queue::put_back(const storage::MessageRecord& record) {
   // Among the ready ones it is skipped when it surfaces.
   Slot& slot = *slots_.find(record.position);
   // One without a delay does not wait, whatever the clock says by now.
-  if (const WallMs from = available_from(slot);
-      from > slot.enqueued && from > host_.now().wall) {
+  if (const WallMs from = available_from(slot); from > slot.enqueued && from > host_.now().wall) {
     left_ready(slot);
     slot.left_behind = groups_ != nullptr;
     wait_until(record.position, slot, from);

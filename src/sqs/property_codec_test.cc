@@ -58,11 +58,8 @@ TEST(SentMessage, IsReadAsItWasWritten) {
 
 TEST(SentMessage, IsAskedForItsGroupAlone) {
   const std::array attributes{text("a", "String", "b")};
-  const std::string bytes = encoded({.id = kId,
-                                     .sender = "AIDA",
-                                     .group = "g",
-                                     .deduplication = "d",
-                                     .attributes = attributes});
+  const std::string bytes = encoded(
+      {.id = kId, .sender = "AIDA", .group = "g", .deduplication = "d", .attributes = attributes});
   EXPECT_EQ(property_codec().group(bytes), "g");
   EXPECT_EQ(property_codec().group(encoded({.id = kId, .sender = "AIDA"})), "");
   EXPECT_EQ(property_codec().group({}), "");

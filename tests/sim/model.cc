@@ -184,6 +184,7 @@ void Model::check_group(const CopyKey& key, Holder holder, bool again) {
   if (key.path != 0 || message.group.empty() || !queues_.at(key.queue).kind->grouped) return;
   const Group group{key.queue, message.group};
   std::map<CopyKey, Holder>& held = groups_[group];
+  held.erase(key);  // it has come back since
   std::erase_if(held, [&](const auto& one) { return copies_.at(one.first).state != State::kHeld; });
   for (const auto& [other, by] : held) {
     if (by == holder) continue;

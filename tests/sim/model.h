@@ -157,8 +157,8 @@ class Model {
   /// A consumer was handed it. Checks the body, that it may be there, that nobody else has it, and
   /// its counters. `queue`: where it came from.
   CopyKey delivered(const engine::DeliveryItem& item, engine::QueueId queue);
-  /// A queue with groups handed it to `holder`, for the first time or again. Checks that nobody else
-  /// has something of its group, and that groups begin in order.
+  /// A queue with groups handed it to `holder`, for the first time or again. Checks that nobody
+  /// else has something of its group, and that groups begin in order.
   using Holder = std::pair<std::uint64_t, std::uint64_t>;
   void check_group(const CopyKey& key, Holder holder, bool again);
   /// Its holder acknowledged it, or rejected it for good (`discarded`).
@@ -345,7 +345,7 @@ class Model {
   using Group = std::pair<engine::QueueId, std::string>;
   std::map<Group, std::map<CopyKey, Holder>> groups_;  // who has, or had, what of them
   std::map<std::pair<Group, engine::SessionId>, std::uint64_t> begun_;  // of each channel's, up to
-  std::set<MessageId> direct_;  // sent and not received
+  std::set<MessageId> direct_;                                          // sent and not received
 };
 
 }  // namespace polymq::sim
