@@ -31,6 +31,11 @@ class Codec final : public engine::PropertyCodec {
     return found.has_value();
   }
 
+  std::string_view group(std::string_view properties) const override {
+    const auto field = find_raw(amqp091::headers(properties).bytes, engine::kGroupHeader);
+    return field && field->is_string() ? field->value : std::string_view{};
+  }
+
   engine::Fields headers(std::string_view properties) const override {
     return decode_table(amqp091::headers(properties).bytes).value_or(engine::Fields{});
   }

@@ -68,6 +68,21 @@ TEST(PropertyCodec, KeepsAnEmptyPropertyApartFromNone) {
   EXPECT_EQ(property(encode(properties), "message_id"), "");
 }
 
+TEST(PropertyCodec, FindsAMessagesGroup) {
+  const auto group = [](const engine::Fields& fields) {
+    const std::string headers = encode_table(fields);
+    Properties properties;
+    properties.content_type = "text/plain";
+    properties.headers = FieldTable{headers};
+    const std::string bytes = encode(properties);
+    return std::string(codec().group(bytes));
+  };
+  EXPECT_EQ(group({{"a", Value::integer(1)}, {"x-message-group", Value::string("g 1")}}), "g 1");
+  EXPECT_EQ(group({{"a", Value::integer(1)}}), "");
+  EXPECT_EQ(group({{"x-message-group", Value::integer(1)}}), "") << "it is no string";
+  EXPECT_EQ(codec().group(encode(Properties{})), "");
+}
+
 TEST(PropertyCodec, GivesAllHeadersInOrder) {
   EXPECT_THAT(codec().headers(full()),
               ElementsAre(Field{"a", Value::integer(1)}, Field{"b", Value::string("x")},

@@ -2,6 +2,7 @@
 // leave roughly in that order: message positions, leases, delivery tags.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -42,6 +43,8 @@ class SlidingWindow {
 
   /// Hands out the next number for something that needs no value.
   std::uint64_t skip() { return end_++; }
+  /// The next number will be `number`, which is not below end().
+  void skip_to(std::uint64_t number) { end_ = number; }
 
   /// Gives a number below end() a value: one that has none now.
   void put(std::uint64_t number, T value) {
@@ -89,6 +92,19 @@ class SlidingWindow {
   }
   /// The smallest number present, or end().
   std::uint64_t front() const { return next(first_segment_ * kSegment); }
+  /// The greatest number below `below` that is present, or end().
+  std::uint64_t previous(std::uint64_t below) const {
+    below = std::min(below, (first_segment_ + count_) * kSegment);
+    while (below > first_segment_ * kSegment) {
+      const std::uint64_t start = (below - 1) / kSegment * kSegment;
+      const Segment* segment = at(start / kSegment - first_segment_).get();
+      const std::uint64_t earlier =
+          segment == nullptr ? 0 : segment->present & UINT64_MAX >> (start + kSegment - below);
+      if (earlier != 0) return start + 63 - static_cast<std::uint64_t>(__builtin_clzll(earlier));
+      below = start;
+    }
+    return end_;
+  }
 
  private:
   struct Segment {

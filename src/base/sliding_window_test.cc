@@ -54,6 +54,17 @@ TEST(SlidingWindow, SkippingBetweenValuesLeavesNothingBehind) {
   EXPECT_GE(window.push(1), 20'000u);
 }
 
+TEST(SlidingWindow, NumbersMayBeSkippedManyAtOnce) {
+  SlidingWindow<int> window{1};
+  window.skip_to(70);
+  EXPECT_EQ(window.push(1), 70u);
+  window.skip_to(1'000'000);
+  EXPECT_EQ(window.push(2), 1'000'000u);
+  EXPECT_EQ(window.previous(window.end()), 1'000'000u);
+  EXPECT_EQ(window.previous(1'000'000), 70u);
+  EXPECT_EQ(window.previous(70), window.end());
+}
+
 TEST(SlidingWindow, BehavesAsAMapUnderRandomUse) {
   std::mt19937 random(7);
   SlidingWindow<std::uint64_t> window;
@@ -73,6 +84,9 @@ TEST(SlidingWindow, BehavesAsAMapUnderRandomUse) {
     }
     ASSERT_EQ(window.size(), model.size());
     ASSERT_EQ(window.front(), model.empty() ? window.end() : model.begin()->first);
+    const auto below = model.lower_bound(window.end() - random() % 2000);
+    const std::uint64_t previous = below == model.begin() ? window.end() : std::prev(below)->first;
+    ASSERT_EQ(window.previous(below == model.end() ? window.end() : below->first), previous);
   }
 }
 

@@ -47,6 +47,7 @@ struct Poll {
   WallMs until;
   /// Handed out. Their messages are held until they are reported written.
   std::vector<ReceivedItem> items;
+  bool answered = false;  // it gets no more
 };
 
 /// Shard: the queue's home. A consumer outlives its cancellation until its last lease has ended.
@@ -76,7 +77,7 @@ class Consumer : public boost::intrusive::list_base_hook<
 
   /// May it be handed one more message, as far as its own credit goes?
   bool has_credit() const {
-    if (poll) return poll->items.size() < poll->most;
+    if (poll) return !poll->answered && poll->items.size() < poll->most;
     if (shared_credit && tokens == 0) return false;
     return options.no_ack || options.prefetch == 0 || leases.size() < options.prefetch;
   }

@@ -20,7 +20,8 @@ std::optional<ReplyBody> Home::receive(ShardIndex from, const QueueRequest& requ
            .most = static_cast<std::uint32_t>(std::min<std::uint64_t>(options.most, room)),
            .lease_ms = options.lease_ms,
            .until = after(now_.wall, options.wait_ms),
-           .items = {}});
+           .items = {},
+           .answered = false});
   queue.add_poll(consumer);
   mark_dirty(queue);
   return std::nullopt;

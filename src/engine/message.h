@@ -82,6 +82,8 @@ class Message {
     return has_priority_ ? std::optional(priority_) : std::nullopt;
   }
   bool persistent() const { return persistent_; }
+  /// Empty: it is in none. Looked up each time.
+  std::string_view group() const { return codec_of(dialect()).group(properties()); }
   /// Null for a plain message.
   const MessageExtension* extension() const { return extension_.get(); }
   MessageExtension& make_extension();

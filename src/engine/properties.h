@@ -12,6 +12,9 @@ namespace polymq::engine {
 
 enum class Dialect : std::uint8_t { kAmqp091, kSqs, kPubsub, kAmqp10, kCount };
 
+/// Where a dialect with headers has a message's group: a string.
+inline constexpr std::string_view kGroupHeader = "x-message-group";
+
 /// Changes that the broker makes to a message's properties.
 struct PropertyChanges {
   Fields set_headers = {};  // replace headers of the same name, else are added
@@ -29,6 +32,8 @@ class PropertyCodec {
   /// "message_id", "correlation_id", "timestamp" or "expiration" as text; false when absent.
   virtual bool property(std::string_view properties, std::string_view name,
                         std::string& value) const = 0;
+  /// The group that the message is in; empty: none.
+  virtual std::string_view group(std::string_view properties) const = 0;
   virtual Fields headers(std::string_view properties) const = 0;
   virtual std::string amend(std::string_view properties, const PropertyChanges& changes) const = 0;
 };

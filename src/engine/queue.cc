@@ -13,6 +13,7 @@ constexpr std::uint8_t kQuorumDefaultPriority = 4;
 constexpr std::uint16_t kSaturated = UINT16_MAX;
 
 std::size_t levels_of(const QueueSettings& settings) {
+  if (settings.message_groups) return 1;
   if (settings.type == QueueType::kQuorum) return kQuorumLevels;
   return settings.max_priority.value_or(0) + std::size_t{1};
 }
@@ -31,6 +32,7 @@ Queue::Queue(QueueEntry& entry, QueueHost& host)
       settings_(entry.effective),
       ready_(levels_of(*entry.effective)),
       last_use_(host.now().wall) {
+  if (settings().message_groups) groups_ = std::make_unique<GroupWindow>(meter_);
   settings_changed();
 }
 
@@ -79,6 +81,7 @@ bool Queue::head_is_cold() {
 }
 
 bool Queue::head_waits() {
+  if (groups_) return groups_wait();
   if (head_is_cold()) return true;
   const Slot* slot = ready_.empty() ? nullptr : slots_.find(ready_.front());
   return slot != nullptr && must_be_marked(ready_.front(), *slot);
@@ -187,6 +190,7 @@ Queue::Slot* Queue::head(Position& position, bool strictly) {
     }
     if (slot == nullptr || slot->state != State::kReady) {
       ready_.pop();
+      if (slot != nullptr) slot->left_behind = false;
       continue;
     }
     if (!may_expire || slot->arriving || !is_over(*slot, strictly)) return slot;
@@ -195,14 +199,17 @@ Queue::Slot* Queue::head(Position& position, bool strictly) {
       return nullptr;
     }
     ready_.pop();
-    if (retained_until(*slot) <= host_.now().wall) {
-      left_ready(*slot);
-      erase(position, *slot);
-    } else {
-      drop_or_dead_letter(position, *slot, DeathReason::kExpired);
-    }
+    drop_expired(position, *slot);
   }
   return nullptr;
+}
+
+void Queue::drop_expired(Position position, Slot& slot) {
+  if (retained_until(slot) > host_.now().wall) {
+    return drop_or_dead_letter(position, slot, DeathReason::kExpired);
+  }
+  left_ready(slot);
+  erase(position, slot);
 }
 
 bool Queue::is_over(const Slot& slot, bool strictly) const {
@@ -214,6 +221,7 @@ bool Queue::is_over(const Slot& slot, bool strictly) const {
 void Queue::dispatch() {
   if (deleting) return;
   if (stores_) unmarked_ = host_.unmarked(*this);
+  if (groups_) return dispatch_groups();
   bool waits = false;
   while (!ready_.empty()) {
     Consumer* consumer = consumers_.next();
@@ -314,6 +322,7 @@ void Queue::hand_out(Position position, Slot& slot, Consumer& consumer) {
 
 std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
   touch();
+  if (groups_) return take_of_groups(consumer);
   Position position;
   Slot* slot = head(position, false);
   // A slice of expired ones may have gone; behind them may be one that lives.
@@ -334,13 +343,16 @@ std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
 void Queue::arm_for_head() {
   if (with_ttl_ == 0 && !settings().ttl_ms && !settings().retention_ms) return;
   for (; !ready_.empty(); ready_.pop()) {
-    const Slot* slot = slots_.find(ready_.front());
+    Slot* slot = slots_.find(ready_.front());
     if (slot == nullptr && front_may_be_cold()) {
       head_wanted_ = true;
       return;  // armed when it was read
     }
-    if (slot == nullptr || slot->state != State::kReady) continue;  // a removed one surfaces
-    if (slot->arriving) return;                                     // armed when it is there
+    if (slot == nullptr || slot->state != State::kReady) {  // a removed one surfaces
+      if (slot != nullptr) slot->left_behind = false;
+      continue;
+    }
+    if (slot->arriving) return;  // armed when it is there
     const WallMs due = std::min(deadline(*slot), retained_until(*slot));
     if (due != kNever) host_.arm_timer(*this, due);
     return;

@@ -10,6 +10,7 @@
 #include "base/sliding_window.h"
 #include "base/time.h"
 #include "engine/consumer.h"
+#include "engine/group_window.h"
 #include "engine/message.h"
 #include "engine/queue_arguments.h"
 #include "engine/ready_index.h"
@@ -90,7 +91,10 @@ class QueueHost {
 ///     disk only: these it knows as unread;
 ///  2. ready_count_ and ready_bytes_ count the slots in state kReady that no purge covers, and what
 ///     cold_ counts;
-///  3. a leased slot is named by exactly one lease of one consumer, or by one that ends by itself.
+///  3. a leased slot is named by exactly one lease of one consumer, or by one that ends by itself;
+///  4. with groups, each message that is not moving and below groups_->end is in the index as what
+///  it
+///     is; what is handed out from the middle stays in ready_ as a leftover (left_behind).
 class Queue {
  public:
   enum class Pushed : std::uint8_t { kTaken, kDuplicate, kRejected };
@@ -103,6 +107,8 @@ class Queue {
     kMoving,
   };
   static constexpr std::size_t kMostPerSlice = 2000;
+  /// One page is read at a time.
+  static constexpr std::uint64_t kPageBytes = 1024 * 1024;
 
   Queue(QueueEntry& entry, QueueHost& host);
   /// Frees what it still holds. While clients live it must be drained() first: they read from it.
@@ -216,6 +222,10 @@ class Queue {
 
   std::uint64_t ready() const { return ready_count_; }
   std::uint64_t ready_bytes() const { return ready_bytes_; }
+  /// Something is ready, and `consumer` may have it as far as groups go.
+  bool has_for(const Consumer& consumer) const {
+    return ready_count_ != 0 && (!groups_ || groups_->index.next(consumer.id.value));
+  }
   std::uint64_t unacked() const { return leased_count_; }
   /// Those that are there and must not be handed out yet.
   std::uint64_t delayed() const { return waiting_count_; }
@@ -246,6 +256,9 @@ class Queue {
     bool delivered : 1 = false;    // perhaps, before a restart
     bool stored : 1 = false;
     bool arriving : 1 = false;  // it is not handed out yet
+    // With groups only:
+    bool left_behind : 1 = false;  // though it is not ready, its position is still in ready_
+    bool came_back : 1 = false;    // to its place in ready_: it does not leave memory
   };
   /// Ready messages that are on disk only.
   struct Cold {
@@ -262,7 +275,10 @@ class Queue {
   std::optional<DeduplicationKey> deduplication_key(const Message& message) const;
   std::uint8_t default_priority() const;
   /// The next one may be on disk only, if it has no slot.
-  bool front_may_be_cold() const { return cold_.count != 0 && ready_.front_may_be_unread(); }
+  bool front_may_be_cold() const {
+    return cold_.count != 0 && ready_.front_may_be_unread() &&
+           !(groups_ && gone_from_groups(ready_.front()));
+  }
   bool head_is_cold();
   /// It was there before a restart, and may be on disk only.
   bool may_be_unread(Position position) const {
@@ -270,6 +286,7 @@ class Queue {
   }
   std::uint64_t hot_cost() const;
   bool has_enough_ahead(std::uint64_t window) const;
+  std::uint64_t most_in_page() const;
   void read_on();
   void evict(std::uint64_t window);
   bool evict_one(Position position);
@@ -296,6 +313,7 @@ class Queue {
   }
   /// The ready message at the head, expired ones removed; null when there is none.
   Slot* head(Position& position, bool strictly);
+  void drop_expired(Position position, Slot& slot);
   void lend(Position position, Slot& slot);
   DeliveryItem lend(Position position, Slot& slot, Consumer& consumer);
   void hand_to_poll(Position position, Slot& slot, Consumer& consumer);
@@ -308,11 +326,58 @@ class Queue {
   void drop_front_leftovers();
   void hand_out(Position position, Slot& slot, Consumer& consumer);
   void drop_or_dead_letter(Position position, Slot& slot, DeathReason reason);
-  void start_moving(Slot& slot);
+  /// `may_stay`: it may turn out that it cannot go.
+  void start_moving(Position position, Slot& slot, bool may_stay);
   void enforce_length();
   bool over_length(std::uint64_t messages, std::uint64_t bytes) const;
   void give_back(std::vector<Position>& positions);
   void forget_ready();
+
+  // --- groups: queue_groups.cc ---
+  struct Picked {
+    enum class How : std::uint8_t {
+      kFound,
+      kNone,   // there is nothing for that holder
+      kWaits,  // until it is read back, or marked in the store
+      kLater,  // a slice of expired ones has gone
+    } how = How::kNone;
+    Position position = 0;
+    Slot* slot = nullptr;
+  };
+  /// The next one for somebody who holds nothing.
+  Picked pick_any();
+  /// In the window, and not in the index.
+  bool gone_from_groups(Position position) const {
+    return position < groups_->end && !groups_->index.contains(position);
+  }
+  void widen_groups();
+  void add_to_groups(Position position, const Slot& slot);
+  /// The first message behind the window that must be read back; kLastPosition.
+  Position unread_behind_groups() const;
+  bool groups_can_read_on() const;
+  /// `stay`: the holder is not finished with a group while it may have more of it.
+  Picked pick(GroupIndex::Holder holder, bool stay, bool strictly);
+  void leave_line(const Picked& picked, GroupIndex::Holder holder);
+  void dispatch_groups();
+  void want_group_tokens();
+  std::optional<DeliveryItem> take_of_groups(Consumer& consumer);
+  bool groups_wait();
+  void return_to_groups(std::vector<Position>& positions);
+  void drop_group_leftovers();
+  void keep_leftovers(std::vector<PositionRange>& ready) const;
+  void purge_groups();
+  void page_groups(std::uint64_t window);
+  bool unread_for_groups(Position position, Position from) const;
+  void read_for_groups(Position from);
+  void loaded_for_groups(const storage::ReadMessages& read);
+  void evict_of_groups(std::uint64_t window);
+  void evict_from_groups(Position position);
+  void lose_from_groups(Position position);
+  void note_lost();
+  void leave_groups(Position position) {
+    if (groups_ && groups_->index.contains(position)) groups_->index.erase(position);
+  }
+
   /// What becomes of one message whose lease ended as `how`; positions that return are appended.
   void end_lease(Position position, Slot& slot, Settle how, std::vector<Position>& returned);
   void left_ready(const Slot& slot);
@@ -332,6 +397,7 @@ class Queue {
   std::vector<Consumer*> polls_;                   // that wait, the oldest first
   std::vector<Consumer*> ended_polls_;
   std::unique_ptr<SeenIds> seen_;
+  std::unique_ptr<GroupWindow> groups_;  // null: it has none
   std::uint64_t ready_count_ = 0;
   std::uint64_t ready_bytes_ = 0;
   std::uint64_t leased_count_ = 0;

@@ -13,6 +13,7 @@ namespace {
 constexpr std::string_view kTypeArgument = "x-queue-type";
 constexpr std::string_view kPrefixArgument = "x-name-prefix";
 constexpr std::string_view kDlx = "x-dead-letter-exchange";
+constexpr std::string_view kMaxPriority = "x-max-priority";
 constexpr std::string_view kRetryMin = "x-delayed-retry-min";
 constexpr std::size_t kLongestPrefix = 64;
 constexpr std::int64_t kHighestPriority = 255;
@@ -108,6 +109,16 @@ Refusal check_move_order(const Value& value, const Fields&) {
   return move_order_of(value) ? "" : "invalid_move_order";
 }
 
+// Whoever has several orders to keep keeps none.
+Refusal check_groups(const Value& value, const Fields& arguments) {
+  Refusal refusal = check_choice(value, {"exclusive"}, "invalid_message_groups");
+  if (!refusal.empty() || find(arguments, kMaxPriority) == nullptr) return refusal;
+  return "message_groups_and_max_priority";
+}
+void read_groups(const Value&, QueueSettings& settings) {
+  settings.message_groups = MessageGroups::kExclusive;
+}
+
 Refusal check_sync(const Value& value, const Fields&) {
   return check_choice(value, {"always", "interval", "never"}, "invalid_storage_sync");
 }
@@ -173,7 +184,7 @@ constexpr std::array kRows{
                 read_integer<&QueueSettings::max_length_bytes>},
     ArgumentRow{"x-max-in-memory-length", kQuorum, alone<check_non_negative>, nullptr},
     ArgumentRow{"x-max-in-memory-bytes", kQuorum, alone<check_non_negative>, nullptr},
-    ArgumentRow{"x-max-priority", kClassic, check_max_priority, read_max_priority},
+    ArgumentRow{kMaxPriority, kClassic, check_max_priority, read_max_priority},
     ArgumentRow{"x-overflow", kBoth, check_overflow, read_overflow},
     ArgumentRow{"x-storage-sync", kBoth, check_sync, read_sync},
     ArgumentRow{"x-queue-mode", kClassic, check_mode, nullptr},
@@ -192,6 +203,7 @@ constexpr std::array kRows{
                 read_integer<&QueueSettings::delay_ms>},
     ArgumentRow{"x-message-retention", kBoth, check_expires,
                 read_integer<&QueueSettings::retention_ms>},
+    ArgumentRow{"x-message-groups", kBoth, check_groups, read_groups},
     ArgumentRow{"x-consumer-timeout", kBoth, alone<check_expiry>,
                 read_integer<&QueueSettings::consumer_timeout_ms>},
     ArgumentRow{"x-consumer-disconnected-timeout", kQuorum, alone<check_expiry>,

@@ -16,6 +16,10 @@ namespace polymq::engine {
 enum class QueueType : std::uint8_t { kClassic, kQuorum };
 enum class Overflow : std::uint8_t { kDropHead, kRejectPublish, kRejectPublishDlx };
 enum class DeadLetterStrategy : std::uint8_t { kAtMostOnce, kAtLeastOnce };
+/// What groups of messages are for.
+enum class MessageGroups : std::uint8_t {
+  kExclusive,  // while something of a group is handed out, only who holds it gets more of it
+};
 /// Which ends of a lease wait before the message is handed out again.
 enum class DelayedRetry : std::uint8_t { kDisabled, kAll, kFailed, kReturned };
 
@@ -40,6 +44,7 @@ struct QueueSettings {
   QueueType type = QueueType::kClassic;
   bool single_active_consumer = false;
   bool deduplication = false;
+  std::optional<MessageGroups> message_groups;  // never together with max_priority
   std::optional<DelayedRetry> delayed_retry;
   std::optional<Overflow> overflow;
   std::optional<DeadLetterStrategy> dead_letter_strategy;

@@ -44,6 +44,17 @@ Fields quorum(Fields others = {}) {
 
 TEST(QueueArguments, WithoutArgumentsNothingIsSet) { EXPECT_EQ(parsed({}), QueueSettings()); }
 
+TEST(QueueArguments, GroupsAreExclusiveAndOfQueuesWithoutPriorities) {
+  EXPECT_EQ(parsed({{"x-message-groups", text("exclusive")}}).message_groups,
+            MessageGroups::kExclusive);
+  EXPECT_EQ(parsed(quorum({{"x-message-groups", text("exclusive")}})).message_groups,
+            MessageGroups::kExclusive);
+  EXPECT_EQ(refusal("x-message-groups", text("fair")), "invalid_message_groups");
+  EXPECT_EQ(refusal("x-message-groups", number(1)), "{unacceptable_type,signedint}");
+  EXPECT_EQ(refusal("x-message-groups", text("exclusive"), {{"x-max-priority", number(0)}}),
+            "message_groups_and_max_priority");
+}
+
 TEST(QueueArguments, EachArgumentIsReadIntoItsSetting) {
   const QueueSettings settings = parsed({{"x-message-ttl", number(1)},
                                          {"x-expires", number(2)},

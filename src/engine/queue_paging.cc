@@ -11,8 +11,6 @@ namespace {
 
 // What a message costs in memory besides its body, roughly.
 constexpr std::uint64_t kMessageCost = 128;
-// One page is read at a time.
-constexpr std::uint64_t kPageBytes = 1024 * 1024;
 // Positions to ask for in one page: they are in many ranges where priorities are mixed.
 constexpr std::uint64_t kLeastInPage = 64;
 constexpr std::uint64_t kMostInPage = 16 * 1024;
@@ -61,6 +59,7 @@ void Queue::page() {
   if (deleting) return;
   const std::uint64_t window = host_.paging_window();
   // A queue that nobody looks at is left alone.
+  if (groups_) return page_groups(window);
   const bool looked_at = head_wanted_ || !consumers_.empty();
   if (looked_at && cold_.count != 0 && !loading_) {
     const bool room = hot_cost() < window * 2;
@@ -70,12 +69,16 @@ void Queue::page() {
   if (hot_cost() > std::max(window * 2, stuck_ + window)) evict(window);
 }
 
+std::uint64_t Queue::most_in_page() const {
+  const std::uint64_t each = cold_.bytes / cold_.count + 1;
+  return std::clamp(kPageBytes / each, kLeastInPage, kMostInPage);
+}
+
 // Asks for what is handed out next of what is on disk only.
 void Queue::read_on() {
-  const std::uint64_t each = cold_.bytes / cold_.count + 1;
-  const ReadyIndex::Wanted wanted =
-      ready_.next_unread(std::clamp(kPageBytes / each, kLeastInPage, kMostInPage),
-                         [this](Position position) { return slots_.find(position) != nullptr; });
+  const ReadyIndex::Wanted wanted = ready_.next_unread(most_in_page(), [this](Position position) {
+    return slots_.find(position) != nullptr || (groups_ && gone_from_groups(position));
+  });
   if (wanted.ranges.empty()) return note_unread();
   loading_ = true;
   head_wanted_ = false;
@@ -121,6 +124,7 @@ bool Queue::evict_one(Position position) {
 void Queue::loaded(const storage::ReadMessages& read) {
   loading_ = false;
   if (deleting) return;
+  if (groups_ && std::exchange(groups_->reading, false)) return loaded_for_groups(read);
   const Position below = std::min(read.next, loading_below_);
   // Purged meanwhile, or more has left before it.
   if (!ready_.was_read(loading_level_, read.first, below)) return;
@@ -146,10 +150,13 @@ void Queue::put_back(const storage::MessageRecord& record) {
   meter_.bytes += kSlotBytes;
   --cold_.count;
   cold_.bytes -= record.body.size();
+  if (groups_ && groups_->index.contains(record.position)) --groups_->on_disk;
   // Among the ready ones it is skipped when it surfaces.
   Slot& slot = *slots_.find(record.position);
-  if (const WallMs from = available_from(slot); from > host_.now().wall) {
+  // One without a delay does not wait, whatever the clock says by now.
+  if (const WallMs from = available_from(slot); from > slot.enqueued && from > host_.now().wall) {
     left_ready(slot);
+    slot.left_behind = groups_ != nullptr;
     wait_until(record.position, slot, from);
   }
 }

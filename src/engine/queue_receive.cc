@@ -39,7 +39,10 @@ void Queue::end_polls() {
   host_.arm_timer(*this, next);
 }
 
-std::vector<Consumer*> Queue::take_ended_polls() { return std::exchange(ended_polls_, {}); }
+std::vector<Consumer*> Queue::take_ended_polls() {
+  for (Consumer* consumer : ended_polls_) consumer->poll->answered = true;
+  return std::exchange(ended_polls_, {});
+}
 
 void Queue::hand_to_poll(Position position, Slot& slot, Consumer& consumer) {
   Poll& poll = *consumer.poll;

@@ -247,6 +247,16 @@ TEST_P(QueueReceiveTest, WhatWasNotWrittenReturnsAsIfItHadNotBeenHandedOut) {
   connect(1);
 }
 
+TEST_P(QueueReceiveTest, WhoWasAnsweredGetsNoMoreThoughThereWasRoom) {
+  queue("q");
+  publish({"1"});
+  receiver_.reads = false;
+  EXPECT_THAT(receiver_.receive("q", kTen), ElementsAre("1"));
+  publish({"2"});
+  EXPECT_EQ(ready(), 1u);
+  EXPECT_THAT(drain(), ElementsAre("2"));
+}
+
 TEST_P(QueueReceiveTest, WhatWasWrittenStaysLeasedWhenTheClientGoes) {
   queue("q");
   publish({"1"});

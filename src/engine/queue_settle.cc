@@ -32,6 +32,7 @@ void Queue::erase(Position position, Slot& slot) {
   if (slot.state == State::kWaiting) --waiting_count_;
   if (slot.stored) host_.forget_stored(*this, position, position);
   if (timed_) timed_->forget(position);
+  leave_groups(position);
   slot.message->release(meter_);
   slots_.erase(position);
   meter_.bytes -= kSlotBytes;
@@ -43,36 +44,60 @@ void Queue::drop_or_dead_letter(Position position, Slot& slot, DeathReason reaso
     erase(position, slot);
     return;
   }
-  start_moving(slot);
+  const bool taken_back = reason == DeathReason::kDeliveryLimit || reason == DeathReason::kRejected;
+  start_moving(position, slot, settings().keep_unroutable && taken_back);
   host_.dead_letter(*this, position, *slot.message, reason);
 }
 
-void Queue::start_moving(Slot& slot) {
+// One that may stay keeps its place in its group, which is locked meanwhile.
+void Queue::start_moving(Position position, Slot& slot, bool may_stay) {
   slot.state = State::kMoving;
   ++moving_count_;
   moving_bytes_ += slot.message->body().size();
+  if (!may_stay) {
+    leave_groups(position);
+  } else if (groups_ && groups_->index.contains(position) && !groups_->index.leased(position)) {
+    groups_->index.lease(position, GroupIndex::kNobody);
+  }
 }
 
 std::vector<Position> Queue::begin_moves(std::uint64_t most, Position below) {
   std::vector<Position> moving;
-  Position position;
   while (!deleting && moving.size() < most) {
-    Slot* slot = head(position, false);
-    if (slot == nullptr || slot->arriving || position >= below) break;
-    ready_.pop();
-    left_ready(*slot);
-    start_moving(*slot);
-    moving.push_back(position);
+    const Picked next = pick_any();
+    if (next.how != Picked::How::kFound || next.position >= below) break;
+    if (!ready_.empty() && ready_.front() == next.position) {
+      ready_.pop();
+    } else {
+      next.slot->left_behind = true;
+    }
+    left_ready(*next.slot);
+    start_moving(next.position, *next.slot, true);
+    moving.push_back(next.position);
   }
+  if (groups_) drop_group_leftovers();
   arm_for_head();
   page();
   return moving;
 }
 
 bool Queue::has_ready_below(Position below) {
-  Position position;
-  const Slot* slot = head(position, false);
-  return slot != nullptr ? position < below : !ready_.empty();
+  const Picked next = pick_any();
+  if (next.how == Picked::How::kFound) return next.position < below;
+  return next.how != Picked::How::kNone;
+}
+
+// What is not durable here yet must not go elsewhere.
+Queue::Picked Queue::pick_any() {
+  if (groups_) return pick(GroupIndex::kNobody, false, false);
+  Picked next;
+  next.slot = head(next.position, false);
+  if (next.slot == nullptr) {
+    next.how = ready_.empty() ? Picked::How::kNone : Picked::How::kWaits;
+  } else {
+    next.how = next.slot->arriving ? Picked::How::kWaits : Picked::How::kFound;
+  }
+  return next;
 }
 
 void Queue::forget_moving(Position position) {
@@ -199,7 +224,10 @@ void Queue::give_back(std::vector<Position>& positions) {
     ++ready_count_;
     ready_bytes_ += slot.message->body().size();
   }
-  if (ready_.levels() == 1) {
+  if (groups_) return_to_groups(positions);
+  if (positions.empty()) {
+    // They never left.
+  } else if (ready_.levels() == 1) {
     if (!std::is_sorted(positions.begin(), positions.end())) {
       std::sort(positions.begin(), positions.end());
     }
@@ -229,6 +257,7 @@ void Queue::forget_ready() {
   ready_.for_each_range([&](Position first, Position end) { ranges.push_back({first, end}); });
   std::sort(ranges.begin(), ranges.end(),
             [](const PositionRange& a, const PositionRange& b) { return a.first < b.first; });
+  if (groups_) keep_leftovers(ranges);
   for (auto at = ranges.begin(); at != ranges.end();) {
     PositionRange joined = *at;
     for (++at; at != ranges.end() && at->first == joined.end; ++at) joined.end = at->end;
@@ -243,6 +272,7 @@ std::uint64_t Queue::purge(bool everything) {
   cold_ = {};
   slots_.hold_none();
   ready_ = ReadyIndex(ready_.levels());
+  if (groups_) purge_groups();
   ready_count_ = 0;
   ready_bytes_ = 0;
   // Slots of an earlier purge that came back since are ready, and therefore dropped by this one.

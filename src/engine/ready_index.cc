@@ -172,6 +172,22 @@ std::optional<Position> ReadyIndex::first_unread() const {
   return lowest;
 }
 
+void ReadyIndex::let_go_of(Position position) {
+  PositionRange& unread = first_.unread;
+  if (unread.empty()) unread = {position, position};
+  unread.first = std::min(unread.first, position);
+  unread.end = std::max(unread.end, position + 1);
+}
+
+Position ReadyIndex::unread_from(Position from) const {
+  Position found = storage::kLastPosition;
+  first_.fifo.visit(std::max(from, first_.unread.first), first_.unread.end, [&](Position at) {
+    found = at;
+    return false;
+  });
+  return found;
+}
+
 void ReadyIndex::all_read() {
   for (std::size_t n = 0; n < levels(); ++n) level(n).unread = {};
 }

@@ -154,6 +154,16 @@ class ReadyIndex {
   /// The lowest position that may be unread; nullopt: all is in memory.
   std::optional<Position> first_unread() const;
   void all_read();
+  /// Of a single level: that message is not in memory any more. It has not come back to its place.
+  void let_go_of(Position position);
+  /// Of a single level: the lowest position from `from` on that may be unread; kLastPosition.
+  Position unread_from(Position from) const;
+  /// Of a single level, but for what came back: visits positions from `from` on, in order, until
+  /// `visit` says false.
+  template <class Visit>
+  void visit_from(Position from, Visit visit) const {
+    first_.fifo.visit(from, storage::kLastPosition, visit);
+  }
 
  private:
   struct Level {

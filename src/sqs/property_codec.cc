@@ -60,6 +60,10 @@ class Codec final : public engine::PropertyCodec {
     return !value.empty();
   }
 
+  std::string_view group(std::string_view properties) const override {
+    return group_of(properties);
+  }
+
   Fields headers(std::string_view properties) const override {
     const Decoded decoded(properties);
     Fields headers;

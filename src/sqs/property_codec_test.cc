@@ -56,6 +56,15 @@ TEST(SentMessage, IsReadAsItWasWritten) {
   EXPECT_EQ(read.attributes[1].binary_value, std::string_view("\0\xff", 2));
 }
 
+TEST(SentMessage, IsAskedForItsGroupAlone) {
+  const std::array attributes{text("a", "String", "b")};
+  const std::string bytes = encoded(
+      {.id = kId, .sender = "AIDA", .group = "g", .deduplication = "d", .attributes = attributes});
+  EXPECT_EQ(property_codec().group(bytes), "g");
+  EXPECT_EQ(property_codec().group(encoded({.id = kId, .sender = "AIDA"})), "");
+  EXPECT_EQ(property_codec().group({}), "");
+}
+
 TEST(SentMessage, ThatIsCutOrGoesOnIsNone) {
   const std::array attributes{text("a", "String", "b")};
   const std::string bytes = encoded({.id = kId, .sender = "s", .attributes = attributes});

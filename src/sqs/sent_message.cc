@@ -53,4 +53,12 @@ bool decode(std::string_view bytes, Arena& arena, SentMessage& message) {
   return in.ok() && in.left() == 0;
 }
 
+std::string_view group_of(std::string_view bytes) {
+  ByteReader in(bytes);
+  if (in.u8() != kVersion) return {};
+  in.bytes(std::tuple_size_v<Uuid>);
+  in.short_string();
+  return in.short_string();
+}
+
 }  // namespace polymq::sqs

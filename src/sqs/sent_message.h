@@ -26,4 +26,7 @@ void encode(Buffer& out, const SentMessage& message);
 /// Views into `bytes`, the attributes in `arena`. False: these are no such bytes.
 bool decode(std::string_view bytes, Arena& arena, SentMessage& message);
 
+/// The group alone, as a view into `bytes`.
+std::string_view group_of(std::string_view bytes);
+
 }  // namespace polymq::sqs

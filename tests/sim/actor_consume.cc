@@ -15,7 +15,9 @@ namespace {
 // How a settlement counts when the message comes back.
 Return return_of(Settle how) { return how == Settle::kFail ? Return::kFailed : Return::kWritten; }
 
-bool single_active(const QueueKind& kind) { return kind.name == "sac" || kind.name == "qsac"; }
+bool single_active(const QueueKind& kind) {
+  return kind.name == "sac" || kind.name == "qsac" || kind.name == "gsac";
+}
 
 }  // namespace
 
@@ -146,6 +148,8 @@ void ChannelActor::take(const engine::DeliveryItem& item, const Held& held) {
 void ChannelActor::check_order(Consumer& consumer, const Held& held,
                                const engine::DeliveryItem& item) {
   const MessageId id = held.key.message;
+  world_.model().check_group(held.key, {held.consumer.value, 0}, item.redelivered);
+  if (kind_of(world_.model().queue_name(consumer.queue)).grouped) return;
   if (item.redelivered || held.key.path != 0) return;
   if (world_.model().may_be_disordered(id, consumer.queue)) return;
   const Published& message = world_.model().message(id);
@@ -200,10 +204,14 @@ void ChannelActor::get(const std::string& name, bool no_ack, Got* to) {
         if (!*result) return;
         const engine::GotMessage& got = **result;
         if (to != nullptr) to->priority = got.item.message->priority().value_or(0);
+        const CopyKey key = world_.model().delivered(got.item, queue);
+        // What must be settled is a holder of its own.
+        world_.model().check_group(key, {got.consumer.value, no_ack ? 0 : got.lease},
+                                   got.item.redelivered);
         take(got.item, {.handle = kGot,
                         .consumer = got.consumer,
                         .lease = got.lease,
-                        .key = world_.model().delivered(got.item, queue),
+                        .key = key,
                         .message = got.item.message,
                         .bytes = got.item.message->footprint(),
                         .no_ack = no_ack});

@@ -118,9 +118,13 @@ void ChannelActor::bind_history() {
 
 std::string ChannelActor::draw_headers(const std::string& exchange, Published& record) {
   const Workload& workload = world_.workload();
-  if (!workload.roving && workload.settled_percent == 0) return {};
   Random& random = world_.random();
   engine::Fields headers;
+  if (workload.group_percent != 0 && random.chance(workload.group_percent)) {
+    record.group = std::string(1, static_cast<char>('a' + random.below(5)));
+    headers.push_back({std::string(engine::kGroupHeader), Value::string(record.group)});
+  }
+  if (!workload.roving && workload.settled_percent == 0) return engine::encode_headers(headers);
   if (random.chance(70)) {
     const auto delay = static_cast<std::int64_t>(random.below(random.chance(50) ? 8 : 300));
     headers.push_back({"x-delay", Value::integer(random.chance(90) ? delay : -delay)});

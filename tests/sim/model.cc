@@ -179,6 +179,28 @@ CopyKey Model::delivered(const DeliveryItem& item, QueueId queue) {
   return key;
 }
 
+void Model::check_group(const CopyKey& key, Holder holder, bool again) {
+  const Published& message = messages_.at(key.message);
+  if (key.path != 0 || message.group.empty() || !queues_.at(key.queue).kind->grouped) return;
+  const Group group{key.queue, message.group};
+  std::map<CopyKey, Holder>& held = groups_[group];
+  held.erase(key);  // it has come back since
+  std::erase_if(held, [&](const auto& one) { return copies_.at(one.first).state != State::kHeld; });
+  for (const auto& [other, by] : held) {
+    if (by == holder) continue;
+    violated("(d) message %lu of group %s of %s while another one has message %lu", key.message,
+             message.group.c_str(), queue_name(key.queue).c_str(), other.message);
+  }
+  held.emplace(key, holder);
+  if (again || may_be_disordered(key.message, key.queue)) return;
+  std::uint64_t& last = begun_[{group, message.by}];
+  if (message.order < last) {
+    violated("(c) message %lu of group %s of %s comes behind a later one", key.message,
+             message.group.c_str(), queue_name(key.queue).c_str());
+  }
+  last = message.order;
+}
+
 void Model::settled(const CopyKey& key, bool discarded) {
   Copy& copy = copies_.at(key);
   copy.state = State::kSettled;

@@ -62,6 +62,7 @@ struct Published {
   std::string via = {};
   std::int64_t delay_ms = 0;
   std::string deduplication = {};
+  std::string group = {};
   bool loose = false;
   bool forgotten = false;  // kRecent knows it no more since some restart
   // It was published at `published`, and at its first home (if it was safe at all) at `safe`.
@@ -156,6 +157,10 @@ class Model {
   /// A consumer was handed it. Checks the body, that it may be there, that nobody else has it, and
   /// its counters. `queue`: where it came from.
   CopyKey delivered(const engine::DeliveryItem& item, engine::QueueId queue);
+  /// A queue with groups handed it to `holder`, for the first time or again. Checks that nobody
+  /// else has something of its group, and that groups begin in order.
+  using Holder = std::pair<std::uint64_t, std::uint64_t>;
+  void check_group(const CopyKey& key, Holder holder, bool again);
   /// Its holder acknowledged it, or rejected it for good (`discarded`).
   void settled(const CopyKey& key, bool discarded);
   /// Its bytes are still what they were: it is lent until it is reported written.
@@ -337,7 +342,10 @@ class Model {
   std::map<std::string_view, std::vector<engine::QueueId>> bound_;  // by settled exchange
   std::map<std::pair<std::string, std::string>, Doubles> doubles_;  // by place and id
   std::map<engine::QueueId, History> histories_;
-  std::set<MessageId> direct_;  // sent and not received
+  using Group = std::pair<engine::QueueId, std::string>;
+  std::map<Group, std::map<CopyKey, Holder>> groups_;  // who has, or had, what of them
+  std::map<std::pair<Group, engine::SessionId>, std::uint64_t> begun_;  // of each channel's, up to
+  std::set<MessageId> direct_;                                          // sent and not received
 };
 
 }  // namespace polymq::sim

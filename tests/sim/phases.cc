@@ -245,9 +245,8 @@ void World::check_nobody_waits() const {
                      consumer->link->client.value, consumer->link->unwritten_bytes);
           }
         }
-        if (entry->local->ready() == 0) continue;
         for (const engine::Consumer* consumer : entry->local->consumers().members()) {
-          if (could_take(*entry->local, *consumer)) {
+          if (entry->local->has_for(*consumer) && could_take(*entry->local, *consumer)) {
             violated("(j) %s has %lu messages, and a consumer of channel %lx waits for them",
                      queue.c_str(), entry->local->ready(), consumer->session.value);
           }

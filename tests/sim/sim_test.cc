@@ -139,6 +139,31 @@ TEST_F(ModelTest, FindsAMessageThatHasTwoHolders) {
   EXPECT_THROW(deliver(), Violation);
 }
 
+TEST_F(ModelTest, FindsAGroupThatHasTwoHoldersOrBeginsOutOfOrder) {
+  model_.settled(deliver(), false);
+  engine::QueueEntry grouped;
+  grouped.id = 6;
+  grouped.vhost = &vhost_;
+  grouped.name = "grouped.0";
+  std::vector<CopyKey> keys;
+  for (std::uint64_t order = 1; order <= 3; ++order) {
+    Published published;
+    published.body_size = 20;
+    published.group = "a";
+    published.order = order;
+    const MessageId id = model_.published(std::move(published));
+    model_.routed(id, grouped, true);
+    Model::fill_body(id, message_->body_space(), 20);
+    keys.push_back(model_.delivered({message_, 0, 0, false}, grouped.id));
+  }
+  model_.check_group(keys[1], {1, 0}, false);
+  EXPECT_NO_THROW(model_.check_group(keys[2], {1, 0}, false));
+  EXPECT_THROW(model_.check_group(keys[0], {2, 0}, true), Violation) << "it has two";
+  EXPECT_THROW(model_.check_group(keys[0], {1, 0}, false), Violation) << "it was first";
+  EXPECT_NO_THROW(model_.check_group(keys[0], {1, 0}, true));
+  for (const CopyKey& key : keys) model_.settled(key, false);
+}
+
 TEST_F(ModelTest, FindsAMessageThatComesBackAfterItWasSettled) {
   model_.settled(deliver(), false);
   EXPECT_THROW(deliver(), Violation);

@@ -37,6 +37,8 @@ struct QueueKind {
   bool fleeting = false;
   /// Of messages with the same id it takes the first.
   bool deduplicates = false;
+  /// Its messages are in groups, each with one holder at a time.
+  bool grouped = false;
   /// Bound to kRecent once, after messages went there.
   bool history = false;
   /// Its dead letters go through exchanges that remember, by nobody knows how many ways.
@@ -108,7 +110,8 @@ struct Workload {
   unsigned confirm_percent = 50;      // channels that ask for confirms
   unsigned transaction_percent = 10;  // channels in transaction mode
   unsigned persistent_percent = 40;
-  unsigned ttl_percent = 0;  // messages with a time to live of their own
+  unsigned group_percent = 0;  // messages of some group
+  unsigned ttl_percent = 0;    // messages with a time to live of their own
   unsigned shared_prefetch_percent = 15;
   unsigned exclusive_percent = 3;  // exclusive consumers
   std::size_t largest_body = 64;

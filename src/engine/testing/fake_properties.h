@@ -48,6 +48,15 @@ class FakeCodec final : public PropertyCodec {
     return found != nullptr;
   }
   bool property(std::string_view, std::string_view, std::string&) const override { return false; }
+  std::string_view group(std::string_view properties) const override {
+    const std::string start = std::string(kGroupHeader) + "=s:";
+    while (!properties.empty()) {
+      const std::string_view item = properties.substr(0, properties.find(';'));
+      if (item.starts_with(start)) return item.substr(start.size());
+      properties.remove_prefix(item.size() + 1);
+    }
+    return {};
+  }
   std::string amend(std::string_view properties, const PropertyChanges& changes) const override {
     Fields fields = headers(properties);
     const auto replaced = [&](const Field& field) {

@@ -1,0 +1,182 @@
+// Groups as lines of positions, and the set of those that have something to hand out.
+#include "engine/group_index.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "engine/hash.h"
+
+namespace polymq::engine {
+
+GroupKey GroupKey::of(std::string_view name) {
+  const XXH128_hash_t hash = XXH3_128bits(name.data(), name.size());
+  return {hash.high64, hash.low64};
+}
+
+GroupIndex::~GroupIndex() {
+  meter_.bytes -= static_cast<std::int64_t>(entries_.size()) * kEntryBytes;
+  meter_.bytes -= static_cast<std::int64_t>(by_key_.size()) * kGroupBytes;
+}
+
+GroupIndex::GroupNumber GroupIndex::number_of(const GroupKey& key) {
+  const auto [known, fresh] = by_key_.try_emplace(key, 0);
+  if (!fresh) return known->second;
+  meter_.bytes += kGroupBytes;
+  if (free_.empty()) {
+    known->second = static_cast<GroupNumber>(groups_.size());
+    groups_.push_back({.key = key, .returned = {}});
+  } else {
+    known->second = free_.back();
+    free_.pop_back();
+    groups_[known->second] = {.key = key, .returned = {}};
+  }
+  return known->second;
+}
+
+void GroupIndex::append(Group& group, Position position, Entry& entry) {
+  entry.before = group.last;
+  if (group.last != 0) entries_.find(group.last)->behind = position;
+  if (group.first == 0) group.first = position;
+  group.last = position;
+}
+
+void GroupIndex::leave_line(Group& group, const Entry& entry) {
+  (entry.before != 0 ? entries_.find(entry.before)->behind : group.first) = entry.behind;
+  (entry.behind != 0 ? entries_.find(entry.behind)->before : group.last) = entry.before;
+}
+
+void GroupIndex::add(Position position, std::optional<GroupKey> key, bool waits) {
+  assert(position >= entries_.end());
+  Entry entry{.waits = waits};
+  if (key) {
+    entry.group = number_of(*key);
+    append(groups_[entry.group], position, entry);
+  }
+  entries_.skip_to(position);
+  entries_.push(entry);
+  meter_.bytes += kEntryBytes;
+  update(position, entry);
+}
+
+void GroupIndex::lease(Position position, Holder holder) {
+  Entry& entry = *entries_.find(position);
+  assert(entry.place != Place::kLeased && !entry.waits);
+  if (entry.group != kAlone) {
+    Group& group = groups_[entry.group];
+    assert(first_of(group) == position && (group.leased == 0 || group.holder == holder));
+    if (entry.place == Place::kReturned) {
+      group.returned.pop();
+    } else {
+      leave_line(group, entry);
+    }
+    if (group.leased++ == 0) group.holder = holder;
+  }
+  ++leased_;
+  entry.place = Place::kLeased;
+  update(position, entry);
+}
+
+void GroupIndex::give_back(Position position) {
+  Entry& entry = *entries_.find(position);
+  const bool was_leased = entry.place == Place::kLeased;
+  entry.waits = false;
+  if (was_leased) {
+    --leased_;
+    entry.place = Place::kReturned;
+    if (entry.group != kAlone) {
+      groups_[entry.group].returned.add({position});
+      --groups_[entry.group].leased;
+    }
+  }
+  update(position, entry);
+}
+
+void GroupIndex::wait(Position position) {
+  Entry& entry = *entries_.find(position);
+  if (entry.place == Place::kLeased) give_back(position);
+  entry.waits = true;
+  update(position, entry);
+}
+
+void GroupIndex::erase(Position position) {
+  const Entry entry = *entries_.find(position);
+  entries_.erase(position);
+  meter_.bytes -= kEntryBytes;
+  if (entry.place == Place::kLeased) --leased_;
+  if (entry.group == kAlone) {
+    available_.erase({kFree, position});
+    return;
+  }
+  Group& group = groups_[entry.group];
+  if (entry.place == Place::kLeased) {
+    --group.leased;
+  } else if (entry.place == Place::kInLine) {
+    leave_line(group, entry);
+  }
+  update(entry.group);
+}
+
+// Among those that returned some may be gone.
+Position GroupIndex::first_of(Group& group) {
+  while (!group.returned.empty() && !contains(group.returned.front())) group.returned.pop();
+  if (group.returned.empty()) return group.first;
+  if (group.first == 0) return group.returned.front();
+  return std::min(group.first, group.returned.front());
+}
+
+void GroupIndex::update(Position position, const Entry& entry) {
+  if (entry.group != kAlone) return update(entry.group);
+  if (entry.place == Place::kLeased || entry.waits) {
+    available_.erase({kFree, position});
+  } else {
+    available_.insert({kFree, position});
+  }
+}
+
+void GroupIndex::update(GroupNumber number) {
+  Group& group = groups_[number];
+  if (group.leased == 0) group.holder = kFree;
+  const Position first = first_of(group);
+  const bool shows = first != 0 && group.holder != kNobody && !entries_.find(first)->waits;
+  show(group.shown, shows ? Shown{group.holder, first} : Shown{});
+  if (first != 0 || group.leased != 0) return;
+  by_key_.erase(group.key);
+  free_.push_back(number);
+  meter_.bytes -= kGroupBytes;
+}
+
+void GroupIndex::show(Shown& shown, Shown wanted) {
+  if (shown == wanted) return;
+  if (shown.second == 0) {
+    available_.insert(wanted);
+  } else if (wanted.second == 0) {
+    available_.erase(shown);
+  } else {
+    auto node = available_.extract(shown);
+    node.value() = wanted;
+    available_.insert(std::move(node));
+  }
+  shown = wanted;
+}
+
+std::optional<Position> GroupIndex::next(Holder holder, bool stay) const {
+  const auto held = available_.lower_bound({holder, 0});
+  const bool has_held = held != available_.end() && held->first == holder;
+  const auto free = available_.begin();
+  const bool has_free = free != available_.end() && free->first == kFree;
+  if (has_held && (stay || !has_free || held->second < free->second)) return held->second;
+  return has_free ? std::optional(free->second) : std::nullopt;
+}
+
+bool GroupIndex::is_open(Position position) const {
+  const Entry& entry = *entries_.find(position);
+  if (entry.place == Place::kLeased) return false;
+  return entry.group == kAlone || groups_[entry.group].leased == 0;
+}
+
+bool GroupIndex::same_group(Position a, Position b) const {
+  const GroupNumber group = entries_.find(a)->group;
+  return group != kAlone && group == entries_.find(b)->group;
+}
+
+}  // namespace polymq::engine

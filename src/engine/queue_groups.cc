@@ -1,0 +1,346 @@
+// Queues with groups: while something of a group is handed out, only who holds it gets more of it.
+#include <algorithm>
+
+#include "engine/queue.h"
+#include "engine/topology.h"
+
+namespace polymq::engine {
+
+// --- the window ---------------------------------------------------------------------------------
+// Messages come into it in order. It ends before the first one that must be read back.
+void Queue::widen_groups() {
+  GroupWindow& window = *groups_;
+  while (window.index.size() < GroupWindow::kMessages) {
+    const Position next = slots_.next(window.end);
+    const Position unread = unread_behind_groups();
+    if (unread < next) {
+      window.end = std::max(window.end, unread);
+      return;
+    }
+    window.end = next;
+    if (next == slots_.end()) return;
+    ++window.end;
+    add_to_groups(next, *slots_.find(next));
+  }
+}
+
+void Queue::add_to_groups(Position position, const Slot& slot) {
+  if (slot.state == State::kMoving || purged(position, slot)) return;
+  const std::string_view group = slot.message->group();
+  groups_->index.add(position, group.empty() ? std::nullopt : std::optional(GroupKey::of(group)),
+                     slot.state == State::kWaiting);
+}
+
+Position Queue::unread_behind_groups() const {
+  if (cold_.count == 0) return storage::kLastPosition;
+  return ready_.unread_from(std::max(groups_->end, groups_->read_below));
+}
+
+bool Queue::groups_can_read_on() const {
+  return groups_->index.size() < GroupWindow::kMessages &&
+         unread_behind_groups() != storage::kLastPosition;
+}
+
+// --- handing out --------------------------------------------------------------------------------
+Queue::Picked Queue::pick(GroupIndex::Holder holder, bool stay, bool strictly) {
+  const bool may_expire = with_ttl_ != 0 || settings().ttl_ms || settings().retention_ms;
+  for (std::size_t slice = kMostPerSlice; slice != 0; --slice) {
+    widen_groups();
+    const std::optional<Position> next = groups_->index.next(holder, stay);
+    if (!next) {
+      groups_->wants_more = groups_can_read_on();
+      return {.how = groups_->wants_more ? Picked::How::kWaits : Picked::How::kNone};
+    }
+    Slot* slot = slots_.find(*next);
+    if (slot == nullptr && cold_.count == 0) {
+      lose_from_groups(*next);
+    } else if (slot == nullptr) {
+      groups_->wanted = *next;
+      return {.how = Picked::How::kWaits};
+    } else if (may_expire && !slot->arriving && is_over(*slot, strictly)) {
+      drop_expired(*next, *slot);
+    } else if (must_be_marked(*next, *slot)) {
+      return {.how = Picked::How::kWaits};
+    } else {
+      return {.how = Picked::How::kFound, .position = *next, .slot = slot};
+    }
+  }
+  host_.arm_timer(*this, host_.now().wall);
+  return {.how = Picked::How::kLater};
+}
+
+// What is taken out of the middle of ready_ is left behind there until it surfaces.
+void Queue::leave_line(const Picked& picked, GroupIndex::Holder holder) {
+  groups_->index.lease(picked.position, holder);
+  if (!ready_.empty() && ready_.front() == picked.position) {
+    ready_.pop();
+  } else {
+    picked.slot->left_behind = true;
+  }
+}
+
+void Queue::dispatch_groups() {
+  bool waits = false;
+  std::vector<Consumer*> without;  // there is nothing for them
+  while (ready_count_ != 0) {
+    Consumer* consumer = consumers_.next();
+    if (consumer == nullptr) break;
+    const GroupIndex::Holder holder = consumer->id.value;
+    const Picked picked = pick(holder, consumer->poll != nullptr, true);
+    if (picked.how == Picked::How::kLater) break;
+    if (picked.how != Picked::How::kFound) {
+      waits = waits || picked.how == Picked::How::kWaits;
+      consumer->unlink();
+      without.push_back(consumer);
+      continue;
+    }
+    leave_line(picked, holder);
+    hand_out(picked.position, *picked.slot, *consumer);
+    consumers_.served(*consumer);
+  }
+  for (Consumer* consumer : without) {
+    const bool ends = consumer->poll && !consumer->poll->items.empty();
+    if (!ends) consumers_.wake(*consumer);
+  }
+  note_handed_out();
+  drop_group_leftovers();
+  if (ready_count_ == 0) return;
+  arm_for_head();
+  if (!waits) want_group_tokens();
+}
+
+// Tokens would only go round for those for whom there is nothing.
+void Queue::want_group_tokens() {
+  for (Consumer* starved : consumers_.take_starved()) {
+    if (groups_->index.next(starved->id.value)) {
+      host_.want_token(*starved);
+    } else {
+      consumers_.wake(*starved);
+    }
+  }
+}
+
+// A get holds what it gets, and is over: it never has more of a group. What needs no
+// acknowledgement is held only until it is written.
+std::optional<DeliveryItem> Queue::take_of_groups(Consumer& consumer) {
+  const GroupIndex::Holder holder =
+      consumer.options.no_ack ? consumer.id.value : GroupIndex::kNobody;
+  Picked picked;
+  do {
+    picked = pick(holder, false, false);
+  } while (picked.how == Picked::How::kLater);
+  if (picked.how != Picked::How::kFound) {
+    if (picked.how == Picked::How::kNone) ++counters_.get_empty;
+    return std::nullopt;
+  }
+  leave_line(picked, holder);
+  ++(consumer.options.no_ack ? counters_.get_no_ack : counters_.get);
+  const DeliveryItem item = lend(picked.position, *picked.slot, consumer);
+  note_handed_out();
+  drop_group_leftovers();
+  arm_for_head();
+  return item;
+}
+
+// head_waits() of those who hold nothing.
+bool Queue::groups_wait() {
+  GroupWindow& window = *groups_;
+  widen_groups();
+  if (cold_.count != 0 && (window.wanted != 0 || window.wants_more)) return true;
+  const std::optional<Position> next = window.index.next(GroupIndex::kNobody);
+  if (!next) return window.wants_more = groups_can_read_on();
+  const Slot* slot = slots_.find(*next);
+  if (slot != nullptr) return must_be_marked(*next, *slot);
+  if (cold_.count != 0) window.wanted = *next;
+  return cold_.count != 0;
+}
+
+// --- coming back, and going ---------------------------------------------------------------------
+// Keeps of `positions` those that are not in ready_ any more.
+void Queue::return_to_groups(std::vector<Position>& positions) {
+  std::erase_if(positions, [this](Position position) {
+    if (groups_->index.contains(position)) groups_->index.give_back(position);
+    Slot& slot = *slots_.find(position);
+    const bool still_there = slot.left_behind;
+    slot.left_behind = false;
+    slot.came_back = slot.came_back || !still_there;
+    return still_there;
+  });
+}
+
+void Queue::drop_group_leftovers() {
+  while (!ready_.empty()) {
+    Slot* slot = slots_.find(ready_.front());
+    if (slot == nullptr ? front_may_be_cold() : slot->state == State::kReady) return;
+    ready_.pop();
+    if (slot != nullptr) slot->left_behind = false;
+  }
+}
+
+// What ready_ has of messages that are not ready (left behind, or being moved) is cut out of it.
+void Queue::keep_leftovers(std::vector<PositionRange>& ready) const {
+  std::vector<PositionRange> kept;
+  for (PositionRange range : ready) {
+    for (Position at = slots_.next(range.first); at < range.end; at = slots_.next(at + 1)) {
+      if (slots_.find(at)->state == State::kReady) continue;
+      if (range.first != at) kept.push_back({range.first, at});
+      range.first = at + 1;
+    }
+    if (!range.empty()) kept.push_back(range);
+  }
+  ready = std::move(kept);
+}
+
+void Queue::purge_groups() {
+  GroupWindow& window = *groups_;
+  window.index.for_each([&](Position position) {
+    Slot* slot = slots_.find(position);
+    if (slot == nullptr || slot->state == State::kReady) {
+      window.index.erase(position);
+    } else {
+      slot->left_behind = false;
+    }
+  });
+  window.on_disk = 0;
+  window.wanted = 0;
+  window.wants_more = false;
+}
+
+// --- paging -------------------------------------------------------------------------------------
+void Queue::page_groups(std::uint64_t window) {
+  GroupWindow& groups = *groups_;
+  if (cold_.count == 0) {
+    groups.wanted = 0;
+    groups.wants_more = false;
+  } else if (!loading_) {
+    const bool ahead = !consumers_.empty() && hot_cost() < window / 2 && groups_can_read_on();
+    if (groups.wanted != 0) {
+      read_for_groups(groups.wanted);
+    } else if (groups.wants_more || ahead) {
+      read_for_groups(groups.end);
+    } else if (head_wanted_) {  // by what expires, or is too much
+      head_wanted_ = head_is_cold();
+      if (head_wanted_) read_on();
+    }
+  }
+  stuck_ = std::min(stuck_, hot_cost());
+  if (hot_cost() > std::max(window * 2, stuck_ + window)) evict_of_groups(window);
+}
+
+// Those in the window that can be handed out, now or after it; and all behind it.
+bool Queue::unread_for_groups(Position position, Position from) const {
+  if (slots_.find(position) != nullptr) return false;
+  const GroupWindow& groups = *groups_;
+  if (position >= groups.end) return position >= groups.read_below;
+  if (!groups.index.contains(position)) return false;
+  return position == from || groups.index.is_open(position) ||
+         (groups.index.contains(from) && groups.index.same_group(position, from));
+}
+
+void Queue::read_for_groups(Position from) {
+  GroupWindow& groups = *groups_;
+  std::uint64_t most = most_in_page();
+  std::uint64_t steps = 4 * most;
+  std::vector<PositionRange> ranges;
+  ready_.visit_from(from, [&](Position at) {
+    const bool room = at < groups.end || groups.index.size() < GroupWindow::kMessages;
+    if (most == 0 || steps-- == 0 || !room) return false;
+    if (!unread_for_groups(at, from)) return true;
+    if (ranges.empty() || ranges.back().end != at) ranges.push_back({at, at});
+    ranges.back().end = at + 1;
+    --most;
+    return true;
+  });
+  groups.wanted = 0;
+  groups.wants_more = false;
+  const bool found = !ranges.empty() && ranges.front().first == from;
+  if (!found && groups.index.contains(from) && slots_.find(from) == nullptr) {
+    lose_from_groups(from);
+  }
+  if (ranges.empty()) return host_.arm_timer(*this, host_.now().wall);
+  loading_ = true;
+  groups.reading = true;
+  groups.asked = ranges;
+  host_.read_back(*this, ranges, kPageBytes);
+}
+
+void Queue::loaded_for_groups(const storage::ReadMessages& read) {
+  GroupWindow& groups = *groups_;
+  const std::vector<PositionRange> asked = std::exchange(groups.asked, {});
+  const Position below = std::min(read.next, asked.back().end);
+  for (const storage::MessageRecord& record : read.messages) {
+    const bool purged_meanwhile = record.position < purged_below_ || cold_.count == 0;
+    if (!purged_meanwhile) put_back(record);
+  }
+  for (const auto& damage : read.damages) host_.damaged(*this, damage.first, damage.what);
+  for (const PositionRange& range : asked) {
+    for (Position at = range.first; at < std::min(range.end, below); ++at) {
+      if (slots_.find(at) == nullptr && groups.index.contains(at)) lose_from_groups(at);
+    }
+  }
+  if (below > groups.end) groups.read_below = std::max(groups.read_below, below);
+  note_lost();
+  enforce_length();
+  arm_for_head();
+}
+
+// It was there, and could not be read.
+void Queue::lose_from_groups(Position position) {
+  groups_->index.erase(position);
+  if (groups_->on_disk != 0) --groups_->on_disk;
+  if (cold_.count == 0) return;
+  --cold_.count;
+  --ready_count_;
+}
+
+// When nothing is left to be read behind the window, what is on disk only is all in the index.
+void Queue::note_lost() {
+  if (cold_.count > groups_->on_disk && unread_behind_groups() == storage::kLastPosition) {
+    ready_count_ -= cold_.count - groups_->on_disk;
+    cold_.count = groups_->on_disk;
+  }
+  note_unread();
+}
+
+// Keeps about `window`. Of the rest goes what can be read back, the last first: at first what is
+// behind the window or cannot be handed out now, then anything.
+void Queue::evict_of_groups(std::uint64_t window) {
+  GroupWindow& groups = *groups_;
+  if (loading_) return;  // what has left would be taken for lost
+  const Position readable = host_.readable_below(*this);
+  if (groups.evict_at == 0) {
+    groups.evict_at = readable;
+    groups.evict_any = false;
+  }
+  for (std::size_t slice = kMostPerSlice; hot_cost() > window; --slice) {
+    if (slice == 0) {
+      note_unread();
+      return host_.arm_timer(*this, host_.now().wall);
+    }
+    const Position at = slots_.previous(groups.evict_at);
+    if (at != slots_.end()) {
+      groups.evict_at = at;
+      const bool late = at >= groups.end || !groups.index.contains(at) || !groups.index.is_open(at);
+      if ((late || groups.evict_any) && !slots_.find(at)->came_back) evict_from_groups(at);
+    } else if (!std::exchange(groups.evict_any, true)) {
+      groups.evict_at = readable;
+    } else {
+      stuck_ = hot_cost();
+      break;
+    }
+  }
+  groups.evict_at = 0;
+  note_unread();
+}
+
+void Queue::evict_from_groups(Position position) {
+  if (!evict_one(position)) return;
+  ready_.let_go_of(position);
+  if (position >= groups_->end) {
+    groups_->read_below = std::min(groups_->read_below, position);
+  } else {
+    ++groups_->on_disk;
+  }
+}
+
+}  // namespace polymq::engine
