@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/fields.h"
+#include "engine/ids.h"
 
 namespace polymq::engine {
 
@@ -27,6 +28,8 @@ class PropertyCodec {
   /// "message_id", "correlation_id", "timestamp" or "expiration" as text; false when absent.
   virtual bool property(std::string_view properties, std::string_view name,
                         std::string& value) const = 0;
+  /// The message's own id, where a dialect gives each of its messages one.
+  virtual MessageId id(std::string_view) const { return {}; }
   virtual Fields headers(std::string_view properties) const = 0;
   virtual std::string amend(std::string_view properties, const PropertyChanges& changes) const = 0;
 };

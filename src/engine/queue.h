@@ -13,6 +13,7 @@
 #include "engine/message.h"
 #include "engine/queue_arguments.h"
 #include "engine/ready_index.h"
+#include "engine/receive_attempts.h"
 #include "engine/seen_ids.h"
 #include "engine/timed_leases.h"
 #include "storage/message_store.h"
@@ -125,6 +126,12 @@ class Queue {
   }
   /// Would push() refuse? (Before a transaction's publishes are applied.)
   bool would_reject(std::size_t messages, std::size_t bytes);
+  /// Of the last push() that was one: of what.
+  const SeenIds::Duplicate& last_duplicate() const { return seen_->last_duplicate(); }
+  /// Is that original there, or was it, as far as is known?
+  bool remembers(DeduplicationKey key, std::uint64_t number) const {
+    return seen_ && seen_->has(key, number);
+  }
   /// The position given by the last push().
   Position last_position() const { return slots_.end() - 1; }
   /// Before anything else: what was there before a restart. It is read back when its turn comes.
@@ -157,6 +164,11 @@ class Queue {
   /// Those that have ended since the last call: with messages, or their time is up.
   std::vector<Consumer*> take_ended_polls();
   const std::vector<Consumer*>& polls() const { return polls_; }
+  /// Its messages may be asked for again under the poll's attempt.
+  void note_attempt(const Poll& poll);
+  /// Hands out once more what the poll's attempt was handed, as long as all of it is still under
+  /// the same leases, which begin again: then it has ended. False: there is no such attempt.
+  bool repeat_attempt(Consumer& consumer);
   /// What a poll was handed did not reach its client.
   void return_unwritten(Poll& poll);
   /// Ends the lease that the token names; kAck takes a message that waits, too, if the token is
@@ -253,7 +265,13 @@ class Queue {
     Position position;
   };
 
+  void begin_deduplication();
   std::optional<DeduplicationKey> deduplication_key(const Message& message) const;
+  /// Was a message with its id here lately? Else the id is remembered, as that of the next
+  /// position.
+  bool is_duplicate(const Message& message);
+  void forget_ids();
+  void account_ids();
   std::uint8_t default_priority() const;
   /// The next one may be on disk only, if it has no slot.
   bool front_may_be_cold() const { return cold_.count != 0 && ready_.front_may_be_unread(); }
@@ -322,9 +340,11 @@ class Queue {
   ConsumerSet consumers_;
   std::unique_ptr<std::vector<Waiting>> waiting_;  // a heap by due time, made when first used
   std::unique_ptr<TimedLeases> timed_;             // made when first used
+  std::unique_ptr<ReceiveAttempts> attempts_;      // made when first used
   std::vector<Consumer*> polls_;                   // that wait, the oldest first
   std::vector<Consumer*> ended_polls_;
   std::unique_ptr<SeenIds> seen_;
+  std::int64_t seen_bytes_ = 0;  // of it, on the meter
   std::uint64_t ready_count_ = 0;
   std::uint64_t ready_bytes_ = 0;
   std::uint64_t leased_count_ = 0;

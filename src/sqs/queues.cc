@@ -4,6 +4,7 @@
 #include "sqs/names.h"
 #include "sqs/protocol/error_messages.h"
 #include "sqs/queue_address.h"
+#include "sqs/redrive_policy.h"
 #include "sqs/service.h"
 
 namespace polymq::sqs {
@@ -26,15 +27,36 @@ void Service::answer_known(Job& job, const engine::QueueEntry& entry, const Queu
   job.answer<action::CreateQueue>({.queue_url = url});
 }
 
+// Of a policy that is being set; its target may go later.
+SqsResult<void> Service::check_redrive(TextMap attributes, const QueueSettings& settings) {
+  const std::string_view name = row_of(QueueAttribute::kRedrivePolicy).name;
+  const bool given = std::any_of(attributes.begin(), attributes.end(),
+                                 [&](const NamedText& one) { return one.name == name; });
+  if (!given || !settings.is_set(QueueAttribute::kRedrivePolicy)) return {};
+  const std::string_view policy = settings.text(QueueAttribute::kRedrivePolicy);
+  const auto redrive = parse_redrive_policy(policy);
+  if (!redrive) return tl::make_unexpected(redrive.error());
+  const auto target = parse_queue_arn(redrive->dead_letter_target_arn);
+  const engine::Vhost* vhost = client_.vhost();
+  const engine::QueueEntry* entry =
+      vhost == nullptr || !target ? nullptr
+                                  : shard_.topology().queue(*vhost, std::string(target->name));
+  if (entry == nullptr || entry->exclusive()) {
+    return tl::make_unexpected(
+        invalid_parameter(name, policy, "Dead letter target does not exist."));
+  }
+  if (stored(*entry).settings.is_fifo() != settings.is_fifo()) {
+    return tl::make_unexpected(invalid_parameter(
+        name, policy, "Dead-letter queue must be same type of queue as the source."));
+  }
+  return {};
+}
+
 void Service::perform(const JobPointer& job, const action::CreateQueue::Request& request) {
   auto settings = QueueSettings::create(request.attributes);
   if (!settings) return job->refuse(settings.error());
   if (auto good = check_queue_name(request.queue_name, settings->is_fifo()); !good) {
     return job->refuse(good.error());
-  }
-  if (settings->is_fifo()) {
-    return job->refuse(
-        {ErrorCode::kUnsupportedOperation, "FIFO queues are not available in this version."});
   }
   const std::int64_t now_s = shard_.now().wall / 1000;
   StoredQueue queue{
@@ -44,6 +66,9 @@ void Service::perform(const JobPointer& job, const action::CreateQueue::Request&
     queue.tags.emplace_back(tag.name, tag.value);
   }
   if (!allowed(*job, auth::Access::kConfigure, request.queue_name)) return;
+  if (auto good = check_redrive(request.attributes, queue.settings); !good) {
+    return job->refuse(good.error());
+  }
   const engine::Vhost* vhost = client_.vhost();
   const std::string name(request.queue_name);
   if (vhost != nullptr) {
@@ -113,6 +138,9 @@ void Service::perform(const JobPointer& job, const Queue& queue,
   auto changed = wanted.settings.changed(request.attributes);
   if (!changed) return job->refuse(changed.error());
   wanted.settings = *std::move(changed);
+  if (auto good = check_redrive(request.attributes, wanted.settings); !good) {
+    return job->refuse(good.error());
+  }
   change<action::SetQueueAttributes>(job, queue, std::move(wanted));
 }
 

@@ -42,6 +42,11 @@ class Service final : public http::Service,
     const engine::QueueEntry* entry;  // valid until the next turn
   };
   struct Sending;
+  /// Of what is received, besides the request.
+  struct Asked {
+    SystemAttributeSet system;
+    bool is_fifo;
+  };
 
   template <class Action>
   void run(const JobPointer& job, const typename Action::Request& request);
@@ -69,6 +74,7 @@ class Service final : public http::Service,
   void perform(const JobPointer& job, const Queue& queue,
                const action::UntagQueue::Request& request);
   void perform(const JobPointer& job, const Queue& queue, const action::ListQueueTags::Request&);
+  SqsResult<void> check_redrive(TextMap attributes, const QueueSettings& settings);
   void answer_known(Job& job, const engine::QueueEntry& entry, const QueueSettings& asked);
   template <class Action>
   void change(const JobPointer& job, const Queue& queue, StoredQueue changed);
@@ -90,11 +96,14 @@ class Service final : public http::Service,
                const action::ChangeMessageVisibilityBatch::Request& request);
   void start_sending(const JobPointer& job, const Queue& queue,
                      std::span<const action::SendMessageBatch::Entry> entries, bool batch);
+  void note_place(const engine::PublishPlace& place);
   void finish_sending(Sending& sending);
-  void answer_received(Job& job, const action::ReceiveMessage::Request& request,
-                       SystemAttributeSet system, const engine::ReceivedMessages& received);
+  void answer_received(Job& job, const action::ReceiveMessage::Request& request, const Asked& asked,
+                       const engine::ReceivedMessages& received);
   /// Its client has gone: as if it had not been handed out.
   void give_back(const std::string& queue, const engine::ReceivedMessages& received);
+  /// How good a receipt handle must be to delete, or to change a lease.
+  engine::Freshness freshness_of(const Queue& queue, engine::Freshness of_standard_queues);
   SqsResult<engine::LeaseToken> token_of(const Queue& queue, std::string_view handle);
 
   /// A session for something that may be refused: control hears no more of it then.
