@@ -152,9 +152,9 @@ TEST_P(QueueDeduplicationTest, ADeadLetterIsNoDuplicateAndIsKnownByItsOwnId) {
     peer(0).session.flush();
     cluster_.pass(kWindowMs);
   }
-  EXPECT_EQ(peer(0).get("dead"), "1");
+  EXPECT_EQ(peer(0).get("dead", false), "1");
   EXPECT_EQ(header_got("x-deduplication-header"), "7");
-  EXPECT_EQ(peer(0).get("dead"), "1");
+  EXPECT_EQ(peer(0).get("dead", false), "1");
   EXPECT_EQ(header_got("x-deduplication-header"), "8");
 }
 
@@ -233,9 +233,10 @@ TEST_P(DeduplicationRestartTest, AnIdleQueueGivesBackWhatItFoundAfterARestart) {
   cluster().run();
   EXPECT_EQ(drain().size(), 100u);
   restart();
-  EXPECT_GT(kept_.messages(), 0u);
+  EXPECT_GE(kept_.messages(), 100u);
   cluster().pass(kWindowMs + 60'000);
-  EXPECT_EQ(kept_.messages(), 0u);
+  publish({"x"});  // with it goes to the store what has been settled
+  EXPECT_LE(kept_.messages(), 1u);
 }
 
 TEST_P(DeduplicationRestartTest, AFailedOriginalIsNotKnownInTheNextLife) {

@@ -24,6 +24,7 @@ std::string_view bytes_of(const Kept& kept) {
 }  // namespace
 
 void SeenIds::keep_in(StoredLogs& logs, std::uint64_t log, storage::Lane lane) {
+  logs_ = &logs;
   store_ = &logs.store();
   log_ = log;
   window_.number_from(logs.open(log, lane, [this](const auto& record) { return restore(record); }));
@@ -76,6 +77,7 @@ void SeenIds::forget(DeduplicationKey key) {
 }
 
 WallMs SeenIds::expire(WallMs now) {
+  if (logs_ != nullptr && logs_->loading()) return now;  // what is still to come is not forgotten
   const WallMs next = window_.expire(now);
   let_go();
   return next;

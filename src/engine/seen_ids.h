@@ -44,6 +44,7 @@ class SeenIds {
   void let_go();
 
   DeduplicationWindow window_;
+  const StoredLogs* logs_ = nullptr;
   storage::MessageStore* store_ = nullptr;
   std::uint64_t log_ = 0;
   std::uint64_t kept_from_ = 1;  // entries before it were settled
