@@ -234,9 +234,9 @@ TEST_P(DeduplicationRestartTest, AnIdleQueueGivesBackWhatItFoundAfterARestart) {
   EXPECT_EQ(drain().size(), 100u);
   restart();
   EXPECT_GE(kept_.messages(), 100u);
+  cluster().run();  // they are read back
   cluster().pass(kWindowMs + 60'000);
-  publish({"x"});  // with it goes to the store what has been settled
-  EXPECT_LE(kept_.messages(), 1u);
+  EXPECT_EQ(kept_.messages(), 0u);
 }
 
 TEST_P(DeduplicationRestartTest, AFailedOriginalIsNotKnownInTheNextLife) {
