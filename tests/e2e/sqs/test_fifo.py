@@ -11,14 +11,6 @@ from test_messages import bodies, receive
 from test_queues import attributes, code_of
 
 
-@pytest.fixture
-def make_fifo(make_queue):
-    """make_fifo(attribute=value, ...) -> the URL of a new FIFO queue."""
-    def make(name=None, **more):
-        return make_queue(name or f"q-{uuid.uuid4()}.fifo", FifoQueue="true", **more)
-    return make
-
-
 def send(sqs, url, body, group="g", **more):
     return sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId=group, **more)
 
