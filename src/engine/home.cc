@@ -108,7 +108,7 @@ bool Home::push(const PublishItem& item, bool awaited, Queue::Arrival arrival, W
         arriving_.push_back({store_.await_staged(), {item.target, position}});
       }
     }
-    if (pushed == Queue::Pushed::kDuplicate) note_duplicate(*queue, item, waits);
+    if (pushed == Queue::Pushed::kDuplicate) note_duplicate(*queue, item, awaited, waits);
     item.message->release(meter_);
   }
   if (waits.places != nullptr && awaited) note_place(*queue, item, pushed, *waits.places);
@@ -117,9 +117,9 @@ bool Home::push(const PublishItem& item, bool awaited, Queue::Arrival arrival, W
 }
 
 // A window that only time limits knows whether the original has failed meanwhile.
-void Home::note_duplicate(const Queue& queue, const PublishItem& item, Waits& waits) {
+void Home::note_duplicate(const Queue& queue, const PublishItem& item, bool awaited, Waits& waits) {
   waits.everything = true;
-  if (item.sequence == 0 || !queue.settings().deduplication_window_ms) return;
+  if (!awaited || !queue.settings().deduplication_window_ms) return;
   const SeenIds::Duplicate& duplicate = queue.last_duplicate();
   waits.duplicates.push_back({item.sequence, queue.id(), duplicate.key, duplicate.number});
 }

@@ -177,7 +177,8 @@ class Home final : public QueueHost {
   storage::CommitNumber commit_of(const Waits& waits);
   /// True when the queue refused it. `awaited`: somebody wants to know what became of it.
   bool push(const PublishItem& item, bool awaited, Queue::Arrival arrival, Waits& waits);
-  static void note_duplicate(const Queue& queue, const PublishItem& item, Waits& waits);
+  static void note_duplicate(const Queue& queue, const PublishItem& item, bool awaited,
+                             Waits& waits);
   static void note_place(const Queue& queue, const PublishItem& item, Queue::Pushed pushed,
                          std::vector<PublishPlace>& places);
   void push_elsewhere(const PublishItem& item, bool awaited, bool in_unit, Waits& waits);
