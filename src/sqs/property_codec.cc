@@ -101,6 +101,7 @@ class Codec final : public engine::PropertyCodec {
     add_id(kGroupHeader, decoded.message.group);
     add_id(kDeduplicationHeader, decoded.message.deduplication);
     for (const MessageAttribute& attribute : decoded.message.attributes) {
+      if (!id_header(properties, attribute.name).empty()) continue;  // the id hides it
       headers.push_back({std::string(attribute.name), to_header(attribute)});
     }
     const Fields added = decoded.headers();
@@ -118,7 +119,9 @@ class Codec final : public engine::PropertyCodec {
     };
     std::vector<MessageAttribute> attributes(decoded.message.attributes.begin(),
                                              decoded.message.attributes.end());
-    std::erase_if(attributes, [&](const auto& attribute) { return replaced(attribute.name); });
+    std::erase_if(attributes, [&](const auto& attribute) {
+      return replaced(attribute.name) && id_header(properties, attribute.name).empty();
+    });
     Fields headers = decoded.headers();
     std::erase_if(headers, [&](const Field& field) { return replaced(field.name); });
     SentMessage amended = decoded.message;
