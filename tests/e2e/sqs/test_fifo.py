@@ -1,4 +1,4 @@
-"""FIFO queues: attributes, deduplication, sequence numbers, attempts to receive, handles, redrive."""
+"""FIFO queues: attributes, deduplication, sequence numbers, repeated receives, handles, redrive."""
 import hashlib
 import json
 import time
