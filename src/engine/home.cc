@@ -95,7 +95,7 @@ bool Home::push(const PublishItem& item, bool awaited, Queue::Arrival arrival, W
   // The queue may let go of a message that it drops at once; the store reads it first.
   if (store) item.message->add_reference();
   const Position before = queue->last_position();
-  const Queue::Pushed pushed = queue->push(item.message, arrival);
+  const Queue::Pushed pushed = queue->push(item.message, arrival, waits.moved);
   if (store) {
     const Message& message = *item.message;
     const bool taken = pushed == Queue::Pushed::kTaken;
@@ -151,6 +151,7 @@ void Home::handle(PublishBatch& batch) {
   PublishAnswer answer{batch.from, batch.number, {}};
   Waits waits;
   if (batch.tell_places) waits.places = &answer.places;
+  waits.moved = batch.from.number() == kDeadLetterPublisher;
   const bool moving = batch.unit.id != 0;
   const auto arrival = moving ? Queue::Arrival::kMoving : Queue::Arrival::kAlone;
   if (moving) store_.join_unit(batch.unit.id, batch.unit.parts);

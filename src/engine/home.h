@@ -173,6 +173,7 @@ class Home final : public QueueHost {
     bool everything = false;  // a duplicate is as safe as its original
     std::vector<Duplicate> duplicates;
     std::vector<PublishPlace>* places = nullptr;  // null: nobody asks
+    bool moved = false;                           // from other queues
   };
   storage::CommitNumber commit_of(const Waits& waits);
   /// True when the queue refused it. `awaited`: somebody wants to know what became of it.

@@ -98,7 +98,7 @@ bool Queue::would_reject(std::size_t messages, std::size_t bytes) {
   return over_length(ready_count_ + messages, ready_bytes_ + bytes);
 }
 
-Queue::Pushed Queue::push(Message* message, Arrival arrival) {
+Queue::Pushed Queue::push(Message* message, Arrival arrival, bool moved) {
   ++counters_.publish;
   const std::size_t size = message->body().size();
   const bool limited = settings().max_length || settings().max_length_bytes;
@@ -107,7 +107,7 @@ Queue::Pushed Queue::push(Message* message, Arrival arrival) {
     message->release(meter_);
     return Pushed::kRejected;
   }
-  if (!full && seen_ && is_duplicate(*message)) {
+  if (!full && seen_ && is_duplicate(*message, moved)) {
     message->release(meter_);
     return Pushed::kDuplicate;  // dropped, and its publisher told that all is well
   }

@@ -119,8 +119,9 @@ class Queue {
 
   // --- messages in ---
   /// Takes over one reference of `message`. Behaves as if consumers with credit came first, then
-  /// time to live 0, then the length limit.
-  Pushed push(Message* message, Arrival arrival = Arrival::kAlone);
+  /// time to live 0, then the length limit. `moved`: it was in another queue before, and is
+  /// nobody's duplicate here.
+  Pushed push(Message* message, Arrival arrival = Arrival::kAlone, bool moved = false);
   void arrived(Position position) {
     if (Slot* slot = slots_.find(position)) slot->arriving = false;
   }
@@ -269,7 +270,7 @@ class Queue {
   std::optional<DeduplicationKey> deduplication_key(const Message& message) const;
   /// Was a message with its id here lately? Else the id is remembered, as that of the next
   /// position.
-  bool is_duplicate(const Message& message);
+  bool is_duplicate(const Message& message, bool moved);
   void forget_ids();
   void account_ids();
   std::uint8_t default_priority() const;

@@ -11,8 +11,8 @@ constexpr std::string_view kGroupHeader = "x-message-group";
 /// A busy queue forgets as it goes; an idle one looks that much later, not for every single id.
 constexpr std::int64_t kSlackMs = 30'000;
 
-// Dead letters are no duplicates of themselves.
-bool came_by_move(const Message& message) {
+// Dead letters are no duplicates of themselves, whatever exchanges they came through.
+bool has_died(const Message& message) {
   const MessageExtension* extension = message.extension();
   return extension != nullptr && !extension->deaths.empty();
 }
@@ -45,9 +45,9 @@ std::optional<DeduplicationKey> Queue::deduplication_key(const Message& message)
   return DeduplicationKey::of(grouped ? to_text(group) : "", to_text(id));
 }
 
-bool Queue::is_duplicate(const Message& message) {
+bool Queue::is_duplicate(const Message& message, bool moved) {
   const bool by_time = settings().deduplication_window_ms.has_value();
-  if (by_time && came_by_move(message)) return false;
+  if (by_time && (moved || has_died(message))) return false;
   const auto key = deduplication_key(message);
   if (!key) return false;
   const WallMs now = host_.now().wall;
