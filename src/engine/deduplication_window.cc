@@ -20,7 +20,9 @@ DeduplicationKey DeduplicationKey::of(std::string_view scope, std::string_view i
 DeduplicationWindow::Seen DeduplicationWindow::insert(DeduplicationKey key, WallMs now,
                                                       std::optional<std::int64_t> own_ttl_ms,
                                                       const Original& original) {
-  drop_expired(now);
+  // Where only time limits there may be many: what is left over does no harm.
+  constexpr std::size_t kFew = 16;
+  drop_expired(now, limits_.entries == DeduplicationLimits::kAny ? kFew : SIZE_MAX);
   const auto it = entries_.find(key);
   // One with a shorter time of its own may have expired behind one that has not.
   if (it != entries_.end() && it->second.expiry > now) return Seen::kDuplicate;
@@ -37,11 +39,13 @@ std::optional<DeduplicationWindow::Known> DeduplicationWindow::find(Deduplicatio
 }
 
 WallMs DeduplicationWindow::expire(WallMs now) {
+  constexpr std::size_t kSlice = 2000;
   constexpr std::size_t kFew = 1024;
-  drop_expired(now);
+  drop_expired(now, kSlice);
   const std::size_t room = entries_.bucket_count();
   if (room > kFew && entries_.size() < room / 8) entries_.rehash(0);
-  return order_.empty() ? kNever : entries_.find(order_.front().key)->second.expiry;
+  if (order_.empty()) return kNever;
+  return is_current(order_.front()) ? entries_.find(order_.front().key)->second.expiry : now;
 }
 
 std::size_t DeduplicationWindow::bytes() const {
@@ -78,8 +82,8 @@ void DeduplicationWindow::drop_surplus() {
   compact();
 }
 
-void DeduplicationWindow::drop_expired(WallMs now) {
-  while (!order_.empty()) {
+void DeduplicationWindow::drop_expired(WallMs now, std::size_t most) {
+  for (; !order_.empty() && most != 0; --most) {
     const Place& oldest = order_.front();
     if (is_current(oldest)) {
       if (entries_.find(oldest.key)->second.expiry > now) return;

@@ -52,7 +52,8 @@ class DeduplicationWindow {
   /// Nothing: it is not remembered.
   std::optional<Known> find(DeduplicationKey key) const;
   /// Forgets those whose time is up, without waiting for the next insert, and gives back memory.
-  /// Returns when there is more to forget; kNever: nothing is remembered.
+  /// Returns when there is more to forget, which may be now: it does a slice of the work. kNever:
+  /// nothing is remembered.
   WallMs expire(WallMs now);
   /// The original did not come to be after all, or has gone for good. Returns its entry's number,
   /// 0 without one.
@@ -98,7 +99,7 @@ class DeduplicationWindow {
   static constexpr std::size_t kFewPlaces = 16;
   bool is_current(const Place& place) const;
   void drop_surplus();
-  void drop_expired(WallMs now);
+  void drop_expired(WallMs now, std::size_t most = SIZE_MAX);
   void compact();
 
   const DeduplicationLimits limits_;

@@ -112,9 +112,18 @@ TEST(DeduplicationWindow, ForgetsInTimeWithoutAnInsert) {
   for (int i = 0; i < 10'000; ++i) window.insert(key(std::to_string(i)), i < 5000 ? 0 : 50);
   const std::size_t bytes = window.bytes();
   EXPECT_EQ(window.expire(99), 100);
+  EXPECT_EQ(window.expire(100), 100) << "there is more to do";
+  EXPECT_EQ(window.insert(key("4999"), 100), kFresh) << "that it is there still does no harm";
+  while (window.expire(100) == 100) {
+  }
   EXPECT_EQ(window.expire(100), 150);
-  EXPECT_EQ(window.size(), 5000u);
-  EXPECT_EQ(window.expire(150), kNever);
+  EXPECT_EQ(window.size(), 5001u);
+  EXPECT_EQ(window.insert(key("4999"), 150), kDuplicate);
+  while (window.expire(150) == 150) {
+  }
+  EXPECT_EQ(window.expire(150), 200);
+  EXPECT_EQ(window.size(), 1u);
+  EXPECT_EQ(window.expire(200), kNever);
   EXPECT_EQ(window.size(), 0u);
   EXPECT_LT(window.bytes(), bytes / 10);
 }

@@ -63,9 +63,10 @@ bool Queue::is_duplicate(const Message& message, bool moved) {
 // Only a window without a limit in numbers is worth the timer.
 void Queue::forget_ids() {
   if (!seen_ || !settings().deduplication_window_ms) return;
-  const WallMs next = seen_->expire(host_.now().wall);
+  const WallMs now = host_.now().wall;
+  const WallMs next = seen_->expire(now);
   account_ids();
-  host_.arm_timer(*this, after(next, kSlackMs));
+  host_.arm_timer(*this, next <= now ? now : after(next, kSlackMs));
 }
 
 void Queue::account_ids() {

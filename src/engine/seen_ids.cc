@@ -77,7 +77,9 @@ void SeenIds::forget(DeduplicationKey key) {
 }
 
 WallMs SeenIds::expire(WallMs now) {
-  if (logs_ != nullptr && logs_->loading()) return now;  // what is still to come is not forgotten
+  constexpr std::int64_t kPatienceMs = 1000;
+  // What is still to come must not be forgotten.
+  if (logs_ != nullptr && logs_->loading()) return now + kPatienceMs;
   const WallMs next = window_.expire(now);
   let_go();
   return next;

@@ -34,7 +34,8 @@ class SeenIds {
   bool has(DeduplicationKey key, std::uint64_t number) const;
   /// The original did not come to be after all.
   void forget(DeduplicationKey key);
-  /// Forgets what has run out of time; returns when there is more of that, kNever without any.
+  /// Forgets what has run out of time; returns when there is more of that, which may be now.
+  /// kNever: nothing is remembered.
   WallMs expire(WallMs now);
   /// Roughly what it occupies.
   std::int64_t bytes() const { return static_cast<std::int64_t>(window_.bytes()); }
