@@ -45,6 +45,8 @@ struct Poll {
   std::uint32_t most;
   std::int64_t lease_ms;
   WallMs until;
+  std::optional<DeduplicationKey> attempt = {};
+  bool repeated = false;  // handed out by an earlier attempt
   /// Handed out. Their messages are held until they are reported written.
   std::vector<ReceivedItem> items;
   bool answered = false;  // it gets no more

@@ -4,6 +4,21 @@
 #include <algorithm>
 
 namespace polymq::engine {
+namespace {
+
+// Two that were sent under the same id, one after the other's time, may die together: where they go
+// they are told apart by their own ids.
+void rename_by_id(const Message& message, PropertyChanges& changes) {
+  constexpr std::string_view kHeader = "x-deduplication-header";
+  const PropertyCodec& codec = codec_of(message.dialect());
+  Value known;
+  std::string id;
+  if (!codec.header(message.properties(), kHeader, known)) return;
+  if (!codec.property(message.properties(), "message_id", id)) return;
+  changes.set_headers.push_back({std::string(kHeader), Value::string(id)});
+}
+
+}  // namespace
 
 namespace {
 
@@ -118,9 +133,9 @@ void DeadLetters::die(const Letter& letter) {
                         .exchange = original.exchange(),
                         .routing_keys = std::move(shown_keys),
                         .expiration = expires ? std::optional(expiration) : std::nullopt});
-  const std::string properties =
-      codec_of(original.dialect())
-          .amend(original.properties(), death_changes(deaths, override_key));
+  PropertyChanges changes = death_changes(deaths, override_key);
+  if (settings.deduplication_window_ms) rename_by_id(original, changes);
+  const std::string properties = codec_of(original.dialect()).amend(original.properties(), changes);
   std::string key =
       override_key ? *settings.dead_letter_routing_key : std::string(original.routing_key());
   key.resize(std::min<std::size_t>(key.size(), 255));  // names are no longer in AMQP

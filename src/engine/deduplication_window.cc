@@ -18,15 +18,39 @@ DeduplicationKey DeduplicationKey::of(std::string_view scope, std::string_view i
 }
 
 DeduplicationWindow::Seen DeduplicationWindow::insert(DeduplicationKey key, WallMs now,
-                                                      std::optional<std::int64_t> own_ttl_ms) {
-  drop_expired(now);
+                                                      std::optional<std::int64_t> own_ttl_ms,
+                                                      const Original& original) {
+  // Where only time limits there may be many: what is left over does no harm.
+  constexpr std::size_t kFew = 16;
+  drop_expired(now, limits_.entries == DeduplicationLimits::kAny ? kFew : SIZE_MAX);
   const auto it = entries_.find(key);
   // One with a shorter time of its own may have expired behind one that has not.
   if (it != entries_.end() && it->second.expiry > now) return Seen::kDuplicate;
-  entries_[key] = {expiry(now, own_ttl_ms), ++last_number_};
+  entries_[key] = {expiry(now, own_ttl_ms), ++last_number_, original};
   order_.push_back({key, last_number_});
   drop_surplus();
   return Seen::kFresh;
+}
+
+std::optional<DeduplicationWindow::Known> DeduplicationWindow::find(DeduplicationKey key) const {
+  const auto it = entries_.find(key);
+  if (it == entries_.end()) return std::nullopt;
+  return Known{it->second.number, it->second.original};
+}
+
+WallMs DeduplicationWindow::expire(WallMs now) {
+  constexpr std::size_t kSlice = 2000;
+  constexpr std::size_t kFew = 1024;
+  drop_expired(now, kSlice);
+  const std::size_t room = entries_.bucket_count();
+  if (room > kFew && entries_.size() < room / 8) entries_.rehash(0);
+  if (order_.empty()) return kNever;
+  return is_current(order_.front()) ? entries_.find(order_.front().key)->second.expiry : now;
+}
+
+std::size_t DeduplicationWindow::bytes() const {
+  return entries_.bucket_count() * (sizeof(std::pair<DeduplicationKey, Entry>) + 1) +
+         order_.size() * sizeof(Place);
 }
 
 std::uint64_t DeduplicationWindow::forget(DeduplicationKey key) {
@@ -38,8 +62,9 @@ std::uint64_t DeduplicationWindow::forget(DeduplicationKey key) {
   return number;
 }
 
-void DeduplicationWindow::restore(DeduplicationKey key, WallMs expiry, std::uint64_t number) {
-  entries_[key] = {expiry, number};
+void DeduplicationWindow::restore(DeduplicationKey key, WallMs expiry, std::uint64_t number,
+                                  const Original& original) {
+  entries_[key] = {expiry, number, original};
   order_.push_back({key, number});
   drop_surplus();
 }
@@ -57,8 +82,8 @@ void DeduplicationWindow::drop_surplus() {
   compact();
 }
 
-void DeduplicationWindow::drop_expired(WallMs now) {
-  while (!order_.empty()) {
+void DeduplicationWindow::drop_expired(WallMs now, std::size_t most) {
+  for (; !order_.empty() && most != 0; --most) {
     const Place& oldest = order_.front();
     if (is_current(oldest)) {
       if (entries_.find(oldest.key)->second.expiry > now) return;

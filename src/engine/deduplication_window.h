@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/time.h"
+#include "engine/ids.h"
 
 namespace polymq::engine {
 
@@ -19,12 +20,21 @@ struct DeduplicationKey {
   bool operator==(const DeduplicationKey&) const = default;
 };
 
-struct DeduplicationLimits {
-  std::size_t entries;                 // at least 1
-  std::optional<std::int64_t> ttl_ms;  // nullopt: only the number of entries limits
+/// The message that came first under a key.
+struct Original {
+  MessageId id = {};
+  Position position = 0;  // in its queue; 0: nobody asks for it
+  bool operator==(const Original&) const = default;
 };
 
-/// Shard: one per queue or exchange. No clock: time is handed in. O(1) amortized.
+struct DeduplicationLimits {
+  std::size_t entries;                 // at least 1; kAny: only time limits
+  std::optional<std::int64_t> ttl_ms;  // nullopt: only the number of entries limits
+  static constexpr std::size_t kAny = SIZE_MAX;
+};
+
+/// Shard: one per queue or exchange. No clock: time is handed in. O(1) amortized. An entry takes
+/// about 125 bytes of memory.
 class DeduplicationWindow {
  public:
   explicit DeduplicationWindow(DeduplicationLimits limits) : limits_(limits) {}
@@ -34,7 +44,17 @@ class DeduplicationWindow {
   /// original's time.
   /// `own_ttl_ms`: instead of the rule's.
   Seen insert(DeduplicationKey key, WallMs now,
-              std::optional<std::int64_t> own_ttl_ms = std::nullopt);
+              std::optional<std::int64_t> own_ttl_ms = std::nullopt, const Original& original = {});
+  struct Known {
+    std::uint64_t number;
+    Original original;
+  };
+  /// Nothing: it is not remembered.
+  std::optional<Known> find(DeduplicationKey key) const;
+  /// Forgets those whose time is up, without waiting for the next insert, and gives back memory.
+  /// Returns when there is more to forget, which may be now: it does a slice of the work. kNever:
+  /// nothing is remembered.
+  WallMs expire(WallMs now);
   /// The original did not come to be after all, or has gone for good. Returns its entry's number,
   /// 0 without one.
   std::uint64_t forget(DeduplicationKey key);
@@ -48,7 +68,8 @@ class DeduplicationWindow {
   /// Before anything else: the number of the next entry.
   void number_from(std::uint64_t next) { last_number_ = next - 1; }
   /// In order of their numbers, before the first insert.
-  void restore(DeduplicationKey key, WallMs expiry, std::uint64_t number);
+  void restore(DeduplicationKey key, WallMs expiry, std::uint64_t number,
+               const Original& original = {});
 
   /// When a key inserted now would be forgotten; kNever without a time limit.
   WallMs expiry(WallMs now, std::optional<std::int64_t> own_ttl_ms = std::nullopt) const {
@@ -59,6 +80,8 @@ class DeduplicationWindow {
   std::size_t size() const { return entries_.size(); }
   /// What the order of forgetting takes; at most about twice size().
   std::size_t place_count() const { return order_.size(); }
+  /// Roughly what it occupies.
+  std::size_t bytes() const;
 
  private:
   struct Hash {
@@ -67,6 +90,7 @@ class DeduplicationWindow {
   struct Entry {
     WallMs expiry;
     std::uint64_t number;  // tells an entry from an earlier one of the same key
+    Original original;
   };
   struct Place {
     DeduplicationKey key;
@@ -75,7 +99,7 @@ class DeduplicationWindow {
   static constexpr std::size_t kFewPlaces = 16;
   bool is_current(const Place& place) const;
   void drop_surplus();
-  void drop_expired(WallMs now);
+  void drop_expired(WallMs now, std::size_t most = SIZE_MAX);
   void compact();
 
   const DeduplicationLimits limits_;

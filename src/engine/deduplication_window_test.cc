@@ -97,5 +97,36 @@ TEST(DeduplicationWindow, AnIdThatExpiredBehindALongerOneIsFresh) {
   EXPECT_EQ(window.insert(key("long"), 10), kDuplicate);
 }
 
+TEST(DeduplicationWindow, TellsOfTheOriginal) {
+  DeduplicationWindow window({.entries = DeduplicationLimits::kAny, .ttl_ms = 100});
+  const Original original{{1, 2}, 3};
+  EXPECT_EQ(window.insert(key("a"), 0, std::nullopt, original), kFresh);
+  EXPECT_EQ(window.insert(key("a"), 1, std::nullopt, {{4, 5}, 6}), kDuplicate);
+  ASSERT_TRUE(window.find(key("a")));
+  EXPECT_EQ(window.find(key("a"))->original, original);
+  EXPECT_FALSE(window.find(key("b")));
+}
+
+TEST(DeduplicationWindow, ForgetsInTimeWithoutAnInsert) {
+  DeduplicationWindow window({.entries = DeduplicationLimits::kAny, .ttl_ms = 100});
+  for (int i = 0; i < 10'000; ++i) window.insert(key(std::to_string(i)), i < 5000 ? 0 : 50);
+  const std::size_t bytes = window.bytes();
+  EXPECT_EQ(window.expire(99), 100);
+  EXPECT_EQ(window.expire(100), 100) << "there is more to do";
+  EXPECT_EQ(window.insert(key("4999"), 100), kFresh) << "that it is there still does no harm";
+  while (window.expire(100) == 100) {
+  }
+  EXPECT_EQ(window.expire(100), 150);
+  EXPECT_EQ(window.size(), 5001u);
+  EXPECT_EQ(window.insert(key("4999"), 150), kDuplicate);
+  while (window.expire(150) == 150) {
+  }
+  EXPECT_EQ(window.expire(150), 200);
+  EXPECT_EQ(window.size(), 1u);
+  EXPECT_EQ(window.expire(200), kNever);
+  EXPECT_EQ(window.size(), 0u);
+  EXPECT_LT(window.bytes(), bytes / 10);
+}
+
 }  // namespace
 }  // namespace polymq::engine

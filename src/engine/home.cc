@@ -99,7 +99,7 @@ bool Home::push(const PublishItem& item, bool awaited, Queue::Arrival arrival, W
   // The queue may let go of a message that it drops at once; the store reads it first.
   if (store) item.message->add_reference();
   const Position before = queue->last_position();
-  const Queue::Pushed pushed = queue->push(item.message, arrival);
+  const Queue::Pushed pushed = queue->push(item.message, arrival, waits.moved);
   if (store) {
     const Message& message = *item.message;
     const bool taken = pushed == Queue::Pushed::kTaken;
@@ -112,11 +112,30 @@ bool Home::push(const PublishItem& item, bool awaited, Queue::Arrival arrival, W
         arriving_.push_back({store_.await_staged(), {item.target, position}});
       }
     }
-    waits.everything = waits.everything || pushed == Queue::Pushed::kDuplicate;
+    if (pushed == Queue::Pushed::kDuplicate) note_duplicate(*queue, item, awaited, waits);
     item.message->release(meter_);
   }
+  if (waits.places != nullptr && awaited) note_place(*queue, item, pushed, *waits.places);
   mark_dirty(*queue);
   return pushed == Queue::Pushed::kRejected;
+}
+
+// A window that only time limits knows whether the original has failed meanwhile.
+void Home::note_duplicate(const Queue& queue, const PublishItem& item, bool awaited, Waits& waits) {
+  waits.everything = true;
+  if (!awaited || !queue.settings().deduplication_window_ms) return;
+  const SeenIds::Duplicate& duplicate = queue.last_duplicate();
+  waits.duplicates.push_back({item.sequence, queue.id(), duplicate.key, duplicate.number});
+}
+
+void Home::note_place(const Queue& queue, const PublishItem& item, Queue::Pushed pushed,
+                      std::vector<PublishPlace>& places) {
+  if (pushed == Queue::Pushed::kTaken) {
+    places.push_back({item.sequence, queue.last_position(), {}, false});
+  } else if (pushed == Queue::Pushed::kDuplicate) {
+    const Original& original = queue.last_duplicate().original;
+    places.push_back({item.sequence, original.position, original.id, true});
+  }
 }
 
 // To an exchange that lives here; or it was routed to what is gone since.
@@ -135,6 +154,8 @@ void Home::push_elsewhere(const PublishItem& item, bool awaited, bool in_unit, W
 void Home::handle(PublishBatch& batch) {
   PublishAnswer answer{batch.from, batch.number, {}};
   Waits waits;
+  if (batch.tell_places) waits.places = &answer.places;
+  waits.moved = batch.from.number() == kDeadLetterPublisher;
   const bool moving = batch.unit.id != 0;
   const auto arrival = moving ? Queue::Arrival::kMoving : Queue::Arrival::kAlone;
   if (moving) store_.join_unit(batch.unit.id, batch.unit.parts);
@@ -147,7 +168,13 @@ void Home::handle(PublishBatch& batch) {
   }
   if (batch.number == 0) return;
   const storage::CommitNumber commit = commit_of(waits);
-  await({commit, batch.from.shard(), std::move(answer), {}, std::move(waits.stored)}, batch.items);
+  await({.commit = commit,
+         .to = batch.from.shard(),
+         .answer = std::move(answer),
+         .sequences = {},
+         .stored = std::move(waits.stored),
+         .duplicates = std::move(waits.duplicates)},
+        batch.items);
 }
 
 void Home::handle(const PublishAnswer& answer) {
@@ -286,7 +313,13 @@ void Home::handle(ShardIndex from, const UnitDecision& decision) {
   // Also if nothing was published: what was acknowledged must not come back after a crash.
   const storage::CommitNumber commit =
       waits.everything ? store_.await_everything() : store_.await_staged();
-  await({commit, from, UnitDone{decision.unit, true}, {}, std::move(waits.stored)}, {});
+  await({.commit = commit,
+         .to = from,
+         .answer = UnitDone{decision.unit, true},
+         .sequences = {},
+         .stored = std::move(waits.stored),
+         .duplicates = std::move(waits.duplicates)},
+        {});
 }
 
 // --- the turn -----------------------------------------------------------------------------------

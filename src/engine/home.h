@@ -118,6 +118,13 @@ class Home final : public QueueHost {
     std::uint64_t target;  // a queue, or an exchange that holds it
     Position position;
   };
+  /// A publish that adds nothing to what its original does.
+  struct Duplicate {
+    std::uint64_t sequence;
+    QueueId queue;
+    DeduplicationKey key;
+    std::uint64_t number;  // of the original's entry
+  };
   /// What is told when a commit has ended.
   struct Awaiting {
     storage::CommitNumber commit;  // 0: none, it can be told at once
@@ -125,7 +132,8 @@ class Home final : public QueueHost {
     BatchAnswer answer;
     std::vector<std::uint64_t> sequences;  // of the batch: all refused if the commit fails
     std::vector<Stored> stored;
-    RelayId relay = 0;  // set: the answer waits for more than the commit
+    RelayId relay = 0;                       // set: the answer waits for more than the commit
+    std::vector<Duplicate> duplicates = {};  // refused if their original is
   };
 
   /// A get from a queue whose head must be read back first.
@@ -156,6 +164,7 @@ class Home final : public QueueHost {
   void send_answers();
   /// Of a commit that has failed.
   void fail(Awaiting& awaiting);
+  void refuse_orphans();
   void page(Queue& queue);
   void note_paging(Queue& queue);
 
@@ -163,10 +172,17 @@ class Home final : public QueueHost {
   struct Waits {
     std::vector<Stored> stored;
     bool everything = false;  // a duplicate is as safe as its original
+    std::vector<Duplicate> duplicates;
+    std::vector<PublishPlace>* places = nullptr;  // null: nobody asks
+    bool moved = false;                           // from other queues
   };
   storage::CommitNumber commit_of(const Waits& waits);
   /// True when the queue refused it. `awaited`: somebody wants to know what became of it.
   bool push(const PublishItem& item, bool awaited, Queue::Arrival arrival, Waits& waits);
+  static void note_duplicate(const Queue& queue, const PublishItem& item, bool awaited,
+                             Waits& waits);
+  static void note_place(const Queue& queue, const PublishItem& item, Queue::Pushed pushed,
+                         std::vector<PublishPlace>& places);
   void push_elsewhere(const PublishItem& item, bool awaited, bool in_unit, Waits& waits);
   ReplyBody inspect(Queue& queue);
   /// Nothing is answered yet when that waits for the store.

@@ -9,10 +9,8 @@ namespace polymq::engine {
 std::optional<ReplyBody> Home::receive(ShardIndex from, const QueueRequest& request, Queue& queue,
                                        const ReceiveOptions& options) {
   queue.touch();
-  if (queue.unacked() >= options.most_leased) {
-    return EngineError{ErrorKind::kRefused, "too many messages are handed out"};
-  }
-  const std::uint64_t room = options.most_leased - queue.unacked();
+  const std::uint64_t out = queue.unacked();
+  const std::uint64_t room = options.most_leased - std::min(options.most_leased, out);
   Consumer& consumer = add_consumer(request, queue, 0, {.one_shot = true}, false);
   consumer.poll = std::make_unique<Poll>(
       Poll{.from = from,
@@ -20,10 +18,16 @@ std::optional<ReplyBody> Home::receive(ShardIndex from, const QueueRequest& requ
            .most = static_cast<std::uint32_t>(std::min<std::uint64_t>(options.most, room)),
            .lease_ms = options.lease_ms,
            .until = after(now_.wall, options.wait_ms),
+           .attempt = options.attempt,
            .items = {},
            .answered = false});
-  queue.add_poll(consumer);
   mark_dirty(queue);
+  if (options.attempt && queue.repeat_attempt(consumer)) return std::nullopt;
+  if (room == 0) {
+    free_consumer(consumer);
+    return EngineError{ErrorKind::kRefused, "too many messages are handed out"};
+  }
+  queue.add_poll(consumer);
   return std::nullopt;
 }
 
@@ -32,7 +36,8 @@ void Home::answer_polls(Queue& queue) {
   queue.end_polls();
   for (Consumer* consumer : queue.take_ended_polls()) {
     const Poll& poll = *consumer->poll;
-    Received received{poll.items, consumer->id, queue.id(), 0};
+    Received received{poll.items, consumer->id, queue.id(), 0, poll.repeated};
+    if (poll.attempt && !poll.repeated && !poll.items.empty()) queue.note_attempt(poll);
     for (const ReceivedItem& item : poll.items) received.bytes += item.message->footprint();
     mailer_.send(poll.from, Reply{poll.request, std::move(received)});
     if (poll.items.empty()) free_consumer(*consumer);

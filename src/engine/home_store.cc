@@ -57,6 +57,7 @@ void Home::commits_ended(const std::vector<storage::CommitEnd>& ended) {
       }
       answer(awaiting);
     }
+    if (end != storage::CommitEnd::kDurable) refuse_orphans();
   }
   go_on_marked();
 }
@@ -88,6 +89,23 @@ void Home::fail(Awaiting& awaiting) {
   } else {
     std::get<Reply>(awaiting.answer).body =
         EngineError{ErrorKind::kFailed, "it could not be stored"};
+  }
+}
+
+// A duplicate was not stored, because of an original that is not stored either: whoever sent it
+// hears so, and sends again.
+void Home::refuse_orphans() {
+  for (Awaiting& awaiting : awaiting_) {
+    std::erase_if(awaiting.duplicates, [&](const Duplicate& duplicate) {
+      const Queue* queue = find_queue(duplicate.queue);
+      if (queue == nullptr || queue->remembers(duplicate.key, duplicate.number)) return false;
+      if (auto* publish = std::get_if<PublishAnswer>(&awaiting.answer)) {
+        publish->rejected.push_back(duplicate.sequence);
+      } else if (auto* unit = std::get_if<UnitDone>(&awaiting.answer)) {
+        unit->ok = false;
+      }
+      return true;
+    });
   }
 }
 

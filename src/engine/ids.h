@@ -17,6 +17,12 @@ using ExchangeId = std::uint64_t;
 using Position = std::uint64_t;
 /// Grows by one with each hand-out to a consumer; with the consumer's id it names a lease for good.
 using LeaseNumber = std::uint64_t;
+/// What clients of some dialects know a message by: 128 bits, all zero when there is none.
+struct MessageId {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  bool operator==(const MessageId&) const = default;
+};
 using RequestId = std::uint64_t;
 using UnitId = std::uint64_t;
 

@@ -36,6 +36,7 @@ struct PublishBatch {
   std::uint64_t number = 0;  // 0: no answer wanted
   std::uint64_t bytes = 0;   // footprints of the messages, once for each queue that takes them
   StoredUnit unit = {};      // that it is a part of
+  bool tell_places = false;  // in the answer
   std::vector<PublishItem> items;
 };
 struct SettleItem {
@@ -266,11 +267,19 @@ struct Alarm {
 };
 
 // --- to a session's shard -----------------------------------------------------------------------
+/// Where a message went in its queue. A duplicate has its original's place.
+struct PublishPlace {
+  std::uint64_t sequence;
+  Position position;
+  MessageId original;  // all zero: it has none, or it is not a duplicate
+  bool duplicate;
+};
 /// Batch `number` is done: stored where it had to be, but for the refused sequences.
 struct PublishAnswer {
   SessionId to;
   std::uint64_t number;
   std::vector<std::uint64_t> rejected;
+  std::vector<PublishPlace> places = {};  // of those that queues took, if asked for
 };
 /// A reply straight to the session that asked, past all queues. Dropped when it is gone.
 struct DirectMessage {
@@ -332,6 +341,7 @@ struct Received {
   ConsumerId consumer;      // to be reported written with its one lease
   QueueId queue = 0;        // what tokens are good for
   std::uint64_t bytes = 0;  // the messages' footprints
+  bool repeated = false;    // by an attempt that was answered before
 };
 /// In the order of the tokens.
 struct TokensEnded {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/fields.h"
+#include "engine/ids.h"
 
 namespace polymq::engine {
 
@@ -34,6 +35,8 @@ class PropertyCodec {
                         std::string& value) const = 0;
   /// The group that the message is in; empty: none.
   virtual std::string_view group(std::string_view properties) const = 0;
+  /// The message's own id, where a dialect gives each of its messages one.
+  virtual MessageId id(std::string_view) const { return {}; }
   virtual Fields headers(std::string_view properties) const = 0;
   virtual std::string amend(std::string_view properties, const PropertyChanges& changes) const = 0;
 };

@@ -96,6 +96,7 @@ void Publisher::flush(const StoredUnit& unit) {
     if (open.batch.items.empty()) continue;
     open.batch.from = id_;
     open.batch.unit = unit;
+    open.batch.tell_places = tell_places_;
     open.last_batch = open.batch.items.size();
     if (!open.tracked.empty()) open.batch.number = batches_.push(std::exchange(open.tracked, {}));
     mailer_.send(open.home, std::exchange(open.batch, {}));
@@ -123,6 +124,7 @@ void Publisher::answered(const PublishAnswer& answer) {
     }
   }
   batches_.erase(answer.number);
+  places_.insert(places_.end(), answer.places.begin(), answer.places.end());
 }
 
 void Publisher::settle(std::uint64_t sequence) {

@@ -27,6 +27,9 @@ class Publisher {
   /// Publishes under the next sequence number (from 1), which settled() will name once all of
   /// `targets` have answered; at once when there are none (the message is freed then).
   std::uint64_t publish_tracked(Message* message, std::span<Target* const> targets);
+  /// From now on places() has news of what is tracked, for those who ask: of the messages that go
+  /// straight to one queue.
+  void tell_places() { tell_places_ = true; }
   /// Hands over what publish() collected. Before any wait, and at the end of a read. `unit`: that
   /// all of it is part of.
   void flush(const StoredUnit& unit = {});
@@ -43,6 +46,8 @@ class Publisher {
   };
   /// What has been settled since the last call, in order of settling.
   std::vector<Settled>& settled() { return settled_; }
+  /// What has been placed since the last call. A place that has been settled, too, holds.
+  std::vector<PublishPlace>& places() { return places_; }
   /// The lowest sequence not settled yet; when there is none, the one to be given next.
   std::uint64_t lowest_pending() const { return pending_.front(); }
   std::uint64_t pending() const { return pending_.size(); }
@@ -75,7 +80,9 @@ class Publisher {
   SlidingWindow<Owed> pending_{1};
   SlidingWindow<std::vector<Range>> batches_{1};
   std::vector<Settled> settled_;
+  std::vector<PublishPlace> places_;
   std::uint64_t units_ = 0;
+  bool tell_places_ = false;
 };
 
 }  // namespace polymq::engine

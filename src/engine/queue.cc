@@ -41,28 +41,17 @@ Queue::~Queue() {
     slots_.find(at)->message->release(meter_);
     meter_.bytes -= kSlotBytes;
   }
+  meter_.bytes -= seen_bytes_;
 }
 
 void Queue::settings_changed() {
   settings_ = entry_.effective;
   consumers_.set_single_active(settings().single_active_consumer,
                                settings().type == QueueType::kQuorum);
-  if (settings().deduplication && !seen_) {
-    seen_ = std::make_unique<SeenIds>(DeduplicationLimits{
-        static_cast<std::size_t>(
-            settings().deduplication_entries.value_or(QueueSettings::kDefaultDeduplicationEntries)),
-        settings().deduplication_ttl_ms});
-    host_.keep_ids(*this, *seen_);
-  }
+  begin_deduplication();
   enforce_length();
   arm_for_head();
   if (settings().expires_ms) host_.arm_timer(*this, after(last_use_, *settings().expires_ms));
-}
-
-std::optional<DeduplicationKey> Queue::deduplication_key(const Message& message) const {
-  Value id;
-  if (!seen_ || !MessageHeaders(message).header("x-deduplication-header", id)) return std::nullopt;
-  return DeduplicationKey::of("", to_text(id));
 }
 
 std::uint8_t Queue::default_priority() const {
@@ -112,7 +101,7 @@ bool Queue::would_reject(std::size_t messages, std::size_t bytes) {
   return over_length(ready_count_ + messages, ready_bytes_ + bytes);
 }
 
-Queue::Pushed Queue::push(Message* message, Arrival arrival) {
+Queue::Pushed Queue::push(Message* message, Arrival arrival, bool moved) {
   ++counters_.publish;
   const std::size_t size = message->body().size();
   const bool limited = settings().max_length || settings().max_length_bytes;
@@ -121,8 +110,7 @@ Queue::Pushed Queue::push(Message* message, Arrival arrival) {
     message->release(meter_);
     return Pushed::kRejected;
   }
-  if (const auto key = full ? std::nullopt : deduplication_key(*message);
-      key && seen_->insert(*key, host_.now().wall, std::nullopt, message->persistent())) {
+  if (!full && seen_ && is_duplicate(*message, moved)) {
     message->release(meter_);
     return Pushed::kDuplicate;  // dropped, and its publisher told that all is well
   }
@@ -361,6 +349,7 @@ void Queue::arm_for_head() {
 
 void Queue::on_timer() {
   timer_at = kNever;
+  forget_ids();
   end_waits();
   end_due_leases();
   Position position;

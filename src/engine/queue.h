@@ -14,6 +14,7 @@
 #include "engine/message.h"
 #include "engine/queue_arguments.h"
 #include "engine/ready_index.h"
+#include "engine/receive_attempts.h"
 #include "engine/seen_ids.h"
 #include "engine/timed_leases.h"
 #include "storage/message_store.h"
@@ -124,13 +125,20 @@ class Queue {
 
   // --- messages in ---
   /// Takes over one reference of `message`. Behaves as if consumers with credit came first, then
-  /// time to live 0, then the length limit.
-  Pushed push(Message* message, Arrival arrival = Arrival::kAlone);
+  /// time to live 0, then the length limit. `moved`: it was in another queue before, and is
+  /// nobody's duplicate here.
+  Pushed push(Message* message, Arrival arrival = Arrival::kAlone, bool moved = false);
   void arrived(Position position) {
     if (Slot* slot = slots_.find(position)) slot->arriving = false;
   }
   /// Would push() refuse? (Before a transaction's publishes are applied.)
   bool would_reject(std::size_t messages, std::size_t bytes);
+  /// Of the last push() that was one: of what.
+  const SeenIds::Duplicate& last_duplicate() const { return seen_->last_duplicate(); }
+  /// Is that original there, or was it, as far as is known?
+  bool remembers(DeduplicationKey key, std::uint64_t number) const {
+    return seen_ && seen_->has(key, number);
+  }
   /// The position given by the last push().
   Position last_position() const { return slots_.end() - 1; }
   /// Before anything else: what was there before a restart. It is read back when its turn comes.
@@ -163,6 +171,11 @@ class Queue {
   /// Those that have ended since the last call: with messages, or their time is up.
   std::vector<Consumer*> take_ended_polls();
   const std::vector<Consumer*>& polls() const { return polls_; }
+  /// Its messages may be asked for again under the poll's attempt.
+  void note_attempt(const Poll& poll);
+  /// Hands out once more what the poll's attempt was handed, as long as all of it is still under
+  /// the same leases, which begin again: then it has ended. False: there is no such attempt.
+  bool repeat_attempt(Consumer& consumer);
   /// What a poll was handed did not reach its client.
   void return_unwritten(Poll& poll);
   /// Ends the lease that the token names; kAck takes a message that waits, too, if the token is
@@ -272,7 +285,13 @@ class Queue {
     Position position;
   };
 
+  void begin_deduplication();
   std::optional<DeduplicationKey> deduplication_key(const Message& message) const;
+  /// Was a message with its id here lately? Else the id is remembered, as that of the next
+  /// position.
+  bool is_duplicate(const Message& message, bool moved);
+  void forget_ids();
+  void account_ids();
   std::uint8_t default_priority() const;
   /// The next one may be on disk only, if it has no slot.
   bool front_may_be_cold() const {
@@ -394,9 +413,11 @@ class Queue {
   ConsumerSet consumers_;
   std::unique_ptr<std::vector<Waiting>> waiting_;  // a heap by due time, made when first used
   std::unique_ptr<TimedLeases> timed_;             // made when first used
+  std::unique_ptr<ReceiveAttempts> attempts_;      // made when first used
   std::vector<Consumer*> polls_;                   // that wait, the oldest first
   std::vector<Consumer*> ended_polls_;
   std::unique_ptr<SeenIds> seen_;
+  std::int64_t seen_bytes_ = 0;          // of it, on the meter
   std::unique_ptr<GroupWindow> groups_;  // null: it has none
   std::uint64_t ready_count_ = 0;
   std::uint64_t ready_bytes_ = 0;

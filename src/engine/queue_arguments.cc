@@ -15,6 +15,8 @@ constexpr std::string_view kPrefixArgument = "x-name-prefix";
 constexpr std::string_view kDlx = "x-dead-letter-exchange";
 constexpr std::string_view kMaxPriority = "x-max-priority";
 constexpr std::string_view kRetryMin = "x-delayed-retry-min";
+constexpr std::string_view kDeduplication = "x-message-deduplication";
+constexpr std::string_view kWindow = "x-deduplication-window";
 constexpr std::size_t kLongestPrefix = 64;
 constexpr std::int64_t kHighestPriority = 255;
 constexpr std::int64_t kLargestSegment = 3'000'000'000;
@@ -167,6 +169,22 @@ Refusal check_segment_size(const Value& value, const Fields&) {
   return "{value_too_large," + std::to_string(*value.as_integer()) + "}";
 }
 
+// The one counts and the other does not: a queue has one of them.
+Refusal check_window(const Value& value, const Fields& arguments) {
+  if (Refusal refusal = check_expires(value, arguments); !refusal.empty()) return refusal;
+  const Value* counted = find(arguments, kDeduplication);
+  const bool both = counted != nullptr && counted->as_bool() != nullptr && *counted->as_bool();
+  return both ? "window_and_message_deduplication" : "";
+}
+
+Refusal check_scope(const Value& value, const Fields&) {
+  return check_choice(value, {"queue", "group"}, "invalid_deduplication_scope");
+}
+void read_scope(const Value& value, QueueSettings& settings) {
+  settings.deduplication_scope =
+      *value.as_string() == "group" ? DeduplicationScope::kGroup : DeduplicationScope::kQueue;
+}
+
 /// In the order in which they are checked.
 constexpr std::array kRows{
     ArgumentRow{"x-expires", kBoth, check_expires, read_integer<&QueueSettings::expires_ms>},
@@ -214,8 +232,10 @@ constexpr std::array kRows{
     ArgumentRow{"x-delayed-retry-max", kQuorum, check_retry_max,
                 read_integer<&QueueSettings::delayed_retry_max_ms>},
     ArgumentRow{"x-queue-leader-locator", kAll, check_locator, nullptr},
-    ArgumentRow{"x-message-deduplication", kAll, alone<check_bool>,
-                read_bool<&QueueSettings::deduplication>},
+    ArgumentRow{kWindow, kBoth, check_window,
+                read_integer<&QueueSettings::deduplication_window_ms>},
+    ArgumentRow{"x-deduplication-scope", kBoth, check_scope, read_scope},
+    ArgumentRow{kDeduplication, kAll, alone<check_bool>, read_bool<&QueueSettings::deduplication>},
     ArgumentRow{"x-cache-size", kAll, alone<check_positive>,
                 read_integer<&QueueSettings::deduplication_entries>},
     ArgumentRow{"x-cache-ttl", kAll, alone<check_expiry>,

@@ -22,6 +22,8 @@ enum class MessageGroups : std::uint8_t {
 };
 /// Which ends of a lease wait before the message is handed out again.
 enum class DelayedRetry : std::uint8_t { kDisabled, kAll, kFailed, kReturned };
+/// What ids for deduplication are unique within.
+enum class DeduplicationScope : std::uint8_t { kQueue, kGroup };
 
 /// "classic", "quorum".
 std::string_view type_name(QueueType type);
@@ -68,6 +70,9 @@ struct QueueSettings {
   std::optional<std::int64_t> delayed_retry_max_ms;
   std::optional<std::int64_t> deduplication_entries;
   std::optional<std::int64_t> deduplication_ttl_ms;
+  /// Set: duplicates are told from it by time only, and their publishers of the original.
+  std::optional<std::int64_t> deduplication_window_ms;
+  DeduplicationScope deduplication_scope = DeduplicationScope::kQueue;
   std::optional<std::string> dead_letter_exchange;  // empty = the default exchange
   std::optional<std::string> dead_letter_routing_key;
 

@@ -86,6 +86,23 @@ TEST(QueueArguments, EachArgumentIsReadIntoItsSetting) {
   EXPECT_EQ(settings, expected);
 }
 
+TEST(QueueArguments, IdsAreLookedAtForATimeOrForANumber) {
+  const QueueSettings settings =
+      parsed({{"x-deduplication-window", number(5)}, {"x-deduplication-scope", text("group")}});
+  QueueSettings expected;
+  expected.deduplication_window_ms = 5;
+  expected.deduplication_scope = DeduplicationScope::kGroup;
+  EXPECT_EQ(settings, expected);
+  EXPECT_EQ(refusal("x-deduplication-window", number(0)), "{value_zero,0}");
+  EXPECT_EQ(refusal("x-deduplication-window", number(5),
+                    {{"x-message-deduplication", Value::boolean(true)}}),
+            "window_and_message_deduplication");
+  EXPECT_EQ(refusal("x-deduplication-window", number(5),
+                    {{"x-message-deduplication", Value::boolean(false)}}),
+            "accepted");
+  EXPECT_EQ(refusal("x-deduplication-scope", text("message")), "invalid_deduplication_scope");
+}
+
 TEST(QueueArguments, EachQuorumArgumentIsReadIntoItsSetting) {
   const QueueSettings settings = parsed(quorum({{"x-delivery-limit", number(-1)},
                                                 {"x-dead-letter-strategy", text("at-least-once")},

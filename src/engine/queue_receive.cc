@@ -61,6 +61,7 @@ void Queue::hand_to_poll(Position position, Slot& slot, Consumer& consumer) {
 }
 
 void Queue::return_unwritten(Poll& poll) {
+  if (poll.repeated) return;  // it may have reached its client the first time
   std::vector<Position> returned;
   for (const ReceivedItem& item : poll.items) {
     Slot* slot = slots_.find(item.token.position);

@@ -129,7 +129,10 @@ void Queue::withdraw(Position position) {
   Slot* slot = slots_.find(position);
   if (slot == nullptr) return;
   // Its publisher hears that it was refused, and may send it again.
-  if (const auto key = deduplication_key(*slot->message)) seen_->forget(*key);
+  if (const auto key = deduplication_key(*slot->message)) {
+    seen_->forget(*key);
+    account_ids();
+  }
   const bool ready = slot->state == State::kReady;
   if ((!ready && slot->state != State::kWaiting) || slot->acquired != 0) return;
   if (ready && !purged(position, *slot)) left_ready(*slot);

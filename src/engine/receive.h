@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/time.h"
+#include "engine/deduplication_window.h"
 #include "engine/ids.h"
 
 namespace polymq::engine {
@@ -20,6 +22,10 @@ struct ReceiveOptions {
   std::int64_t lease_ms = 0;
   /// Refused when that many of the queue's messages are handed out already.
   std::uint64_t most_leased = UINT64_MAX;
+  /// Set: who asks again with the same within five minutes, because the answer got lost, is handed
+  /// the same messages under the same tokens, and their leases begin again. Unless one of them was
+  /// settled, or its lease was changed or has ended: then that is another receive.
+  std::optional<DeduplicationKey> attempt = {};
 };
 
 /// Names one hand-out of a message: how often it had been handed out by then, saturating.

@@ -21,18 +21,35 @@ class SeenIds {
   void keep_in(StoredLogs& logs, std::uint64_t log, storage::Lane lane);
   /// True if it was seen before; else it is remembered, for `own_ttl_ms` or as long as is the rule.
   /// `stored`: over a restart, too, if there is a log.
-  bool insert(DeduplicationKey key, WallMs now, std::optional<std::int64_t> own_ttl_ms,
-              bool stored);
+  bool insert(DeduplicationKey key, WallMs now, std::optional<std::int64_t> own_ttl_ms, bool stored,
+              const Original& original = {});
+  /// What an insert() found that had been seen before.
+  struct Duplicate {
+    DeduplicationKey key;
+    std::uint64_t number = 0;  // of the original's entry
+    Original original;
+  };
+  const Duplicate& last_duplicate() const { return last_duplicate_; }
+  /// Is that entry still remembered?
+  bool has(DeduplicationKey key, std::uint64_t number) const;
   /// The original did not come to be after all.
   void forget(DeduplicationKey key);
+  /// Forgets what has run out of time; returns when there is more of that, which may be now.
+  /// kNever: nothing is remembered.
+  WallMs expire(WallMs now);
+  /// Roughly what it occupies.
+  std::int64_t bytes() const { return static_cast<std::int64_t>(window_.bytes()); }
 
  private:
   Result<void> restore(const storage::MessageRecord& record);
+  void let_go();
 
   DeduplicationWindow window_;
+  const StoredLogs* logs_ = nullptr;
   storage::MessageStore* store_ = nullptr;
   std::uint64_t log_ = 0;
   std::uint64_t kept_from_ = 1;  // entries before it were settled
+  Duplicate last_duplicate_;
 };
 
 }  // namespace polymq::engine

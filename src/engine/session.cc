@@ -371,7 +371,7 @@ RequestId Session::receive(std::string queue, ReceiveOptions options,
       [done](ReplyBody& body) {
         complete<Received>(body, done, [](Received& received) -> EngineResult<ReceivedMessages> {
           return ReceivedMessages{std::move(received.items), received.consumer, received.queue,
-                                  received.bytes};
+                                  received.bytes, received.repeated};
         });
       },
       [this, queue, done](QueueId) { done(tl::make_unexpected(no_queue(queue))); });

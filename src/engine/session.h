@@ -76,6 +76,8 @@ struct ReceivedMessages {
   ConsumerId consumer;
   QueueId queue = 0;
   std::uint64_t bytes = 0;
+  /// The answer to an earlier attempt, whose client may have it.
+  bool repeated = false;
 };
 
 template <class T>

@@ -23,7 +23,7 @@ class TimedLeases {
     bool leased() const { return deadline != kNever; }
   };
 
-  /// The message is handed out; it had no such lease, or that has ended.
+  /// The message is handed out. If it is leased already, that lease begins again.
   const Lease& begin(Position position, WallMs now, WallMs deadline);
   /// Null: it never had one. Valid until the next call.
   const Lease* find(Position position) const;

@@ -12,10 +12,6 @@ SqsResult<StoredQueue> describe_queue(std::string_view name, TextMap attributes,
   if (auto good = check_queue_name(name, settings->is_fifo()); !good) {
     return tl::make_unexpected(std::move(good.error()));
   }
-  if (settings->is_fifo()) {
-    return refuse(ErrorCode::kUnsupportedOperation,
-                  "FIFO queues are not available in this version.");
-  }
   StoredQueue queue{
       .settings = *std::move(settings), .tags = {}, .created_s = now_s, .changed_s = now_s};
   if (auto good = add_tags(tags, queue); !good) {

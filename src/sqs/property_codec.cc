@@ -37,9 +37,36 @@ struct Decoded {
   Fields headers() const { return engine::fields_from_json(message.headers).value_or(Fields{}); }
 };
 
+/// Asked for with each message that goes into a FIFO queue, so they are found without the rest.
+std::string_view id_header(std::string_view properties, std::string_view name) {
+  SentIds ids;
+  if (name != kGroupHeader && name != kDeduplicationHeader) return {};
+  if (!decode_ids(properties, ids)) return {};
+  return name == kGroupHeader ? ids.group : ids.deduplication;
+}
+
+/// Those that have a place of their own. False: it has none, or does not fit there.
+bool set_id(const Field& header, SentMessage& message) {
+  constexpr std::size_t kLongest = 255;
+  const std::string* const text = header.value.as_string();
+  if (text == nullptr || text->size() > kLongest) return false;
+  if (header.name == kGroupHeader) {
+    message.group = *text;
+  } else if (header.name == kDeduplicationHeader) {
+    message.deduplication = *text;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 class Codec final : public engine::PropertyCodec {
  public:
   bool header(std::string_view properties, std::string_view name, Value& value) const override {
+    if (const std::string_view id = id_header(properties, name); !id.empty()) {
+      value = Value::string(std::string(id));
+      return true;
+    }
     const Decoded decoded(properties);
     for (const MessageAttribute& attribute : decoded.message.attributes) {
       if (attribute.name != name) continue;
@@ -64,10 +91,21 @@ class Codec final : public engine::PropertyCodec {
     return group_of(properties);
   }
 
+  engine::MessageId id(std::string_view properties) const override {
+    SentIds ids;
+    return decode_ids(properties, ids) ? to_message_id(ids.id) : engine::MessageId();
+  }
+
   Fields headers(std::string_view properties) const override {
     const Decoded decoded(properties);
     Fields headers;
+    const auto add_id = [&](std::string_view name, std::string_view id) {
+      if (!id.empty()) headers.push_back({std::string(name), Value::string(std::string(id))});
+    };
+    add_id(kGroupHeader, decoded.message.group);
+    add_id(kDeduplicationHeader, decoded.message.deduplication);
     for (const MessageAttribute& attribute : decoded.message.attributes) {
+      if (!id_header(properties, attribute.name).empty()) continue;  // the id hides it
       headers.push_back({std::string(attribute.name), to_header(attribute)});
     }
     const Fields added = decoded.headers();
@@ -85,12 +123,18 @@ class Codec final : public engine::PropertyCodec {
     };
     std::vector<MessageAttribute> attributes(decoded.message.attributes.begin(),
                                              decoded.message.attributes.end());
-    std::erase_if(attributes, [&](const auto& attribute) { return replaced(attribute.name); });
+    std::erase_if(attributes, [&](const auto& attribute) {
+      return replaced(attribute.name) && id_header(properties, attribute.name).empty();
+    });
     Fields headers = decoded.headers();
     std::erase_if(headers, [&](const Field& field) { return replaced(field.name); });
-    headers.insert(headers.end(), changes.set_headers.begin(), changes.set_headers.end());
-    const std::string json = headers.empty() ? std::string() : engine::to_json(headers);
     SentMessage amended = decoded.message;
+    if (replaced(kGroupHeader)) amended.group = {};
+    if (replaced(kDeduplicationHeader)) amended.deduplication = {};
+    for (const Field& set : changes.set_headers) {
+      if (!set_id(set, amended)) headers.push_back(set);
+    }
+    const std::string json = headers.empty() ? std::string() : engine::to_json(headers);
     amended.attributes = attributes;
     amended.headers = json;
     const Uuid id = random_uuid();

@@ -10,6 +10,10 @@ namespace polymq::sqs {
 /// Call once, before the first message.
 void register_property_codec();
 
+/// The headers that stand for a message's group and for its deduplication id, in any dialect.
+inline constexpr std::string_view kGroupHeader = "x-message-group";
+inline constexpr std::string_view kDeduplicationHeader = "x-deduplication-header";
+
 /// The codec itself.
 const engine::PropertyCodec& property_codec();
 

@@ -122,5 +122,46 @@ TEST(PropertyCodec, KeepsWhatTheBrokerAddsBesideTheAttributes) {
   EXPECT_EQ(read.sender, "s");
 }
 
+TEST(PropertyCodec, ShowsGroupAndDeduplicationIdAsHeaders) {
+  const std::array attributes{text("x-message-group", "String", "not this"),
+                              text("a", "String", "1")};
+  const std::string bytes =
+      encoded({.id = kId, .group = "g", .deduplication = "d", .attributes = attributes});
+  EXPECT_EQ(header(bytes, kGroupHeader), Value::string("g"));
+  EXPECT_EQ(header(bytes, kDeduplicationHeader), Value::string("d"));
+  const std::string plain = encoded({.id = kId});
+  EXPECT_EQ(header(plain, kGroupHeader), Value());
+  EXPECT_EQ(header(plain, kDeduplicationHeader), Value());
+  EXPECT_THAT(property_codec().headers(plain), IsEmpty());
+  EXPECT_THAT(property_codec().headers(bytes),
+              ElementsAre(Field(&engine::Field::name, kGroupHeader),
+                          Field(&engine::Field::name, kDeduplicationHeader),
+                          Field(&engine::Field::name, "a")));
+}
+
+TEST(PropertyCodec, TellsTheIdAsANumber) {
+  const std::string bytes = encoded({.id = kId});
+  EXPECT_EQ(property_codec().id(bytes),
+            (engine::MessageId{0x0123456789ab4cde, 0x8f0123456789abcd}));
+  EXPECT_EQ(property_codec().id("nonsense"), engine::MessageId());
+}
+
+TEST(PropertyCodec, AChangedDeduplicationIdIsNoHeaderBeside) {
+  const std::string bytes = encoded({.id = kId, .group = "g", .deduplication = "d"});
+  const std::string amended = property_codec().amend(
+      bytes, {.set_headers = {{std::string(kDeduplicationHeader), Value::string("new")}}});
+  Arena arena;
+  SentMessage read;
+  ASSERT_TRUE(decode(amended, arena, read));
+  EXPECT_EQ(read.deduplication, "new");
+  EXPECT_EQ(read.group, "g");
+  EXPECT_EQ(read.headers, "");
+  const std::string cleared =
+      property_codec().amend(amended, {.remove_headers = {std::string(kGroupHeader)}});
+  ASSERT_TRUE(decode(cleared, arena, read));
+  EXPECT_EQ(read.group, "");
+  EXPECT_EQ(read.deduplication, "new");
+}
+
 }  // namespace
 }  // namespace polymq::sqs

@@ -4,6 +4,7 @@
 #include "sqs/names.h"
 #include "sqs/protocol/error_messages.h"
 #include "sqs/queue_address.h"
+#include "sqs/redrive_policy.h"
 #include "sqs/service.h"
 
 namespace polymq::sqs {

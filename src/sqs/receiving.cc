@@ -3,10 +3,14 @@
 
 #include "sqs/attribute_selection.h"
 #include "sqs/base64.h"
+#include "sqs/names.h"
+#include "sqs/property_codec.h"
 #include "sqs/protocol/error_messages.h"
 #include "sqs/sent_message.h"
+#include "sqs/sequence_number.h"
 #include "sqs/service.h"
 #include "sqs/text.h"
+#include "sqs/uuid.h"
 
 namespace polymq::sqs {
 namespace {
@@ -26,23 +30,24 @@ struct Told {
   ReceiptHandleText handle;
   Md5Hex body_digest;
   Md5Hex attributes_digest;
-  std::string id;
+  Uuid id;
   std::string_view body;
   std::string encoded_body;
   std::vector<MessageAttribute> attributes;
   std::vector<NamedText> named;
 };
 
-/// Of a message that came by another protocol: from its place in the queue, always the same.
-std::string id_of(std::uint64_t queue, std::uint64_t position) {
-  std::array<char, 40> text{};
-  std::snprintf(text.data(), text.size(), "%08llx-%04llx-4%03llx-8%03llx-%012llx",
-                static_cast<unsigned long long>(queue & 0xffffffff),
-                static_cast<unsigned long long>(queue >> 32 & 0xffff),
-                static_cast<unsigned long long>(queue >> 48 & 0xfff),
-                static_cast<unsigned long long>(position >> 48 & 0xfff),
-                static_cast<unsigned long long>(position & 0xffffffffffff));
-  return std::string(text.data(), 36);
+/// Headers that stand for what SQS has a place for: they are no attributes.
+void take_ids(engine::Fields& headers, Told& told) {
+  const auto take = [&](std::string_view name, std::string_view& to) {
+    const engine::Value* found = engine::find(headers, name);
+    const std::string* text = found == nullptr ? nullptr : found->as_string();
+    if (text == nullptr || !is_message_text(*text)) return;
+    to = told.arena.copy(*text);
+    std::erase_if(headers, [&](const engine::Field& header) { return header.name == name; });
+  };
+  take(kGroupHeader, told.sent.group);
+  take(kDeduplicationHeader, told.sent.deduplication);
 }
 
 /// Headers of another protocol as attributes: text, numbers and bytes; others have no equal.
@@ -82,9 +87,11 @@ void read_message(const engine::ReceivedItem& item, engine::QueueId queue, Told&
       decode(message.properties(), told.arena, told.sent)) {
     told.attributes.assign(told.sent.attributes.begin(), told.sent.attributes.end());
   } else {
-    told.id = id_of(queue, item.token.position);
-    told.sent.id = told.id;
-    add_headers(engine::codec_of(message.dialect()).headers(message.properties()), told);
+    told.id = uuid_of_place(queue, item.token.position);
+    told.sent.id = view(told.id);
+    engine::Fields headers = engine::codec_of(message.dialect()).headers(message.properties());
+    take_ids(headers, told);
+    add_headers(headers, told);
   }
   told.body = message.body();
   if (is_message_text(told.body) && !told.body.empty()) return;
@@ -95,7 +102,7 @@ void read_message(const engine::ReceivedItem& item, engine::QueueId queue, Told&
 }
 
 void add_system_attributes(const engine::ReceivedItem& item, SystemAttributeSet wanted,
-                           const Job& job, Told& told) {
+                           bool is_fifo, const Job& job, Told& told) {
   const auto tell = [&](SystemAttribute attribute, std::string_view text) {
     if (!wanted.has(attribute) || text.empty()) return;
     told.named.push_back({name_of(attribute), told.arena.copy(text)});
@@ -104,11 +111,33 @@ void add_system_attributes(const engine::ReceivedItem& item, SystemAttributeSet 
   tell(SystemAttribute::kSentTimestamp, std::to_string(item.enqueued));
   tell(SystemAttribute::kApproximateReceiveCount, std::to_string(item.token.acquired));
   tell(SystemAttribute::kApproximateFirstReceiveTimestamp, std::to_string(item.first_received));
+  if (is_fifo) {
+    tell(SystemAttribute::kSequenceNumber, view(sequence_text(item.token.position)));
+  }
+  tell(SystemAttribute::kMessageDeduplicationId, told.sent.deduplication);
   tell(SystemAttribute::kMessageGroupId, told.sent.group);
   tell(SystemAttribute::kAwsTraceHeader, told.sent.trace);
   if (const std::string_view source = died_in(*item.message); !source.empty()) {
     tell(SystemAttribute::kDeadLetterQueueSourceArn, job.arn_of(source));
   }
+}
+
+}  // namespace
+
+namespace {
+
+SqsResult<std::optional<engine::DeduplicationKey>> attempt_of(
+    const action::ReceiveMessage::Request& request, const QueueSettings& settings) {
+  constexpr std::string_view kParameter = "ReceiveRequestAttemptId";
+  if (!request.receive_request_attempt_id) return std::nullopt;
+  const std::string_view id = *request.receive_request_attempt_id;
+  if (!settings.is_fifo()) {
+    return tl::make_unexpected(not_valid_for_this_queue_type(kParameter, id));
+  }
+  if (auto good = check_token(kParameter, id); !good) {
+    return tl::make_unexpected(std::move(good.error()));
+  }
+  return engine::DeduplicationKey::of("", id);
 }
 
 }  // namespace
@@ -120,6 +149,9 @@ void Service::perform(const JobPointer& job, const Queue& queue,
       select_system_attributes(request.message_system_attribute_names, request.attribute_names);
   if (!system) return job->refuse(system.error());
   const QueueSettings& settings = stored(*queue.entry).settings;
+  const Asked asked{*system, settings.is_fifo()};
+  const auto attempt = attempt_of(request, settings);
+  if (!attempt) return job->refuse(attempt.error());
   const std::int64_t wait = request.wait_time_seconds.value_or(
       settings.number(QueueAttribute::kReceiveMessageWaitTimeSeconds));
   const std::int64_t lease =
@@ -130,17 +162,19 @@ void Service::perform(const JobPointer& job, const Queue& queue,
       {.most = static_cast<std::uint32_t>(request.max_number_of_messages.value_or(1)),
        .wait_ms = closing_ ? 0 : wait * kMs,
        .lease_ms = lease * kMs,
-       .most_leased = kMostInFlight},
+       .most_leased = kMostInFlight,
+       .attempt = *attempt},
       [this, job, request, name = queue.name,
-       system = *system](const engine::EngineResult<engine::ReceivedMessages>& result) {
+       asked](const engine::EngineResult<engine::ReceivedMessages>& result) {
         receiving_.erase(job.get());
         if (!result) {
           const bool full = result.error().kind == engine::ErrorKind::kRefused;
+          if (full && asked.is_fifo) return job->answer<action::ReceiveMessage>();
           return job->refuse({full ? ErrorCode::kOverLimit : ErrorCode::kQueueDoesNotExist, {}});
         }
         if (job->waiting()) {
-          answer_received(*job, request, system, *result);
-        } else {
+          answer_received(*job, request, asked, *result);
+        } else if (!result->repeated) {
           give_back(name, *result);
         }
         if (result->items.empty()) return;
@@ -164,7 +198,7 @@ void Service::give_back(const std::string& queue, const engine::ReceivedMessages
 }
 
 void Service::answer_received(Job& job, const action::ReceiveMessage::Request& request,
-                              SystemAttributeSet system, const engine::ReceivedMessages& received) {
+                              const Asked& asked, const engine::ReceivedMessages& received) {
   std::vector<Told> told(received.items.size());
   std::vector<action::ReceiveMessage::Message> messages;
   for (std::size_t i = 0; i < told.size(); ++i) {
@@ -175,7 +209,7 @@ void Service::answer_received(Job& job, const action::ReceiveMessage::Request& r
       return !selects(request.message_attribute_names, attribute.name) &&
              attribute.name != kEncoding;
     });
-    add_system_attributes(item, system, job, one);
+    add_system_attributes(item, asked.system, asked.is_fifo, job, one);
     one.handle = handles_.write({.queue = received.queue,
                                  .position = item.token.position,
                                  .generation = item.token.acquired,
@@ -195,20 +229,39 @@ void Service::answer_received(Job& job, const action::ReceiveMessage::Request& r
 }
 
 // --- leases -------------------------------------------------------------------------------------
+namespace {
+
+// Only a FIFO queue says so. Of others any handle deletes, and what a consumer of another protocol
+// holds is not told from what is gone.
+bool has_expired(engine::TokenEnd end, engine::Freshness freshness) {
+  return freshness == engine::Freshness::kCurrent && end == engine::TokenEnd::kStale;
+}
+
+}  // namespace
+
 SqsResult<engine::LeaseToken> Service::token_of(const Queue& queue, std::string_view handle) {
   const auto read = handles_.read(handle, queue.entry->id);
   if (!read) return tl::make_unexpected(malformed_receipt_handle(handle));
   return engine::LeaseToken{read->position, static_cast<std::uint16_t>(read->generation)};
 }
 
+engine::Freshness Service::freshness_of(const Queue& queue, engine::Freshness of_standard_queues) {
+  const bool is_fifo = stored(*queue.entry).settings.is_fifo();
+  return is_fifo ? engine::Freshness::kCurrent : of_standard_queues;
+}
+
 void Service::perform(const JobPointer& job, const Queue& queue,
                       const action::DeleteMessage::Request& request) {
   const auto token = token_of(queue, request.receipt_handle);
   if (!token) return job->refuse(token.error());
+  const engine::Freshness freshness = freshness_of(queue, engine::Freshness::kAny);
   session_.settle_tokens(
-      queue.name, {{*token}, engine::Freshness::kAny, engine::Settle::kAck},
-      [job](const engine::EngineResult<std::vector<engine::TokenEnd>>& ends) {
+      queue.name, {{*token}, freshness, engine::Settle::kAck},
+      [job, freshness, handle = request.receipt_handle](
+          const engine::EngineResult<std::vector<engine::TokenEnd>>& ends) {
         if (!ends) return job->refuse({ErrorCode::kServiceUnavailable, ends.error().text});
+        if (has_expired(ends->front(), freshness))
+          return job->refuse(expired_receipt_handle(handle));
         job->answer<action::DeleteMessage>();  // also of what had gone before
       });
 }
@@ -254,20 +307,31 @@ void Service::perform(const JobPointer& job, const Queue& queue,
                       const action::DeleteMessageBatch::Request& request) {
   const auto entries = std::make_shared<Entries>();
   std::vector<engine::LeaseToken> tokens;
+  std::vector<action::DeleteMessageBatch::Entry> tried;
   for (const auto& entry : request.entries) {
     const auto token = token_of(queue, entry.receipt_handle);
     if (token) {
       tokens.push_back(*token);
-      entries->done.push_back({.id = entry.id});
+      tried.push_back(entry);
     } else {
       entries->fail(entry.id, token.error(), job->call().format);
     }
   }
   if (tokens.empty()) return entries->answer<action::DeleteMessageBatch>(*job);
+  const engine::Freshness freshness = freshness_of(queue, engine::Freshness::kAny);
   session_.settle_tokens(
-      queue.name, {std::move(tokens), engine::Freshness::kAny, engine::Settle::kAck},
-      [job, entries](const engine::EngineResult<std::vector<engine::TokenEnd>>& ends) {
+      queue.name, {std::move(tokens), freshness, engine::Settle::kAck},
+      [job, entries, tried,
+       freshness](const engine::EngineResult<std::vector<engine::TokenEnd>>& ends) {
         if (!ends) return job->refuse({ErrorCode::kServiceUnavailable, ends.error().text});
+        for (std::size_t i = 0; i < tried.size(); ++i) {
+          if (has_expired((*ends)[i], freshness)) {
+            entries->fail(tried[i].id, expired_receipt_handle(tried[i].receipt_handle),
+                          job->call().format);
+          } else {
+            entries->done.push_back({.id = tried[i].id});
+          }
+        }
         entries->answer<action::DeleteMessageBatch>(*job);
       });
 }
@@ -278,7 +342,8 @@ void Service::perform(const JobPointer& job, const Queue& queue,
   if (!token) return job->refuse(token.error());
   const std::int64_t timeout = *request.visibility_timeout;
   session_.extend_leases(
-      queue.name, {{{*token, timeout * kMs}}, engine::Freshness::kLatest, kLongestLeaseMs},
+      queue.name,
+      {{{*token, timeout * kMs}}, freshness_of(queue, engine::Freshness::kLatest), kLongestLeaseMs},
       [job, timeout, handle = request.receipt_handle](
           const engine::EngineResult<std::vector<engine::TokenEnd>>& ends) {
         if (!ends) return job->refuse({ErrorCode::kServiceUnavailable, ends.error().text});
@@ -309,7 +374,8 @@ void Service::perform(const JobPointer& job, const Queue& queue,
   }
   if (leases.empty()) return entries->answer<action::ChangeMessageVisibilityBatch>(*job);
   session_.extend_leases(
-      queue.name, {std::move(leases), engine::Freshness::kLatest, kLongestLeaseMs},
+      queue.name,
+      {std::move(leases), freshness_of(queue, engine::Freshness::kLatest), kLongestLeaseMs},
       [job, entries, tried](const engine::EngineResult<std::vector<engine::TokenEnd>>& ends) {
         if (!ends) return job->refuse({ErrorCode::kServiceUnavailable, ends.error().text});
         for (std::size_t i = 0; i < tried.size(); ++i) {

@@ -53,7 +53,8 @@ std::vector<std::string> Service::dead_letter_sources(const Queue& queue) {
 // The next token is the last name that was given.
 void Service::perform(const JobPointer& job, const Queue& queue,
                       const action::ListDeadLetterSourceQueues::Request& request) {
-  const Page page = page_of(*job, dead_letter_sources(queue), request.next_token, request.max_results);
+  const Page page =
+      page_of(*job, dead_letter_sources(queue), request.next_token, request.max_results);
   action::ListDeadLetterSourceQueues::Answer answer{.queue_urls = page.views};
   if (!page.next.empty()) answer.next_token = page.next;
   job->answer<action::ListDeadLetterSourceQueues>(answer);

@@ -6,6 +6,7 @@
 #include "sqs/names.h"
 #include "sqs/protocol/error_messages.h"
 #include "sqs/sent_message.h"
+#include "sqs/sequence_number.h"
 #include "sqs/service.h"
 #include "sqs/uuid.h"
 
@@ -19,6 +20,7 @@ constexpr std::string_view kTraceHeader = "AWSTraceHeader";
 struct Outcome {
   std::optional<SqsError> error;
   Uuid id{};
+  std::optional<SequenceText> sequence;
   Md5Hex body{};
   std::optional<Md5Hex> attributes;
   std::optional<Md5Hex> system_attributes;
@@ -30,11 +32,36 @@ struct Service::Sending {
   JobPointer job;
   std::span<const Entry> entries;
   bool batch = false;
-  std::vector<Outcome> outcomes;
+  engine::QueueId queue = 0;
+  bool is_fifo = false;
+  std::vector<Outcome> outcomes = {};
   std::size_t owed = 0;  // confirms
 };
 
 namespace {
+
+SqsResult<void> check_standard(const Entry& entry) {
+  if (entry.message_deduplication_id) {
+    return tl::make_unexpected(
+        not_valid_for_this_queue_type("MessageDeduplicationId", *entry.message_deduplication_id));
+  }
+  if (!entry.message_group_id) return {};
+  return check_token("MessageGroupId", *entry.message_group_id);
+}
+
+SqsResult<void> check_fifo(const Entry& entry, const QueueSettings& settings) {
+  if (entry.delay_seconds.value_or(0) != 0) {
+    return tl::make_unexpected(
+        not_valid_for_this_queue_type("DelaySeconds", std::to_string(*entry.delay_seconds)));
+  }
+  if (!entry.message_group_id) return tl::make_unexpected(missing_parameter("MessageGroupId"));
+  if (auto good = check_token("MessageGroupId", *entry.message_group_id); !good) return good;
+  if (entry.message_deduplication_id) {
+    return check_token("MessageDeduplicationId", *entry.message_deduplication_id);
+  }
+  if (settings.flag(QueueAttribute::kContentBasedDeduplication)) return {};
+  return tl::make_unexpected(no_deduplication_id());
+}
 
 SqsResult<void> check(const Entry& entry, const QueueSettings& settings, bool batch) {
   if (auto good = check_body(entry.message_body); !good) return good;
@@ -47,14 +74,20 @@ SqsResult<void> check(const Entry& entry, const QueueSettings& settings, bool ba
   if (counted_size(entry.message_body, entry.message_attributes) > limit) {
     return tl::make_unexpected(batch ? entry_too_long(limit) : message_too_long(limit));
   }
-  if (entry.message_deduplication_id) {
-    return tl::make_unexpected(
-        not_valid_for_this_queue_type("MessageDeduplicationId", *entry.message_deduplication_id));
+  return settings.is_fifo() ? check_fifo(entry, settings) : check_standard(entry);
+}
+
+/// What concerns a batch as a whole.
+SqsResult<void> check_batch(std::span<const Entry> entries, bool is_fifo) {
+  std::int64_t size = 0;
+  for (const Entry& entry : entries) {
+    size += counted_size(entry.message_body, entry.message_attributes);
   }
-  if (entry.message_group_id) {
-    if (auto good = check_token("MessageGroupId", *entry.message_group_id); !good) return good;
-  }
-  return {};
+  if (auto good = check_batch_size(size); !good) return good;
+  const bool ungrouped = std::any_of(entries.begin(), entries.end(),
+                                     [](const Entry& entry) { return !entry.message_group_id; });
+  if (!is_fifo || !ungrouped) return {};
+  return refuse(ErrorCode::kInvalidParameterValue, missing_parameter("MessageGroupId").message);
 }
 
 std::string_view trace_of(const Entry& entry, const Job& job) {
@@ -64,12 +97,18 @@ std::string_view trace_of(const Entry& entry, const Job& job) {
   return job.view().header("X-Amzn-Trace-Id");
 }
 
-engine::Message* make_message(const Entry& entry, const Job& job, const Uuid& id,
+struct Ids {
+  std::string_view message;
+  std::string_view deduplication;
+};
+
+engine::Message* make_message(const Entry& entry, const Job& job, const Ids& ids,
                               const std::string& queue, engine::MemoryMeter& meter) {
   Buffer properties;
-  encode(properties, {.id = {id.data(), id.size()},
+  encode(properties, {.id = ids.message,
                       .sender = job.sender(),
                       .group = entry.message_group_id.value_or(""),
+                      .deduplication = ids.deduplication,
                       .trace = trace_of(entry, job),
                       .attributes = entry.message_attributes});
   engine::Message* message = engine::Message::create({.routing_key = queue,
@@ -79,7 +118,9 @@ engine::Message* make_message(const Entry& entry, const Job& job, const Uuid& id
                                                       .persistent = true},
                                                      meter);
   std::memcpy(message->body_space(), entry.message_body.data(), entry.message_body.size());
-  if (entry.delay_seconds) {
+  // A FIFO queue's delay is that of all its messages, of those with a delay of 0, too.
+  const bool is_fifo = !ids.deduplication.empty();
+  if (entry.delay_seconds && !is_fifo) {
     message->make_extension().delay_ms = *entry.delay_seconds * 1000;
     message->count_extension(meter);
   }
@@ -113,14 +154,16 @@ void Service::start_sending(const JobPointer& job, const Queue& queue,
                         "The server is short of memory or disk space. Try again later."});
   }
   const QueueSettings& settings = stored(*queue.entry).settings;
-  std::int64_t size = 0;
-  for (const Entry& entry : entries) {
-    size += counted_size(entry.message_body, entry.message_attributes);
-  }
   if (batch) {
-    if (const auto good = check_batch_size(size); !good) return job->refuse(good.error());
+    if (const auto good = check_batch(entries, settings.is_fifo()); !good) {
+      return job->refuse(good.error());
+    }
   }
-  const auto sending = std::make_shared<Sending>(Sending{job, entries, batch, {}, 0});
+  const auto sending = std::make_shared<Sending>(Sending{.job = job,
+                                                         .entries = entries,
+                                                         .batch = batch,
+                                                         .queue = queue.entry->id,
+                                                         .is_fifo = settings.is_fifo()});
   sending->outcomes.resize(entries.size());
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = entries[i];
@@ -137,7 +180,14 @@ void Service::start_sending(const JobPointer& job, const Queue& queue,
     if (!entry.message_system_attributes.empty()) {
       outcome.system_attributes = digests_.md5_of_attributes(entry.message_system_attributes);
     }
-    engine::Message* message = make_message(entry, *job, outcome.id, queue.name, shard_.meter());
+    Sha256Hex content;
+    Ids ids{.message = view(outcome.id),
+            .deduplication = entry.message_deduplication_id.value_or("")};
+    if (settings.is_fifo() && ids.deduplication.empty()) {
+      content = digests_.sha256(entry.message_body);
+      ids.deduplication = view(content);
+    }
+    engine::Message* message = make_message(entry, *job, ids, queue.name, shard_.meter());
     engine::Target* const target = const_cast<engine::QueueEntry*>(queue.entry);
     const std::uint64_t sequence = session_.publisher().publish_tracked(message, {&target, 1});
     sending_[sequence] = {sending, i};
@@ -147,7 +197,20 @@ void Service::start_sending(const JobPointer& job, const Queue& queue,
   if (sending->owed == 0) finish_sending(*sending);
 }
 
+void Service::note_place(const engine::PublishPlace& place) {
+  const auto at = sending_.find(place.sequence);
+  if (at == sending_.end()) return;
+  const auto& [sending, entry] = at->second;
+  if (!sending->is_fifo) return;
+  Outcome& outcome = sending->outcomes[entry];
+  outcome.sequence = sequence_text(place.position);
+  if (!place.duplicate) return;
+  const bool has_id = place.original != engine::MessageId();
+  outcome.id = has_id ? to_uuid(place.original) : uuid_of_place(sending->queue, place.position);
+}
+
 void Service::on_publishes_settled() {
+  for (const auto& place : std::exchange(session_.publisher().places(), {})) note_place(place);
   for (const auto& settled : std::exchange(session_.publisher().settled(), {})) {
     const auto at = sending_.find(settled.sequence);
     if (at == sending_.end()) continue;
@@ -163,8 +226,9 @@ void Service::on_publishes_settled() {
 
 namespace {
 
-OptionalText text_of(const std::optional<Md5Hex>& digest) {
-  return digest ? OptionalText(view(*digest)) : std::nullopt;
+template <std::size_t kSize>
+OptionalText text_of(const std::optional<std::array<char, kSize>>& text) {
+  return text ? OptionalText(view(*text)) : std::nullopt;
 }
 
 }  // namespace
@@ -178,7 +242,8 @@ void Service::finish_sending(Sending& sending) {
         {.md5_of_message_body = view(outcome.body),
          .md5_of_message_attributes = text_of(outcome.attributes),
          .md5_of_message_system_attributes = text_of(outcome.system_attributes),
-         .message_id = {outcome.id.data(), outcome.id.size()}});
+         .message_id = view(outcome.id),
+         .sequence_number = text_of(outcome.sequence)});
   }
   std::vector<action::SendMessageBatch::Sent> sent;
   std::vector<action::FailedEntry> failed;
@@ -190,10 +255,11 @@ void Service::finish_sending(Sending& sending) {
       continue;
     }
     sent.push_back({.id = id,
-                    .message_id = {outcome.id.data(), outcome.id.size()},
+                    .message_id = view(outcome.id),
                     .md5_of_message_body = view(outcome.body),
                     .md5_of_message_attributes = text_of(outcome.attributes),
-                    .md5_of_message_system_attributes = text_of(outcome.system_attributes)});
+                    .md5_of_message_system_attributes = text_of(outcome.system_attributes),
+                    .sequence_number = text_of(outcome.sequence)});
   }
   job.answer<action::SendMessageBatch>({.successful = sent, .failed = failed});
 }

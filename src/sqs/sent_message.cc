@@ -32,6 +32,16 @@ void encode(Buffer& out, const SentMessage& message) {
   out.long_string(message.headers);
 }
 
+bool decode_ids(std::string_view bytes, SentIds& ids) {
+  ByteReader in(bytes);
+  if (in.u8() != kVersion) return false;
+  ids.id = in.bytes(std::tuple_size_v<Uuid>);
+  in.short_string();  // the sender
+  ids.group = in.short_string();
+  ids.deduplication = in.short_string();
+  return in.ok();
+}
+
 bool decode(std::string_view bytes, Arena& arena, SentMessage& message) {
   ByteReader in(bytes);
   if (in.u8() != kVersion) return false;

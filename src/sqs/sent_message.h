@@ -23,6 +23,14 @@ struct SentMessage {
 /// Appends its encoding: the message's properties in the dialect of SQS.
 void encode(Buffer& out, const SentMessage& message);
 
+/// What stands before all that may be long: views into `bytes`. False: these are no such bytes.
+struct SentIds {
+  std::string_view id{};
+  std::string_view group{};
+  std::string_view deduplication{};
+};
+bool decode_ids(std::string_view bytes, SentIds& ids);
+
 /// Views into `bytes`, the attributes in `arena`. False: these are no such bytes.
 bool decode(std::string_view bytes, Arena& arena, SentMessage& message);
 

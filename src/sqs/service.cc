@@ -14,7 +14,9 @@ Service::Service(engine::Shard& shard, const Settings& settings)
       settings_(settings),
       handles_(settings.handle_key),
       client_(shard, *this, settings.vhost),
-      session_(client_, *this) {}
+      session_(client_, *this) {
+  session_.publisher().tell_places();
+}
 
 Service::~Service() = default;
 

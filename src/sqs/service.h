@@ -58,6 +58,11 @@ class Service final : public http::Service,
     std::vector<std::string_view> views;  // into urls
     std::string next;                     // empty: there are no more, or they were not asked for
   };
+  /// Of what is received, besides the request.
+  struct Asked {
+    SystemAttributeSet system;
+    bool is_fifo;
+  };
 
   template <class Action>
   void run(const JobPointer& job, const typename Action::Request& request);
@@ -152,11 +157,14 @@ class Service final : public http::Service,
                const action::ChangeMessageVisibilityBatch::Request& request);
   void start_sending(const JobPointer& job, const Queue& queue,
                      std::span<const action::SendMessageBatch::Entry> entries, bool batch);
+  void note_place(const engine::PublishPlace& place);
   void finish_sending(Sending& sending);
-  void answer_received(Job& job, const action::ReceiveMessage::Request& request,
-                       SystemAttributeSet system, const engine::ReceivedMessages& received);
+  void answer_received(Job& job, const action::ReceiveMessage::Request& request, const Asked& asked,
+                       const engine::ReceivedMessages& received);
   /// Its client has gone: as if it had not been handed out.
   void give_back(const std::string& queue, const engine::ReceivedMessages& received);
+  /// How good a receipt handle must be to delete, or to change a lease.
+  engine::Freshness freshness_of(const Queue& queue, engine::Freshness of_standard_queues);
   SqsResult<engine::LeaseToken> token_of(const Queue& queue, std::string_view handle);
 
   /// A session for something that may be refused: control hears no more of it then.

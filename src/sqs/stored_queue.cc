@@ -24,9 +24,16 @@ constexpr std::string_view kRetention = "x-message-retention";
 constexpr std::string_view kReceiveLimit = "x-receive-limit";
 constexpr std::string_view kDeadLetterExchange = "x-dead-letter-exchange";
 constexpr std::string_view kDeadLetterKey = "x-dead-letter-routing-key";
+constexpr std::string_view kGroups = "x-message-groups";
+constexpr std::string_view kExclusive = "exclusive";
+constexpr std::string_view kWindow = "x-deduplication-window";
+constexpr std::string_view kScope = "x-deduplication-scope";
+constexpr std::string_view kScopeGroup = "group";
 constexpr std::string_view kUnroutable = "x-dead-letter-unroutable";
 constexpr std::array kOfTheEngine{kDelay,         kRetention, kReceiveLimit, kDeadLetterExchange,
-                                  kDeadLetterKey, kUnroutable};
+                                  kDeadLetterKey, kGroups,    kWindow,       kScope,
+                                  kUnroutable};
+constexpr std::int64_t kWindowMs = 300'000;
 constexpr std::int64_t kMs = 1000;
 
 std::int64_t integer_of(const Fields& arguments, std::string_view name) {
@@ -34,11 +41,24 @@ std::int64_t integer_of(const Fields& arguments, std::string_view name) {
   return value != nullptr && value->as_integer() != nullptr ? *value->as_integer() : 0;
 }
 
+bool is_text(const Fields& arguments, std::string_view name, std::string_view text) {
+  const Value* value = engine::find(arguments, name);
+  return value != nullptr && value->as_string() != nullptr && *value->as_string() == text;
+}
+
+void add_fifo_arguments(const QueueSettings& settings, Fields& arguments) {
+  arguments.push_back({std::string(kGroups), Value::string(std::string(kExclusive))});
+  arguments.push_back({std::string(kWindow), Value::integer(kWindowMs)});
+  if (settings.text(QueueAttribute::kDeduplicationScope) != "messageGroup") return;
+  arguments.push_back({std::string(kScope), Value::string(std::string(kScopeGroup))});
+}
+
 void add_engine_arguments(const QueueSettings& settings, Fields& arguments) {
   const std::int64_t delay = settings.number(QueueAttribute::kDelaySeconds);
   if (delay != 0) arguments.push_back({std::string(kDelay), Value::integer(delay * kMs)});
   const std::int64_t retention = settings.number(QueueAttribute::kMessageRetentionPeriod);
   arguments.push_back({std::string(kRetention), Value::integer(retention * kMs)});
+  if (settings.is_fifo()) add_fifo_arguments(settings, arguments);
   if (!settings.is_set(QueueAttribute::kRedrivePolicy)) return;
   const auto redrive = parse_redrive_policy(settings.text(QueueAttribute::kRedrivePolicy));
   const auto target = redrive ? parse_queue_arn(redrive->dead_letter_target_arn) : std::nullopt;
@@ -81,9 +101,16 @@ StoredQueue from_arguments(const Fields& arguments) {
     }
   }
   std::string delay;
-  if (attributes.empty() && integer_of(arguments, kDelay) != 0) {
+  const bool is_foreign = attributes.empty();
+  if (is_foreign && integer_of(arguments, kDelay) != 0) {
     delay = std::to_string(integer_of(arguments, kDelay) / kMs);
     attributes.push_back({"DelaySeconds", delay});
+  }
+  if (is_foreign && is_text(arguments, kGroups, kExclusive)) {
+    attributes.push_back({"FifoQueue", "true"});
+    if (is_text(arguments, kScope, kScopeGroup)) {
+      attributes.push_back({"DeduplicationScope", "messageGroup"});
+    }
   }
   if (auto settings = QueueSettings::create(attributes)) queue.settings = *std::move(settings);
   std::sort(queue.tags.begin(), queue.tags.end());

@@ -48,6 +48,28 @@ TEST(StoredQueue, TellsTheEngineWhatItIsToDo) {
   EXPECT_EQ(engine::find(plain, "x-receive-limit"), nullptr);
 }
 
+TEST(StoredQueue, OfFifoTellsTheEngineOfGroupsAndDuplicates) {
+  const Fields fifo = to_arguments(with({{"FifoQueue", "true"}}));
+  EXPECT_EQ(*engine::find(fifo, "x-message-groups"), Value::string("exclusive"));
+  EXPECT_EQ(*engine::find(fifo, "x-deduplication-window"), Value::integer(300'000));
+  EXPECT_EQ(engine::find(fifo, "x-deduplication-scope"), nullptr);
+  const Fields by_group =
+      to_arguments(with({{"FifoQueue", "true"}, {"DeduplicationScope", "messageGroup"}}));
+  EXPECT_EQ(*engine::find(by_group, "x-deduplication-scope"), Value::string("group"));
+  EXPECT_THAT(difference(by_group, fifo).clear,
+              UnorderedElementsAre("x-deduplication-scope", "x-sqs-attribute-DeduplicationScope"));
+  EXPECT_TRUE(from_arguments(fifo).settings.is_fifo());
+  EXPECT_EQ(engine::find(to_arguments(with({})), "x-message-groups"), nullptr);
+}
+
+TEST(StoredQueue, OfGroupsThatWasDeclaredOtherwiseIsFifo) {
+  const StoredQueue read = from_arguments({{"x-message-groups", Value::string("exclusive")},
+                                           {"x-deduplication-scope", Value::string("group")}});
+  EXPECT_TRUE(read.settings.is_fifo());
+  EXPECT_EQ(read.settings.text(QueueAttribute::kDeduplicationScope), "messageGroup");
+  EXPECT_FALSE(from_arguments({{"x-max-length", Value::integer(5)}}).settings.is_fifo());
+}
+
 TEST(StoredQueue, OfAQueueThatWasDeclaredOtherwiseHasDefaults) {
   const StoredQueue read = from_arguments(
       {{"x-max-length", Value::integer(5)}, {"x-message-delay", Value::integer(2000)}});

@@ -47,7 +47,14 @@ class FakeCodec final : public PropertyCodec {
     if (found != nullptr) value = *found;
     return found != nullptr;
   }
-  bool property(std::string_view, std::string_view, std::string&) const override { return false; }
+  /// message_id, as a header of that name says.
+  bool property(std::string_view properties, std::string_view name,
+                std::string& value) const override {
+    Value found;
+    if (name != "message_id" || !header(properties, name, found)) return false;
+    value = to_text(found);
+    return true;
+  }
   std::string_view group(std::string_view properties) const override {
     const std::string start = std::string(kGroupHeader) + "=s:";
     while (!properties.empty()) {
@@ -56,6 +63,12 @@ class FakeCodec final : public PropertyCodec {
       properties.remove_prefix(item.size() + 1);
     }
     return {};
+  }
+  /// A number in that header.
+  MessageId id(std::string_view properties) const override {
+    Value found;
+    if (!header(properties, "message_id", found) || found.as_integer() == nullptr) return {};
+    return {1, static_cast<std::uint64_t>(*found.as_integer())};
   }
   std::string amend(std::string_view properties, const PropertyChanges& changes) const override {
     Fields fields = headers(properties);

@@ -61,12 +61,15 @@ class ScriptedStore final : public storage::MessageStore {
   }
   void take_ended(std::vector<storage::CommitEnd>& ended) override {
     if (held) return;
-    ended.insert(ended.end(), sealed_ - told_, verdict);
-    told_ = sealed_;
+    for (; told_ != sealed_; ++told_) {
+      ended.push_back(first_verdicts.empty() ? verdict : first_verdicts.front());
+      if (!first_verdicts.empty()) first_verdicts.pop_front();
+    }
   }
 
   bool held = false;
   storage::CommitEnd verdict = storage::CommitEnd::kDurable;
+  std::deque<storage::CommitEnd> first_verdicts;  // of the next ones, before that
   int appended = 0;
   int settled = 0;
   int units = 0;
@@ -294,6 +297,9 @@ class Channeled final : public SessionEvents {
     if (reads) connection.client.flush();
   }
   void on_publishes_settled() override {
+    for (const auto& place : std::exchange(session.publisher().places(), {})) {
+      places[place.sequence] = place;
+    }
     for (const auto& settled : std::exchange(session.publisher().settled(), {})) {
       confirms[settled.sequence] = settled.rejected ? "nack" : "ack";
     }
@@ -443,6 +449,7 @@ class Channeled final : public SessionEvents {
   std::uint64_t unacked = 0;
   std::vector<Delivery> deliveries;
   std::map<std::uint64_t, std::string> confirms;
+  std::map<std::uint64_t, PublishPlace> places;  // if the publisher was told to tell
   std::vector<std::uint32_t> gone;
   std::vector<std::string> heard;  // deliveries' bodies and consumers that went, in order
   std::vector<std::string> replies;

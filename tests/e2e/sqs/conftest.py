@@ -52,6 +52,14 @@ def make_queue(sqs):
 
 
 @pytest.fixture
+def make_fifo(make_queue):
+    """make_fifo(attribute=value, ...) -> the URL of a new FIFO queue."""
+    def make(name=None, **more):
+        return make_queue(name or f"q-{uuid.uuid4()}.fifo", FifoQueue="true", **more)
+    return make
+
+
+@pytest.fixture
 def channel():
     """An AMQP channel, with confirms."""
     connection = pika.BlockingConnection(pika.URLParameters(os.environ["AMQP_URL"]))

@@ -77,8 +77,3 @@ def test_lists_come_in_pages(sqs, make_queue):
     second = sqs.list_queues(QueueNamePrefix=prefix, MaxResults=3, NextToken=first["NextToken"])
     assert first["QueueUrls"] + second["QueueUrls"] == urls
     assert "NextToken" not in second
-
-
-def test_what_is_not_there_yet_says_so(sqs):
-    assert code_of(sqs.create_queue, QueueName="q.fifo", Attributes={"FifoQueue": "true"}) \
-        == "AWS.SimpleQueueService.UnsupportedOperation"

@@ -1,0 +1,44 @@
+// Handing out again what an attempt to receive was handed before.
+#include "engine/queue.h"
+
+namespace polymq::engine {
+
+void Queue::note_attempt(const Poll& poll) {
+  std::vector<ReceiveAttempts::Lease> leases;
+  for (const ReceivedItem& item : poll.items) {
+    const Slot* slot = slots_.find(item.token.position);
+    if (slot == nullptr || !holds_lease(*slot, item.token)) return;
+    leases.push_back({item.token, timed_->find(item.token.position)->deadline});
+  }
+  if (!attempts_) attempts_ = std::make_unique<ReceiveAttempts>();
+  attempts_->note(*poll.attempt, std::move(leases), host_.now().wall);
+}
+
+bool Queue::repeat_attempt(Consumer& consumer) {
+  Poll& poll = *consumer.poll;
+  const WallMs now = host_.now().wall;
+  auto* const leases = attempts_ ? attempts_->find(*poll.attempt, now) : nullptr;
+  if (leases == nullptr) return false;
+  for (const ReceiveAttempts::Lease& lease : *leases) {
+    const Slot* slot = slots_.find(lease.token.position);
+    const bool same = slot != nullptr && holds_lease(*slot, lease.token) &&
+                      timed_->find(lease.token.position)->deadline == lease.deadline;
+    if (same) continue;
+    attempts_->forget(*poll.attempt);
+    return false;
+  }
+  for (ReceiveAttempts::Lease& lease : *leases) {
+    Slot& slot = *slots_.find(lease.token.position);
+    lease.deadline = after(now, poll.lease_ms);
+    const WallMs first = timed_->begin(lease.token.position, now, lease.deadline).first;
+    slot.message->add_reference();
+    consumer.link->unwritten_bytes += slot.message->footprint();
+    poll.items.push_back({slot.message, lease.token, slot.enqueued, first});
+  }
+  host_.arm_timer(*this, leases->front().deadline);
+  poll.repeated = true;
+  ended_polls_.push_back(&consumer);
+  return true;
+}
+
+}  // namespace polymq::engine
