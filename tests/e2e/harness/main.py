@@ -24,8 +24,8 @@ def parse(argv):
         argv, extra = argv[:split], argv[split + 1:]
     parser = argparse.ArgumentParser(
         prog="tests/e2e/run",
-        description="End-to-end tests with real clients. BROKER=polymq (default), rabbitmq or fauxqs; "
-                    "POLYMQ names the binary (default build/release/polymq). "
+        description="End-to-end tests with real clients. BROKER=polymq (default), rabbitmq or "
+                    "fauxqs; POLYMQ names the binary (default build/release/polymq). "
                     "STORE=memory (default) or disk: where PolyMQ keeps its data.",
         epilog="What follows -- goes to every suite's own runner.")
     parser.add_argument("suites", nargs="*", metavar="suite",

@@ -16,13 +16,14 @@ import (
 func TestBodiesArriveAsTheyWereSent(t *testing.T) {
 	s := newScenario(t)
 	url := s.queue(nil)
-	for _, body := range []string{"x", "<a>&amp;'\"", "a\r\nb\rc\n\t", "  ", "ä€\U0001F600\ufffd", "a+b%20&c=d",
-		strings.Repeat("ä", 100000)} {
+	for _, body := range []string{"x", "<a>&amp;'\"", "a\r\nb\rc\n\t", "  ", "ä€\U0001F600\ufffd",
+		"a+b%20&c=d", strings.Repeat("ä", 100000)} {
 		sent := s.send(url, body)
 		got := s.one(url)
 		equal(t, "body", aws.StringValue(got.Body), body)
 		equal(t, "id", aws.StringValue(got.MessageId), aws.StringValue(sent.MessageId))
-		_, err := s.sqs.DeleteMessage(&sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: got.ReceiptHandle})
+		_, err := s.sqs.DeleteMessage(&sqs.DeleteMessageInput{
+			QueueUrl: url, ReceiptHandle: got.ReceiptHandle})
 		s.must(err)
 	}
 	equal(t, "in flight", s.attribute(url, "ApproximateNumberOfMessagesNotVisible"), "0")

@@ -72,16 +72,20 @@ func TestRefusalsHaveTheirCodes(t *testing.T) {
 	s.refused(err, sqs.ErrCodeQueueDoesNotExist)
 	_, err = s.sqs.GetQueueUrl(&sqs.GetQueueUrlInput{QueueName: aws.String(unique("never"))})
 	s.refused(err, sqs.ErrCodeQueueDoesNotExist)
-	_, err = s.sqs.DeleteMessage(&sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: aws.String("x")})
+	_, err = s.sqs.DeleteMessage(&sqs.DeleteMessageInput{
+		QueueUrl: url, ReceiptHandle: aws.String("x")})
 	s.refused(err, sqs.ErrCodeReceiptHandleIsInvalid)
 	_, err = s.sqs.SendMessage(&sqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("\x01")})
 	s.refused(err, sqs.ErrCodeInvalidMessageContents)
 	_, err = s.sqs.CreateQueue(&sqs.CreateQueueInput{QueueName: aws.String(unique("q")),
 		Attributes: aws.StringMap(map[string]string{"Color": "red"})})
 	s.refused(err, sqs.ErrCodeInvalidAttributeName)
-	_, err = s.sqs.ReceiveMessage(&sqs.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: aws.Int64(11)})
+	_, err = s.sqs.ReceiveMessage(&sqs.ReceiveMessageInput{
+		QueueUrl: url, MaxNumberOfMessages: aws.Int64(11)})
 	s.refused(err, "InvalidParameterValue")
-	_, err = s.sqs.SendMessageBatch(&sqs.SendMessageBatchInput{QueueUrl: url, Entries: []*sqs.SendMessageBatchRequestEntry{
-		{Id: aws.String("a"), MessageBody: aws.String("x")}, {Id: aws.String("a"), MessageBody: aws.String("x")}}})
+	_, err = s.sqs.SendMessageBatch(&sqs.SendMessageBatchInput{QueueUrl: url,
+		Entries: []*sqs.SendMessageBatchRequestEntry{
+			{Id: aws.String("a"), MessageBody: aws.String("x")},
+			{Id: aws.String("a"), MessageBody: aws.String("x")}}})
 	s.refused(err, sqs.ErrCodeBatchEntryIdsNotDistinct)
 }

@@ -103,7 +103,8 @@ scenario('only the attributes asked for come', async ({ queue }) => {
   const made = await queue({ VisibilityTimeout: 0 });
   await made.send('x', { MessageAttributes: ATTRIBUTES });
   for (const [asked, names] of [
-    [[], expect({ polymq: [], fauxqs: Object.keys(ATTRIBUTES) })], [['text', 'absent'], ['text']], [['num.*'], ['num.int', 'num.real']],
+    [[], expect({ polymq: [], fauxqs: Object.keys(ATTRIBUTES) })],
+    [['text', 'absent'], ['text']], [['num.*'], ['num.int', 'num.real']],
     [['.*'], Object.keys(ATTRIBUTES)]]) {
     const got = await made.one({ MessageAttributeNames: asked });
     assert.deepEqual(Object.keys(got.MessageAttributes ?? {}).sort(), [...names].sort());
@@ -130,7 +131,9 @@ scenario('a batch is sent, received and deleted', async ({ call, queue }) => {
     'ten messages');
   assert.deepEqual(messages.map(({ Body }) => Body).sort(), bodies);
   const ids = Object.fromEntries(sent.Successful.map(({ Id, MessageId }) => [Id, MessageId]));
-  for (const { Body, MessageId } of messages) assert.equal(ids[`e${bodies.indexOf(Body)}`], MessageId);
+  for (const { Body, MessageId } of messages) {
+    assert.equal(ids[`e${bodies.indexOf(Body)}`], MessageId);
+  }
   const deleted = await call('DeleteMessageBatch', {
     QueueUrl: made.url,
     Entries: messages.map(({ ReceiptHandle }, at) => ({ Id: String(at), ReceiptHandle })) });
@@ -164,7 +167,8 @@ scenario('an entry that is too large for the queue fails alone', async ({ queue 
   const made = await queue({ MaximumMessageSize: 1024 });
   const sent = await made.sendAll(['x'.repeat(1024), 'x'.repeat(1025)]);
   assert.deepEqual(sent.Successful.map(({ Id }) => Id), ['e0']);
-  assert.deepEqual(sent.Failed.map(({ Id, Code }) => [Id, Code]), [['e1', 'InvalidParameterValue']]);
+  assert.deepEqual(sent.Failed.map(({ Id, Code }) => [Id, Code]),
+    [['e1', 'InvalidParameterValue']]);
 });
 
 scenario('what is not deleted comes again when its timeout ends', async ({ queue }) => {
@@ -212,7 +216,8 @@ scenario('delayed messages come when their time has come', async ({ queue }) => 
   await made.send('at once', { DelaySeconds: 0 });
   assert.deepEqual(await made.counts(), [1, 0, 2]);
   const bodies = [];
-  await eventually(async () => bodies.push(...await made.bodies({ wait: 10 })) && bodies.length === 3,
+  await eventually(
+    async () => bodies.push(...await made.bodies({ wait: 10 })) && bodies.length === 3,
     'three messages');
   assert.deepEqual(bodies, ['at once', 'by the queue', 'by itself']);
 });

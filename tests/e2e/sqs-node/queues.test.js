@@ -66,7 +66,9 @@ scenario('a new queue has the defaults', async ({ queue }) => {
     VisibilityTimeout: '30',
   })) assert.equal(told[attribute], value, attribute);
   assert.ok(Math.abs(Number(told.CreatedTimestamp) - Date.now() / 1000) < 60);
-  for (const absent of ['FifoQueue', 'Policy', 'RedrivePolicy']) assert.ok(!(absent in told), absent);
+  for (const absent of ['FifoQueue', 'Policy', 'RedrivePolicy']) {
+    assert.ok(!(absent in told), absent);
+  }
 });
 
 scenario('attributes that are set are told', async ({ call, queue }) => {
