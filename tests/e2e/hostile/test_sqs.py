@@ -83,7 +83,8 @@ MALFORMED = {
     "an action of another service": (call("CreateTopic"), 400),
     "no action at all": (post(b"{}", JSON), 404),
     "an action without end": (call("A" * 6000), 400),
-    "a form with half an escape": (form(b"Action=SendMessage&QueueUrl=q&MessageBody=%f"), (200, 400)),
+    "a form with half an escape": (form(b"Action=SendMessage&QueueUrl=q&MessageBody=%f"),
+                                   (200, 400)),
     "a form that is no UTF-8": (form(b"Action=SendMessage&QueueUrl=q&MessageBody=%ff"), 400),
     "numbers without end": (form(b"Action=GetQueueAttributes&QueueUrl=q&AttributeName."
                                  + b"9" * 5000 + b"=All"), (200, 400)),
