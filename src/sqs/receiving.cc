@@ -131,17 +131,20 @@ void Service::perform(const JobPointer& job, const Queue& queue,
        .wait_ms = closing_ ? 0 : wait * kMs,
        .lease_ms = lease * kMs,
        .most_leased = kMostInFlight},
-      [this, job, request, name = queue.name,
+      [this, job, request, name = queue.name, polls = wait != 0,
        system = *system](const engine::EngineResult<engine::ReceivedMessages>& result) {
         receiving_.erase(job.get());
         if (!result) {
           const bool full = result.error().kind == engine::ErrorKind::kRefused;
           return job->refuse({full ? ErrorCode::kOverLimit : ErrorCode::kQueueDoesNotExist, {}});
         }
-        if (job->waiting()) {
+        // A client that left while it waited may be heard of after the message that came for it.
+        const bool is_there = polls && !result->items.empty() ? job->waiting_now() : job->waiting();
+        if (is_there) {
           answer_received(*job, request, system, *result);
         } else {
           give_back(name, *result);
+          job->answer<action::ReceiveMessage>();
         }
         if (result->items.empty()) return;
         client_.written(result->consumer, 1, result->bytes);
