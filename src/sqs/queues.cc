@@ -4,7 +4,6 @@
 #include "sqs/names.h"
 #include "sqs/protocol/error_messages.h"
 #include "sqs/queue_address.h"
-#include "sqs/redrive_policy.h"
 #include "sqs/service.h"
 
 namespace polymq::sqs {
@@ -19,20 +18,6 @@ SqsError failed(const engine::EngineError& error) {
 std::string seconds(std::int64_t s) { return std::to_string(s); }
 
 }  // namespace
-
-bool Service::has_target(Job& job, const QueueSettings& settings) {
-  if (!settings.is_set(QueueAttribute::kRedrivePolicy)) return true;
-  const std::string_view text = settings.text(QueueAttribute::kRedrivePolicy);
-  const auto policy = parse_redrive_policy(text);
-  const auto target = policy ? parse_queue_arn(policy->dead_letter_target_arn) : std::nullopt;
-  const engine::Vhost* vhost = client_.vhost();
-  const auto* queue = target && vhost != nullptr
-                          ? shard_.topology().queue(*vhost, std::string(target->name))
-                          : nullptr;
-  if (queue != nullptr && !queue->exclusive()) return true;
-  job.refuse(invalid_parameter("RedrivePolicy", text, "Dead letter target does not exist."));
-  return false;
-}
 
 void Service::answer_known(Job& job, const engine::QueueEntry& entry, const QueueSettings& asked) {
   const std::string_view other = stored(entry).settings.first_difference(asked);
@@ -66,7 +51,6 @@ void Service::perform(const JobPointer& job, const action::CreateQueue::Request&
       return answer_known(*job, *known, queue.settings);
     }
   }
-  if (!has_target(*job, queue.settings)) return;
   engine::Session& session = make_session();
   session.declare_queue(
       {.name = name, .durable = true, .arguments = to_arguments(queue)},
@@ -129,11 +113,6 @@ void Service::perform(const JobPointer& job, const Queue& queue,
   auto changed = wanted.settings.changed(request.attributes);
   if (!changed) return job->refuse(changed.error());
   wanted.settings = *std::move(changed);
-  const bool redirects = std::any_of(
-      request.attributes.begin(), request.attributes.end(), [](const NamedText& attribute) {
-        return attribute.name == row_of(QueueAttribute::kRedrivePolicy).name;
-      });
-  if (redirects && !has_target(*job, wanted.settings)) return;
   change<action::SetQueueAttributes>(job, queue, std::move(wanted));
 }
 

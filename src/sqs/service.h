@@ -70,8 +70,6 @@ class Service final : public http::Service,
                const action::UntagQueue::Request& request);
   void perform(const JobPointer& job, const Queue& queue, const action::ListQueueTags::Request&);
   void answer_known(Job& job, const engine::QueueEntry& entry, const QueueSettings& asked);
-  /// Does the queue exist to which the dead letters are to go? False: the job was refused.
-  bool has_target(Job& job, const QueueSettings& settings);
   template <class Action>
   void change(const JobPointer& job, const Queue& queue, StoredQueue changed);
 
