@@ -9,9 +9,9 @@ _polymq() {
   local command=() part choices
   for part in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $part in
-      server | config | init | show | check | reference | hash-password | backup | store | \
-        dump | repair | perf | version | run | fanout | fill-drain | rpc | declares | \
-        connections | idle | relay | sqs)
+      server | config | init | show | check | reference | hash-password | make-access-key | \
+        backup | store | dump | repair | perf | version | run | fanout | fill-drain | rpc | \
+        declares | connections | idle | relay | sqs)
         command+=("$part") ;;
     esac
   done
@@ -25,7 +25,7 @@ _polymq() {
     *)
       case "${command[*]}" in
         "")
-          choices="server config hash-password backup store perf version"
+          choices="server config hash-password make-access-key backup store perf version"
           choices+=" $(_polymq_options server)" ;;
         config) choices="init show check reference" ;;
         store) choices="check repair dump" ;;

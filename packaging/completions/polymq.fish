@@ -2,9 +2,9 @@
 
 function __polymq_command --description "Commands given so far"
     for part in (commandline -opc)[2..-1]
-        if contains -- $part server config init show check reference hash-password backup \
-                store dump repair perf version run fanout fill-drain rpc declares connections \
-                idle relay sqs
+        if contains -- $part server config init show check reference hash-password \
+                make-access-key backup store dump repair perf version run fanout fill-drain rpc \
+                declares connections idle relay sqs
             echo $part
         end
     end
@@ -25,6 +25,7 @@ complete -c polymq -f
 complete -c polymq -n '__polymq_at' -a server -d 'Run the broker'
 complete -c polymq -n '__polymq_at' -a config -d 'Print, show or check configuration'
 complete -c polymq -n '__polymq_at' -a hash-password -d 'Hash a password for a users file'
+complete -c polymq -n '__polymq_at' -a make-access-key -d 'Print a new access key for a keys file'
 complete -c polymq -n '__polymq_at' -a perf -d 'Load a server and measure it'
 complete -c polymq -n '__polymq_at' -a version -d 'Print the version'
 complete -c polymq -n '__polymq_at' -a backup -d 'Copy the data folder, used by a broker or not'

@@ -1,27 +1,21 @@
-// Reading of the users file; the only place of this room that knows toml++.
+// Reading of the users file.
 #include "auth/users_file.h"
 
-#include <toml++/toml.h>
-
-#include <algorithm>
 #include <cerrno>
 #include <fstream>
-#include <initializer_list>
 #include <iterator>
 #include <set>
 #include <system_error>
 #include <utility>
 
-#include "base/suggest.h"
+#include "auth/table_reader.h"
 
 namespace polymq::auth {
 namespace {
 
-using Names = std::initializer_list<std::string_view>;
-
-class Reader {
+class Reader : public TableReader {
  public:
-  explicit Reader(const std::string& file) : file_(file) {}
+  using TableReader::TableReader;
 
   std::vector<User> read(const toml::table& root) {
     check_names(root, {"users"});
@@ -35,83 +29,14 @@ class Reader {
     }
     return users;
   }
-  const std::string& problems() const { return problems_; }
 
  private:
-  void problem(const toml::node& node, const std::string& text) {
-    problem(static_cast<std::size_t>(node.source().begin.line), text);
-  }
-  void problem(std::size_t line, const std::string& text) {
-    problems_ += (problems_.empty() ? "" : "\n") + file_ + ":" + std::to_string(line) + ": " + text;
-  }
-
-  void check_names(const toml::table& table, Names allowed) {
-    for (const auto& [name, node] : table) {
-      if (std::find(allowed.begin(), allowed.end(), name.str()) != allowed.end()) continue;
-      problem(name.source().begin.line,
-              std::string(name.str()) + ": unknown key" +
-                  did_you_mean(name.str(), {allowed.begin(), allowed.size()}));
-    }
-  }
-
-  template <class T>
-  T value(const toml::table& table, std::string_view name, std::string_view kind, T otherwise) {
-    const toml::node* node = table.get(name);
-    if (node == nullptr) return otherwise;
-    if (const auto exact = node->value_exact<T>()) return *exact;
-    problem(*node, std::string(name) + ": expected " + std::string(kind));
-    return otherwise;
-  }
-  std::string text(const toml::table& table, std::string_view name) {
-    return value<std::string>(table, name, "a string", "");
-  }
-  std::string required_text(const toml::table& table, std::string_view name) {
-    std::string given = text(table, name);
-    if (!table.contains(name)) {
-      problem(table, "needs '" + std::string(name) + "'");
-    } else if (given.empty() && table.get(name)->is_string()) {
-      problem(*table.get(name), std::string(name) + ": must not be empty");
-    }
-    return given;
-  }
   std::int64_t limit(const toml::table& table, std::string_view name) {
-    const auto given = value<std::int64_t>(table, name, "a whole number", -1);
+    const auto given = integer(table, name, -1);
     if (given < -1) {
       problem(*table.get(name), std::string(name) + ": must be -1 (unlimited), 0 or more");
     }
     return given;
-  }
-
-  std::vector<const toml::table*> tables(const toml::table& parent, std::string_view name) {
-    std::vector<const toml::table*> found;
-    const toml::node* node = parent.get(name);
-    if (node == nullptr) return found;
-    const toml::array* array = node->as_array();
-    if (array != nullptr) {
-      for (const toml::node& element : *array) {
-        if (element.is_table()) found.push_back(element.as_table());
-      }
-    }
-    if (array == nullptr || found.size() != array->size()) {
-      problem(*node, std::string(name) + ": expected a list of tables");
-    }
-    return found;
-  }
-
-  std::vector<std::string> texts(const toml::table& table, std::string_view name) {
-    std::vector<std::string> found;
-    const toml::node* node = table.get(name);
-    if (node == nullptr) return found;
-    const toml::array* array = node->as_array();
-    if (array != nullptr) {
-      for (const toml::node& element : *array) {
-        if (const auto* string = element.as_string()) found.push_back(string->get());
-      }
-    }
-    if (array == nullptr || found.size() != array->size()) {
-      problem(*node, std::string(name) + ": expected a list of strings");
-    }
-    return found;
   }
 
   std::optional<NamePattern> pattern(const toml::table& table, std::string_view name,
@@ -186,23 +111,17 @@ class Reader {
     }
     return made;
   }
-
-  const std::string& file_;
-  std::string problems_;
 };
 
 }  // namespace
 
 Result<std::vector<User>> parse_users(std::string_view toml, const std::string& file) {
-  try {
-    Reader reader(file);
-    std::vector<User> users = reader.read(toml::parse(toml, std::string_view(file)));
-    if (!reader.problems().empty()) return fail(reader.problems());
-    return users;
-  } catch (const toml::parse_error& error) {
-    return fail(file + ":" + std::to_string(error.source().begin.line) + ": " +
-                std::string(error.description()));
-  }
+  Reader reader(file);
+  std::vector<User> users;
+  const auto done =
+      read_tables(toml, reader, file, [&](const toml::table& root) { users = reader.read(root); });
+  if (!done) return tl::make_unexpected(done.error());
+  return users;
 }
 
 Result<std::shared_ptr<const Directory>> load_directory(

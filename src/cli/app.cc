@@ -82,6 +82,16 @@ void add_password_command(CLI::App& app) {
   hash->callback([algorithm] { finish(hash_password(*algorithm)); });
 }
 
+void add_access_key_command(CLI::App& app) {
+  CLI::App* const make = app.add_subcommand(
+      "make-access-key", "Print a new access key for clients of SQS, as a table for a keys file");
+  const auto user = std::make_shared<std::string>();
+  make->add_option("USER", *user, "With whose permissions its requests are done")
+      ->type_name("")
+      ->required();
+  make->callback([user] { finish(make_access_key(*user)); });
+}
+
 void add_backup_command(CLI::App& app, config::Sources& sources) {
   CLI::App* const backup = app.add_subcommand(
       "backup", "Copy the data folder, while a node uses it or not, to a new folder");
@@ -147,6 +157,7 @@ int run_app(int argc, const char* const* argv, const char* const* environment, c
   server->callback([&] { finish(serve_with(sources, serve)); });
   add_config_commands(app, sources);
   add_password_command(app);
+  add_access_key_command(app);
   add_backup_command(app, sources);
   add_store_commands(app);
   perf::add_perf_command(app);

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/access_keys.h"
 #include "auth/password.h"
 #include "cli/exit_code.h"
 #include "server/config/document.h"
@@ -218,6 +220,41 @@ TEST_F(App, HashPasswordReadsStandardInput) {
   ASSERT_TRUE(hash);
   EXPECT_TRUE(hash->verify("secret"));
   EXPECT_EQ(run({"hash-password", "--algorithm", "md5"}), kUsage);
+}
+
+TEST_F(App, MakeAccessKeyPrintsATableForAKeysFile) {
+  ASSERT_EQ(run({"make-access-key", "shop"}), kOk) << err_;
+  const auto keys = auth::parse_access_keys(out_, "keys.toml");
+  ASSERT_TRUE(keys) << keys.error().text;
+  ASSERT_EQ(keys->size(), 1u);
+  EXPECT_EQ(keys->front().user, "shop");
+  EXPECT_EQ(run({"make-access-key"}), kUsage) << "whose?";
+}
+
+TEST_F(App, ConfigCheckLooksIntoTheKeysFile) {
+  const std::string keys = path_ + ".keys";
+  const std::string with_auth = "[sqs]\nport = 1\nauth = \"required\"\nkeys_file = \"" + keys;
+  write_file(with_auth + "\"\n");
+  EXPECT_EQ(run({"config", "check", path_.c_str()}), kUsage);
+  EXPECT_THAT(err_, HasSubstr("cannot read the file of access keys"));
+  std::ofstream(keys) << "[[keys]]\nid = \"A\"\nsecret = \"s\"\nuser = \"shop\"\n";
+  ::chmod(keys.c_str(), 0644);
+  EXPECT_EQ(run({"config", "check", path_.c_str()}), kUsage);
+  EXPECT_THAT(err_, HasSubstr("chmod 600 " + keys));
+  ::chmod(keys.c_str(), 0600);
+  EXPECT_EQ(run({"config", "check", path_.c_str()}), kUsage);
+  EXPECT_THAT(err_, HasSubstr("there is no user 'shop', whose key 'A' is"));
+  std::ofstream(keys) << "[[keys]]\nid = \"A\"\nsecret = \"s\"\nuser = \"guest\"\n";
+  EXPECT_EQ(run({"config", "check", path_.c_str()}), kOk) << err_;
+  ::unlink(keys.c_str());
+}
+
+TEST_F(App, ConfigCheckMissesTheUserThatSqsNeeds) {
+  write_file("[sqs]\nport = 1\nuser = \"shop\"\n");
+  EXPECT_EQ(run({"config", "check", path_.c_str()}), kUsage);
+  EXPECT_THAT(err_, HasSubstr("sqs.user: there is no user 'shop'"));
+  write_file("[sqs]\nuser = \"shop\"\n");
+  EXPECT_EQ(run({"config", "check", path_.c_str()}), kOk) << "it is off";
 }
 
 TEST_F(App, StoreCheckTellsWhatEachQueueTakesOnDisk) {

@@ -46,8 +46,10 @@ int config_show(const config::Sources& sources) {
 int config_check(const config::Sources& sources) {
   const auto loaded = config::load(sources);
   if (!loaded) return complain(config::to_text(loaded.error()));
-  if (const auto users = server::load_users(loaded->config.auth); !users)
-    return complain(users.error().text);
+  const server::Config& found = loaded->config;
+  if (const auto access = server::load_access(found, found.sqs.verifies()); !access) {
+    return complain(access.error().text);
+  }
   const std::string name = sources.file.empty() ? "configuration" : sources.file;
   std::printf("%s: ok\n", name.c_str());
   return kOk;

@@ -1,4 +1,4 @@
-// Hashing of passwords for users files.
+// Hashing of passwords for users files, and new access keys.
 #include "cli/password_command.h"
 
 #include <termios.h>
@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "auth/access_keys.h"
 #include "auth/password.h"
 #include "cli/exit_code.h"
 
@@ -54,6 +55,16 @@ int hash_password(const std::string& algorithm) {
     return kUsage;
   }
   std::puts(auth::PasswordHash::make(password, *known).to_base64().c_str());
+  return kOk;
+}
+
+int make_access_key(const std::string& user) {
+  const auto key = auth::make_access_key(user);
+  if (!key) {
+    std::fprintf(stderr, "polymq: %s\n", key.error().text.c_str());
+    return kFailure;
+  }
+  std::fputs(auth::to_toml(*key).c_str(), stdout);
   return kOk;
 }
 

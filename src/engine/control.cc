@@ -267,6 +267,21 @@ ReplyBody Control::decide(const ChangeQueue& what) {
   return Done{};
 }
 
+// It may have been given another order, or be gone.
+void Control::handle(ShardIndex, const MoveEnded& ended) {
+  const QueueEntry* entry = topology_.queue(ended.queue);
+  auto order = entry == nullptr ? std::nullopt : move_order_of(*entry->arguments);
+  if (!order || order->id != ended.order) return;
+  order->state = ended.state;
+  order->failure = ended.failure;
+  order->moved = ended.moved;
+  (void)decide(ChangeQueue{.vhost = entry->vhost->id,
+                           .queue = entry->name,
+                           .set = {{std::string(kMoveOrderArgument), to_value(*order)}},
+                           .clear = {},
+                           .client = entry->owner});
+}
+
 // A queue or an exchange with state. Where it was declared, so that its own traffic needs no hop,
 // unless that shard has clearly more than its share.
 ShardIndex Control::place(ShardIndex declared_on) const {

@@ -38,6 +38,7 @@ class Control {
   void handle(ShardIndex from, const RoundApplied& applied);
   void handle(ShardIndex from, const ForgetSession& ended);
   void handle(ShardIndex from, const MemoryReport& report);
+  void handle(ShardIndex from, const MoveEnded& ended);
 
   /// Sends the deltas decided since the last call as one round. True when there were some.
   bool send_round();

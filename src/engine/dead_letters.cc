@@ -5,6 +5,17 @@
 
 namespace polymq::engine {
 
+namespace {
+
+/// The queue that it was dead-lettered from last; empty: none.
+std::string_view last_source(const Message& message) {
+  const MessageExtension* extension = message.extension();
+  if (extension == nullptr || extension->deaths.empty()) return {};
+  return extension->deaths.front().queue;
+}
+
+}  // namespace
+
 DeadLetters::DeadLetters(Mailer& mailer, Topology& topology, storage::MessageStore& store,
                          MemoryMeter& meter, const Now& now)
     : topology_(topology),
@@ -48,7 +59,36 @@ void DeadLetters::hand_over(const std::vector<Letter>& letters) {
   publisher_.flush_with_staged(store_);
 }
 
-void DeadLetters::move(const Letter& letter) {
+void DeadLetters::move(const Letter& letter) { letter.move ? go(letter) : die(letter); }
+
+// As if it had just been published to that queue: what happened to it before is forgotten.
+void DeadLetters::go(const Letter& letter) {
+  if (letter.queue->deleting) return finish(letter, false);
+  const Message& original = *letter.queue->moving_message(letter.position);
+  MoveProgress& move = *letter.move;
+  const std::string_view name = move.destination ? *move.destination : last_source(original);
+  QueueEntry* destination =
+      name.empty() ? nullptr : topology_.queue(*letter.queue->entry().vhost, name);
+  if (destination == nullptr || destination->exclusive()) {
+    move.failure = name.empty() ? MoveFailure::kNoSource : MoveFailure::kNoDestination;
+    return stay(letter);
+  }
+  // It may refuse: the original stays until it has answered.
+  if (destination->effective->effective_overflow() != Overflow::kDropHead) {
+    late_.emplace_back(letter.queue, letter.position);
+  }
+  const std::string properties =
+      codec_of(original.dialect()).amend(original.properties(), {.new_identity = true});
+  publish(letter, original.rewritten("", name, properties, meter_), {destination});
+}
+
+void DeadLetters::stay(const Letter& letter) {
+  late_.emplace_back(letter.queue, letter.position);
+  if (letter.move) --letter.move->under_way;
+  letter.queue->stay(letter.position);
+}
+
+void DeadLetters::die(const Letter& letter) {
   const QueueSettings& settings = letter.queue->settings();
   // The settings are read now: a policy may have taken the dead letter exchange away.
   if (letter.queue->deleting || !settings.dead_letter_exchange) {
@@ -87,6 +127,9 @@ void DeadLetters::move(const Letter& letter) {
   const std::string exchange_name = settings.dead_letter_exchange->substr(0, 255);
   Message* copy = original.rewritten(exchange_name, key, properties, meter_);
 
+  // What expired or is too much would be so again.
+  const bool keeps = settings.keep_unroutable && (letter.reason == DeathReason::kDeliveryLimit ||
+                                                  letter.reason == DeathReason::kRejected);
   std::vector<Target*> targets;
   Vhost& vhost = *letter.queue->entry().vhost;
   if (Exchange* exchange = topology_.exchange(vhost, *settings.dead_letter_exchange)) {
@@ -94,8 +137,14 @@ void DeadLetters::move(const Letter& letter) {
     for (Target* target :
          topology_.route(*exchange, key, more_keys, MessageHeaders(*copy), random_ >> 16)) {
       const QueueEntry* queue = target->queue();
-      if (queue == nullptr || !closes_cycle(deaths, queue->name)) targets.push_back(target);
+      if (queue == nullptr || keeps || !closes_cycle(deaths, queue->name)) {
+        targets.push_back(target);
+      }
     }
+  }
+  if (keeps && targets.empty()) {
+    copy->release(meter_);
+    return stay(letter);
   }
   MessageExtension& extension = copy->make_extension();
   extension.deaths = std::move(deaths);
@@ -153,6 +202,15 @@ void DeadLetters::finish(const Letter& letter, bool delivered) {
     progress->refused = progress->refused || !delivered;
     if (--progress->open != 0) return;
     delivered = !progress->refused;
+  }
+  if (MoveProgress* move = letter.move.get()) {
+    --move->under_way;
+    move->moved += delivered ? 1 : 0;
+    if (!delivered && !letter.queue->deleting) {
+      move->failure = MoveFailure::kRefused;
+      return letter.queue->stay(letter.position);
+    }
+    return letter.queue->moved(letter.position);
   }
   if (!delivered && !letter.queue->deleting && at_least_once(*letter.queue)) {
     retries_.push_back({now_.wall + kRetryMs, letter});

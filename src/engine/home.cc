@@ -17,6 +17,7 @@ Home::Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, con
       logs_(store),
       dead_letters_(mailer, topology, store, meter, now),
       exchanges_(mailer, topology, logs_, meter, now),
+      moves_(mailer, dead_letters_, now),
       paging_(paging) {}
 
 Home::~Home() = default;
@@ -42,6 +43,7 @@ void Home::queue_added(QueueEntry& entry) {
   entry.local = std::make_unique<Queue>(entry, *this);
   if (!entry.stored()) return;
   entry.local->restore(store_.open_queue(entry.id, entry.lane));
+  moves_.update(*entry.local, true);
   store_.set_sync(entry.id, entry.local->settings().sync);
   note_paging(*entry.local);
   mark_dirty(*entry.local);
@@ -50,12 +52,14 @@ void Home::queue_added(QueueEntry& entry) {
 void Home::settings_changed(QueueEntry& entry) {
   entry.local->settings_changed();
   entry.local->wake_polls();
+  moves_.update(*entry.local, false);
   if (entry.stored()) store_.set_sync(entry.id, entry.local->settings().sync);
   mark_dirty(*entry.local);
 }
 
 void Home::queue_removed(QueueEntry& entry) {
   Queue& queue = *entry.local;
+  moves_.forget(queue);
   answer_polls(queue);
   hand_over();  // nothing may reach a consumer after the word that it is gone
   if (entry.stored()) {
@@ -356,7 +360,7 @@ void Home::run_timers() {
 }
 
 WallMs Home::next_timer() const {
-  return std::min({dead_letters_.next_retry(), exchanges_.next_timer(),
+  return std::min({dead_letters_.next_retry(), exchanges_.next_timer(), moves_.next_timer(),
                    timers_.empty() ? kNever : timers_.top().at});
 }
 
@@ -366,7 +370,8 @@ bool Home::sweep() {
   const bool dying_work = std::any_of(dying_.begin(), dying_.end(),
                                       [](const auto& queue) { return queue->sweep_pending(); });
   const bool exchanges_work = exchanges_.sweep();
-  return !sweeping_.empty() || dying_work || exchanges_work;
+  const bool moves_work = !loading() && moves_.work();
+  return !sweeping_.empty() || dying_work || exchanges_work || moves_work;
 }
 
 void Home::dead_letter(Queue& queue, Position position, const Message&, DeathReason reason) {

@@ -9,6 +9,7 @@
 
 #include "engine/dead_letters.h"
 #include "engine/mail.h"
+#include "engine/moves.h"
 #include "engine/queue.h"
 #include "engine/stateful_exchanges.h"
 #include "storage/message_store.h"
@@ -60,7 +61,7 @@ class Home final : public QueueHost {
   /// sent.
   bool work();
   void run_timers();
-  /// Slices of purges and of dying queues; true while there is more.
+  /// Slices of purges, of dying queues and of what moves; true while there is more.
   bool sweep();
   /// The store has ended commits: answers that waited for them go out.
   void commits_ended(const std::vector<storage::CommitEnd>& ended);
@@ -207,6 +208,7 @@ class Home final : public QueueHost {
   StoredLogs logs_;
   DeadLetters dead_letters_;
   StatefulExchanges exchanges_;
+  Moves moves_;
 
   boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Consumer>> consumers_;
   boost::unordered_flat_map<std::uint64_t, SessionHere> sessions_;

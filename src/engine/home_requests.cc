@@ -48,6 +48,10 @@ void Home::handle(ShardIndex from, QueueRequest& request) {
       body = std::move(*answer);
     } else if (const auto* extend_what = std::get_if<ExtendLeases>(&request.what)) {
       body = extend(*queue, *extend_what);
+    } else if (const auto* move_what = std::get_if<InspectMove>(&request.what)) {
+      if (move_what->cancel) moves_.cancel(*queue);
+      const Moves::Progress progress = moves_.progress(*queue);
+      body = MoveProgressed{progress.moved, progress.running};
     } else {
       body = inspect(*queue);
     }

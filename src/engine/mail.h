@@ -13,6 +13,7 @@
 #include "engine/delivery.h"
 #include "engine/error.h"
 #include "engine/ids.h"
+#include "engine/move_order.h"
 #include "engine/queue.h"
 #include "engine/topology.h"
 
@@ -99,13 +100,17 @@ struct ExtendLeases {
   Freshness freshness;
   std::int64_t most_ms;  // of a lease as a whole, since it began
 };
+/// How far an order to move its messages has come. Answered with MoveProgressed.
+struct InspectMove {
+  bool cancel = false;  // and it ends now
+};
 struct QueueRequest {
   RequestId request;
   SessionId session;
   ClientId client;
   QueueId queue;
   std::variant<InspectQueue, PurgeQueue, DeleteQueue, Consume, CancelConsumer, Get, Receive,
-               StopReceiving, SettleTokens, ExtendLeases>
+               StopReceiving, SettleTokens, ExtendLeases, InspectMove>
       what;
 };
 /// The session's leases return and its consumers end; what was handed over and not yet reported
@@ -222,6 +227,14 @@ struct RemoveQueue {
   ShardIndex origin;
   std::uint64_t messages;
 };
+/// What became of an order, from the home of its queue.
+struct MoveEnded {
+  QueueId queue;
+  std::string order;  // its id
+  MoveState state;
+  MoveFailure failure;
+  std::int64_t moved;
+};
 struct RoundApplied {
   std::uint64_t round;
 };
@@ -324,12 +337,16 @@ struct Received {
 struct TokensEnded {
   std::vector<TokenEnd> ends;
 };
+struct MoveProgressed {
+  std::uint64_t moved = 0;
+  bool running = false;
+};
 struct QueueDeclared {
   QueueId queue;
   bool created;
 };
 using ReplyBody = std::variant<Done, Missing, QueueStatus, Removed, Consuming, Got, Received,
-                               TokensEnded, QueueDeclared, EngineError>;
+                               TokensEnded, MoveProgressed, QueueDeclared, EngineError>;
 struct Reply {
   RequestId request;
   ReplyBody body;
@@ -338,9 +355,9 @@ struct Reply {
 using Mail = std::variant<PublishBatch, SettleBatch, WrittenBatch, DeliveryBatch, PublishAnswer,
                           QueueRequest, Reply, CloseSession, CloseClient, ShareCredit, SetPrefetch,
                           GrantToken, TokenWanted, TokensReturned, UnitPart, UnitDecision,
-                          UnitPrepared, UnitDone, ControlRequest, RemoveQueue, Round, RoundsKept,
-                          RoundApplied, ForgetSession, MemoryReport, Alarm, ForgetStored,
-                          ConsumerGone, DirectMessage, InspectDirect>;
+                          UnitPrepared, UnitDone, ControlRequest, RemoveQueue, MoveEnded, Round,
+                          RoundsKept, RoundApplied, ForgetSession, MemoryReport, Alarm,
+                          ForgetStored, ConsumerGone, DirectMessage, InspectDirect>;
 
 /// Footprints of the messages that are the receiver's work now.
 inline std::uint64_t message_bytes(const Mail& mail) {

@@ -17,6 +17,8 @@ struct PropertyChanges {
   Fields set_headers = {};  // replace headers of the same name, else are added
   std::vector<std::string> remove_headers = {};
   bool remove_expiration = false;
+  /// It counts as another message: where the broker gives ids, it gets one.
+  bool new_identity = false;
 };
 
 /// One per dialect, stateless, used by all shards. Given bytes were validated at ingress.

@@ -191,6 +191,12 @@ class Queue {
   void forget_moving(Position position);
   /// A dead letter's copy is safe (or needs none): the original goes.
   void moved(Position position);
+  /// It could not move: it is ready again, where it was.
+  void stay(Position position);
+  /// The next ready messages below `below`, not more than `most`, are to move elsewhere.
+  std::vector<Position> begin_moves(std::uint64_t most, Position below);
+  /// Would there be one, or is it not known because it must be read back first?
+  bool has_ready_below(Position below);
   /// The store lost a message that had been staged: it goes, if nobody has seen it yet.
   void withdraw(Position position);
 
@@ -302,6 +308,7 @@ class Queue {
   void drop_front_leftovers();
   void hand_out(Position position, Slot& slot, Consumer& consumer);
   void drop_or_dead_letter(Position position, Slot& slot, DeathReason reason);
+  void start_moving(Slot& slot);
   void enforce_length();
   bool over_length(std::uint64_t messages, std::uint64_t bytes) const;
   void give_back(std::vector<Position>& positions);

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "engine/argument_checks.h"
+#include "engine/move_order.h"
 
 namespace polymq::engine {
 namespace {
@@ -22,6 +23,7 @@ constexpr std::int64_t kLargestSegment = 3'000'000'000;
 constexpr std::uint8_t kClassic = 1;
 constexpr std::uint8_t kQuorum = 2;
 constexpr std::uint8_t kStream = 4;
+constexpr std::uint8_t kOurs = 8;  // the broker adds it by itself: it is not compared
 constexpr std::uint8_t kBoth = kClassic | kQuorum;
 constexpr std::uint8_t kAll = kBoth | kStream;
 
@@ -95,6 +97,17 @@ void read_overflow(const Value& value, QueueSettings& settings) {
   settings.overflow = overflow_of(*value.as_string());
 }
 
+Refusal check_unroutable(const Value& value, const Fields&) {
+  return check_choice(value, {"drop", "keep"}, "invalid_dlx_unroutable");
+}
+void read_unroutable(const Value& value, QueueSettings& settings) {
+  settings.keep_unroutable = *value.as_string() == "keep";
+}
+
+Refusal check_move_order(const Value& value, const Fields&) {
+  return move_order_of(value) ? "" : "invalid_move_order";
+}
+
 Refusal check_sync(const Value& value, const Fields&) {
   return check_choice(value, {"always", "interval", "never"}, "invalid_storage_sync");
 }
@@ -152,6 +165,8 @@ constexpr std::array kRows{
     ArgumentRow{"x-dead-letter-routing-key", kBoth, check_dead_letter_key,
                 read_string<&QueueSettings::dead_letter_routing_key>},
     ArgumentRow{"x-dead-letter-strategy", kQuorum, check_strategy, read_strategy},
+    ArgumentRow{"x-dead-letter-unroutable", kBoth, check_unroutable, read_unroutable},
+    ArgumentRow{kMoveOrderArgument, kBoth | kOurs, check_move_order, nullptr},
     ArgumentRow{"x-max-length", kBoth, alone<check_non_negative>,
                 read_integer<&QueueSettings::max_length>},
     ArgumentRow{"x-max-length-bytes", kAll, alone<check_non_negative>,
@@ -370,7 +385,7 @@ Fields stored_arguments(const Fields& arguments, QueueType type) {
 std::vector<std::string_view> known_queue_arguments(QueueType type) {
   std::vector<std::string_view> names;
   for (const ArgumentRow& row : kRows) {
-    if ((row.types & bit_of(type)) != 0) names.push_back(row.name);
+    if ((row.types & bit_of(type)) != 0 && (row.types & kOurs) == 0) names.push_back(row.name);
   }
   return names;
 }

@@ -43,6 +43,9 @@ struct QueueSettings {
   std::optional<DelayedRetry> delayed_retry;
   std::optional<Overflow> overflow;
   std::optional<DeadLetterStrategy> dead_letter_strategy;
+  /// A message that was refused, or handed out too often, stays if its dead letter exchange leads
+  /// to no queue.
+  bool keep_unroutable = false;
   std::optional<storage::SyncPolicy> sync;   // of what is stored; as the node has it
   std::optional<std::uint8_t> max_priority;  // classic; 0 = no priorities
   std::optional<std::int64_t> ttl_ms;

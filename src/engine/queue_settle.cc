@@ -43,10 +43,36 @@ void Queue::drop_or_dead_letter(Position position, Slot& slot, DeathReason reaso
     erase(position, slot);
     return;
   }
+  start_moving(slot);
+  host_.dead_letter(*this, position, *slot.message, reason);
+}
+
+void Queue::start_moving(Slot& slot) {
   slot.state = State::kMoving;
   ++moving_count_;
   moving_bytes_ += slot.message->body().size();
-  host_.dead_letter(*this, position, *slot.message, reason);
+}
+
+std::vector<Position> Queue::begin_moves(std::uint64_t most, Position below) {
+  std::vector<Position> moving;
+  Position position;
+  while (!deleting && moving.size() < most) {
+    Slot* slot = head(position, false);
+    if (slot == nullptr || slot->arriving || position >= below) break;
+    ready_.pop();
+    left_ready(*slot);
+    start_moving(*slot);
+    moving.push_back(position);
+  }
+  arm_for_head();
+  page();
+  return moving;
+}
+
+bool Queue::has_ready_below(Position below) {
+  Position position;
+  const Slot* slot = head(position, false);
+  return slot != nullptr ? position < below : !ready_.empty();
 }
 
 void Queue::forget_moving(Position position) {
@@ -62,6 +88,16 @@ void Queue::moved(Position position) {
   --moving_count_;
   moving_bytes_ -= slot->message->body().size();
   erase(position, *slot);
+}
+
+void Queue::stay(Position position) {
+  Slot* slot = slots_.find(position);
+  if (slot == nullptr) return;
+  --moving_count_;
+  moving_bytes_ -= slot->message->body().size();
+  if (deleting) return erase(position, *slot);
+  std::vector<Position> one{position};
+  give_back(one);
 }
 
 void Queue::withdraw(Position position) {

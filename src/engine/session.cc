@@ -226,6 +226,10 @@ void Session::declare_queue(QueueDeclare what, Completion<QueueState> done) {
 void Session::create_queue(QueueDeclare what, QueueId gone, Completion<QueueState> done) {
   Vhost* vhost = client_.vhost();
   if (vhost == nullptr) return done(tl::make_unexpected(no_queue(what.name)));
+  if (find(what.arguments, kMoveOrderArgument) != nullptr) {
+    what.permitted = refuse(ErrorKind::kPrecondition,
+                            std::string(kMoveOrderArgument) + " is not for declarations");
+  }
   auto settings = what.permitted.and_then([&] { return parse_queue_arguments(declaration(what)); })
                       .map([&](QueueSettings&& parsed) {
                         parsed.default_delivery_limit = shard_.options().default_delivery_limit;
@@ -385,6 +389,18 @@ void Session::settle_tokens(std::string queue, SettleTokens what,
 void Session::extend_leases(std::string queue, ExtendLeases what,
                             Completion<std::vector<TokenEnd>> done) {
   ask_tokens(queue, std::move(what), std::move(done));
+}
+
+void Session::inspect_move(const std::string& queue, bool cancel,
+                           const Completion<MoveProgressed>& done) {
+  ask_queue(
+      queue, InspectMove{cancel},
+      [done](ReplyBody& body) {
+        complete<MoveProgressed>(
+            body, done,
+            [](MoveProgressed& progress) -> EngineResult<MoveProgressed> { return progress; });
+      },
+      [this, queue, done](QueueId) { done(tl::make_unexpected(no_queue(queue))); });
 }
 
 void Session::ask_tokens(const std::string& queue, decltype(QueueRequest::what) what,

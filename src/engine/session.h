@@ -175,6 +175,8 @@ class Session {
   void settle_tokens(std::string queue, SettleTokens what, Completion<std::vector<TokenEnd>> done);
   /// Puts the ends of such leases off, or ends them.
   void extend_leases(std::string queue, ExtendLeases what, Completion<std::vector<TokenEnd>> done);
+  /// How far the order to move the queue's messages has come; `cancel`: it ends with that.
+  void inspect_move(const std::string& queue, bool cancel, const Completion<MoveProgressed>& done);
   /// Replies sent to (id(), the nonce returned) from now on reach on_direct_message(). 0 ends it.
   std::uint64_t accept_direct(bool on);
   /// Sends `message` to another session, wherever it is.

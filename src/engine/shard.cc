@@ -167,7 +167,7 @@ void Shard::deliver(ShardIndex from, Mail& mail) {
             home_.handle(what);
           }
         } else if constexpr (std::is_same_v<What, ControlRequest> ||
-                             std::is_same_v<What, RemoveQueue> ||
+                             std::is_same_v<What, RemoveQueue> || std::is_same_v<What, MoveEnded> ||
                              std::is_same_v<What, RoundApplied> ||
                              std::is_same_v<What, ForgetSession> ||
                              std::is_same_v<What, MemoryReport>) {

@@ -10,10 +10,10 @@
 #include "amqp091/property_codec.h"
 #include "base/log.h"
 #include "server/config/policies.h"
+#include "server/config/sqs_queues.h"
 #include "server/memory_limit.h"
 #include "server/secret_file.h"
 #include "server/socket_connection.h"
-#include "server/sqs_site.h"
 #include "sqs/property_codec.h"
 
 namespace polymq::server {
@@ -56,6 +56,18 @@ amqp091::Settings to_settings(const Config& config) {
   return settings;
 }
 
+sqs::Settings to_sqs_settings(const Config::Sqs& config) {
+  sqs::Settings settings;
+  settings.vhost = config.vhost;
+  settings.account = config.account;
+  settings.region = config.region;
+  settings.public_url = config.public_url;
+  settings.trusts_proxy = config.trusts_proxy;
+  settings.user = config.user;
+  settings.verifies = config.verifies();
+  return settings;
+}
+
 http::Limits to_limits(const Config::Http& config) {
   http::Limits limits;
   limits.max_body = config.max_body_size;
@@ -86,10 +98,12 @@ std::uint64_t unguessable() {
 
 }  // namespace
 
-Broker::Broker(const Config& config, std::shared_ptr<const auth::Directory> directory)
+Broker::Broker(const Config& config, const Access& access)
     : config_(config),
       settings_(to_settings(config)),
-      admission_(config_, std::move(directory)),
+      sqs_(to_sqs_settings(config.sqs)),
+      admission_(config_, access.users),
+      keys_(access.keys),
       amqp_(settings_, admission_) {
   amqp091::register_property_codec();
   sqs::register_property_codec();
@@ -206,10 +220,29 @@ Result<void> Broker::open_sqs() {
   if (!key) return tl::make_unexpected(key.error());
   sqs_.handle_key = *std::move(key);
   sqs_.directory = [this] { return admission_.directory(); };
-  open_http(config_.sqs, "SQS", [this](ShardRuntime& runtime) {
-    return std::make_unique<SqsSite>(runtime.shard(), sqs_);
+  sqs_.keys = [this] { return keys_.get(); };
+  SqsSite* at_control = nullptr;
+  open_http(config_.sqs, "SQS", [this, &at_control](ShardRuntime& runtime) {
+    auto site = std::make_unique<SqsSite>(runtime.shard(), sqs_);
+    if (runtime.index() == engine::kControlShard) at_control = site.get();
+    return site;
   });
-  return {};
+  return provide_queues(*at_control);
+}
+
+Result<void> Broker::provide_queues(SqsSite& site) {
+  std::vector<sqs::ConfiguredQueue> queues;
+  for (const Config::Sqs::Queue& queue : config_.sqs.queues) {
+    auto made = config::check_sqs_queue(config_.sqs, queue);
+    if (!made) return fail("sqs.queues: " + made.error().text);
+    queues.push_back(*std::move(made));
+  }
+  std::promise<Result<void>> provided;
+  shards_[engine::kControlShard]->post([&] {
+    site.sqs().provide(queues, [&](Result<void> result) { provided.set_value(std::move(result)); });
+  });
+  auto result = provided.get_future().get();
+  return result ? result : fail("sqs.queues: " + result.error().text);
 }
 
 // The main thread. Each shard makes its own service, on its thread.
@@ -282,11 +315,11 @@ Result<void> Broker::set_policies(engine::PolicySets sets) {
 }
 
 // All that can be wrong is found before anything is changed.
-Result<void> Broker::reload(const Config& config,
-                            std::shared_ptr<const auth::Directory> directory) {
+Result<void> Broker::reload(const Config& config, const Access& access) {
   auto policies = config::make_policy_sets(config, vhosts_);
   if (!policies) return tl::make_unexpected(policies.error());
-  admission_.replace(std::move(directory));
+  admission_.replace(access.users);
+  keys_.replace(access.keys);
   return set_policies(*std::move(policies));
 }
 

@@ -10,9 +10,12 @@
 #include "server/config/config.h"
 #include "server/connection_admission.h"
 #include "server/control_socket.h"
+#include "server/current.h"
 #include "server/listener.h"
 #include "server/protocols.h"
 #include "server/shard_runtime.h"
+#include "server/sqs_site.h"
+#include "server/users.h"
 #include "sqs/settings.h"
 #include "storage/data_folder.h"
 #include "storage/memory_metadata.h"
@@ -23,13 +26,13 @@ namespace polymq::server {
 /// Main thread, but for what it posts to the shards.
 class Broker {
  public:
-  Broker(const Config& config, std::shared_ptr<const auth::Directory> directory);
+  Broker(const Config& config, const Access& access);
   ~Broker();
 
   /// Starts the shards, declares vhosts and policies, listens. The error says what failed.
   Result<void> start();
-  /// New users and policies; connections go on.
-  Result<void> reload(const Config& config, std::shared_ptr<const auth::Directory> directory);
+  /// New users, access keys and policies; connections go on.
+  Result<void> reload(const Config& config, const Access& access);
   /// No new connections; clients are told to go (320). Returns when all have, or at the deadline.
   void stop();
 
@@ -39,6 +42,7 @@ class Broker {
   Result<void> listen(Protocol& protocol, const Config::Listen& where, Listener::Options options,
                       std::string_view name);
   Result<void> open_sqs();
+  Result<void> provide_queues(SqsSite& site);
   void open_http(const Config::Http& config, std::string_view name,
                  const HttpProtocol::ServiceFactory& make_service);
   void deal(Protocol& protocol, const Config::Listen& where, int fd, SocketPeer peer);
@@ -50,6 +54,7 @@ class Broker {
   amqp091::Settings settings_;
   sqs::Settings sqs_;
   ConnectionAdmission admission_;
+  Current<auth::AccessKeys> keys_;
   Result<void> open_stores(const engine::PolicySets& policies);
   void make_shards(std::size_t count);
   void open_control(ShardRuntime& shard);

@@ -60,11 +60,11 @@ void reload_configuration(Broker& broker, const Config& running, const Reload& r
   };
   if (!wanted) {
     complain(wanted.error().text);
-  } else if (auto users = load_users(wanted->auth); !users) {
-    complain(users.error().text);
+  } else if (auto access = load_access(*wanted, running.sqs.verifies()); !access) {
+    complain(access.error().text);
   } else if (auto logging = apply_logging(wanted->log); !logging) {
     complain(logging.error().text);
-  } else if (auto applied = broker.reload(*wanted, *users); !applied) {
+  } else if (auto applied = broker.reload(*wanted, *access); !applied) {
     complain(applied.error().text);
   } else {
     for (const std::string& key : config::restart_needed(running, *wanted)) {
@@ -91,10 +91,10 @@ int run(const Config& config, const Reload& reload) {
     log::log(log::Area::kServer, log::Level::kWarning, sentence);
   }
   if (std::string wrong = raise_descriptor_limit(); !wrong.empty()) return refuse_to_start(wrong);
-  auto users = load_users(config.auth);
-  if (!users) return refuse_to_start(users.error().text);
+  auto access = load_access(config, config.sqs.verifies());
+  if (!access) return refuse_to_start(access.error().text);
 
-  Broker broker(config, *users);
+  Broker broker(config, *access);
   if (auto started = broker.start(); !started) return refuse_to_start(started.error().text);
   log::Line(log::Area::kServer, log::Level::kInfo, "ready").with("version", POLYMQ_VERSION);
   notify_service("READY=1");

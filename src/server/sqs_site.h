@@ -20,6 +20,7 @@ class SqsSite final : public http::Service {
     router_.handle(std::move(request), std::move(exchange));
   }
   void shutting_down() override { service_.shutting_down(); }
+  sqs::Service& sqs() { return service_; }
 
  private:
   http::Router router_;

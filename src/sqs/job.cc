@@ -25,12 +25,12 @@ Job::Job(http::Request request, http::Exchange exchange, const Settings& setting
   const auto credentials = read_credentials(view_, arena_);
   const bool named = credentials && is_message_text(credentials->access_key);
   sender_ = named ? credentials->access_key : settings_.user;
-}
-
-bool Job::read() {
-  const auto read = read_call(view_, arena_, call_);
-  if (!read) refuse(read.error());
-  return read.has_value();
+  region_ = credentials && is_region(credentials->region) ? credentials->region : settings_.region;
+  owner_ = settings_.account;
+  // Without signatures whoever calls itself an account is that one, as local stand-ins have it.
+  if (named && !settings_.verifies) owner_ = account_of(credentials->access_key, owner_);
+  user_ = settings_.user;
+  account_ = settings_.account;
 }
 
 void Job::refuse(const SqsError& error) {
@@ -53,12 +53,12 @@ void Job::send(int status, std::string_view type, const Buffer& body, const Erro
 }
 
 std::string Job::url_of(std::string_view queue) const {
-  return queue_url(base_url(view_, false, settings_.public_url, settings_.trusts_proxy),
-                   settings_.account, queue);
+  return queue_url(base_url(view_, false, settings_.public_url, settings_.trusts_proxy), owner_,
+                   queue);
 }
 
 std::string Job::arn_of(std::string_view queue) const {
-  return queue_arn({.region = settings_.region, .account = settings_.account, .name = queue});
+  return queue_arn({.region = region_, .account = owner_, .name = queue});
 }
 
 }  // namespace polymq::sqs

@@ -23,15 +23,23 @@ class Job {
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
 
-  /// Which action it calls. False: it was answered with what is wrong.
-  bool read();
+  /// Which action it calls. Even without an answer to that it can be refused afterwards.
+  SqsResult<void> read() { return read_call(view_, arena_, call_); }
   const Call& call() const { return call_; }
   const RequestView& view() const { return view_; }
   Arena& arena() { return arena_; }
   http::Exchange& exchange() { return exchange_; }
   const Peer& peer() const { return exchange_.peer(); }
-  /// On whose behalf: the access key that it names, believed, else the user.
+  /// What receivers are told of who sends: the access key that it names, else the user.
   std::string_view sender() const { return sender_; }
+  /// With whose permissions, and of which account that user is.
+  const std::string& user() const { return user_; }
+  const std::string& account() const { return account_; }
+  /// It was verified that it is from them.
+  void is_from(std::string user, std::string account) {
+    user_ = std::move(user);
+    account_ = std::move(account);
+  }
   /// Is anybody there to be answered?
   bool waiting() const { return exchange_.waiting(); }
   bool waiting_now() const { return exchange_.waiting_now(); }
@@ -72,6 +80,10 @@ class Job {
   Arena arena_;
   Call call_;
   std::string_view sender_;
+  std::string_view region_;  // that the client means, believed
+  std::string_view owner_;   // account of the queues, as this client should know them
+  std::string user_;
+  std::string account_;
   Uuid id_;
 };
 

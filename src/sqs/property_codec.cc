@@ -7,6 +7,7 @@
 
 #include "engine/fields_json.h"
 #include "sqs/sent_message.h"
+#include "sqs/uuid.h"
 
 namespace polymq::sqs {
 namespace {
@@ -88,6 +89,8 @@ class Codec final : public engine::PropertyCodec {
     SentMessage amended = decoded.message;
     amended.attributes = attributes;
     amended.headers = json;
+    const Uuid id = random_uuid();
+    if (changes.new_identity) amended.id = {id.data(), id.size()};
     Buffer out;
     encode(out, amended);
     return std::string(out.view());

@@ -143,6 +143,21 @@ std::string base_url(const RequestView& request, bool is_tls, std::string_view p
   return url.append("://").append(is_authority(host) ? host : "localhost");
 }
 
+std::string_view authority_of(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return {};
+  url.remove_prefix(scheme + 3);
+  return url.substr(0, url.find('/'));
+}
+
+bool is_public_url(std::string_view url) {
+  if (!url.starts_with("http://") && !url.starts_with("https://")) return false;
+  const bool is_plain = std::all_of(url.begin(), url.end(), [](char c) {
+    return is_letter_or_digit(c) || std::string_view("-._~:/[]%").find(c) != std::string_view::npos;
+  });
+  return is_plain && is_authority(authority_of(url));
+}
+
 std::string queue_url(std::string_view base_url, std::string_view account, std::string_view name) {
   std::string url(base_url);
   return url.append("/").append(account).append("/").append(name);

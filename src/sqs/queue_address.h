@@ -43,6 +43,10 @@ bool is_account(std::string_view text);
 /// back to where it was. `trusts_proxy`: X-Forwarded-Proto and X-Forwarded-Host count first.
 std::string base_url(const RequestView& request, bool is_tls, std::string_view public_url,
                      bool trusts_proxy);
+/// HOST or HOST:PORT of scheme://HOST:PORT/...; empty when it is no URL.
+std::string_view authority_of(std::string_view url);
+/// http:// or https://, an authority, and possibly a path; no query.
+bool is_public_url(std::string_view url);
 std::string queue_url(std::string_view base_url, std::string_view account, std::string_view name);
 
 }  // namespace polymq::sqs

@@ -119,5 +119,18 @@ TEST(Region, LooksLikeOne) {
   }
 }
 
+TEST(PublicUrls, HaveAnAuthorityAndPossiblyAPath) {
+  for (const char* url : {"http://a", "https://sqs.example.com:8443", "https://[::1]:1/base/"}) {
+    EXPECT_TRUE(is_public_url(url)) << url;
+  }
+  for (const char* text : {"", "a", "ftp://a", "https://", "https:///a", "https://a b",
+                           "http://a?b", "http://a/#b", "http://user@a", "http://a\r\nX: y"}) {
+    EXPECT_FALSE(is_public_url(text)) << text;
+  }
+  EXPECT_EQ(authority_of("https://sqs.example.com:8443/base"), "sqs.example.com:8443");
+  EXPECT_EQ(authority_of("https://a"), "a");
+  EXPECT_EQ(authority_of("a/b"), "");
+}
+
 }  // namespace
 }  // namespace polymq::sqs

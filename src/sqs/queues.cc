@@ -27,38 +27,34 @@ void Service::answer_known(Job& job, const engine::QueueEntry& entry, const Queu
 }
 
 void Service::perform(const JobPointer& job, const action::CreateQueue::Request& request) {
-  auto settings = QueueSettings::create(request.attributes);
-  if (!settings) return job->refuse(settings.error());
-  if (auto good = check_queue_name(request.queue_name, settings->is_fifo()); !good) {
-    return job->refuse(good.error());
-  }
-  if (settings->is_fifo()) {
-    return job->refuse(
-        {ErrorCode::kUnsupportedOperation, "FIFO queues are not available in this version."});
-  }
-  const std::int64_t now_s = shard_.now().wall / 1000;
-  StoredQueue queue{
-      .settings = *std::move(settings), .tags = {}, .created_s = now_s, .changed_s = now_s};
-  for (const NamedText& tag : request.tags) {
-    if (auto good = check_tag(tag.name, tag.value); !good) return job->refuse(good.error());
-    queue.tags.emplace_back(tag.name, tag.value);
-  }
-  if (!allowed(*job, auth::Access::kConfigure, request.queue_name)) return;
-  const engine::Vhost* vhost = client_.vhost();
+  const auto queue = describe_queue(request.queue_name, request.attributes, request.tags,
+                                    shard_.now().wall / 1000);
+  if (!queue) return job->refuse(queue.error());
   const std::string name(request.queue_name);
-  if (vhost != nullptr) {
-    if (const auto* known = shard_.topology().queue(*vhost, name)) {
-      return answer_known(*job, *known, queue.settings);
-    }
+  const engine::QueueEntry* known = entry_of(name);
+  if (!allowed(*job, need_of<action::CreateQueue>(), name, known)) return;
+  if (known != nullptr) return answer_known(*job, *known, queue->settings);
+  if (any_entry_of(name) != nullptr) {
+    return job->refuse({ErrorCode::kQueueNameExists,
+                        "A queue of this name exists that belongs to one AMQP connection."});
   }
+  if (!check_policies(*job, name, queue->settings, request.attributes)) return;
+  make(name, *queue, [job, name](const engine::EngineResult<void>& result) {
+    if (!result) return job->refuse(failed(result.error()));
+    const std::string url = job->url_of(name);
+    job->answer<action::CreateQueue>({.queue_url = url});
+  });
+}
+
+void Service::make(const std::string& name, const StoredQueue& queue,
+                   engine::Completion<void> done) {
   engine::Session& session = make_session();
   session.declare_queue(
       {.name = name, .durable = true, .arguments = to_arguments(queue)},
-      [this, job, name, &session](const engine::EngineResult<engine::QueueState>& result) {
+      [this, done = std::move(done),
+       &session](const engine::EngineResult<engine::QueueState>& result) {
         end_session(session);
-        if (!result) return job->refuse(failed(result.error()));
-        const std::string url = job->url_of(name);
-        job->answer<action::CreateQueue>({.queue_url = url});
+        done(result ? engine::EngineResult<void>() : tl::make_unexpected(result.error()));
       });
 }
 
@@ -85,7 +81,7 @@ void Service::perform(const JobPointer& job, const Queue& queue,
 
 void Service::perform(const JobPointer& job, const action::GetQueueUrl::Request& request) {
   const auto queue = find(*job, request.queue_name);
-  if (!queue) return;
+  if (!queue || !allowed(*job, need_of<action::GetQueueUrl>(), queue->name, queue->entry)) return;
   const std::string url = job->url_of(queue->name);
   job->answer<action::GetQueueUrl>({.queue_url = url});
 }
@@ -93,18 +89,25 @@ void Service::perform(const JobPointer& job, const action::GetQueueUrl::Request&
 // --- attributes and tags ------------------------------------------------------------------------
 template <class Action>
 void Service::change(const JobPointer& job, const Queue& queue, StoredQueue changed) {
+  change(queue, std::move(changed), [job](const engine::EngineResult<void>& result) {
+    if (!result) return job->refuse(failed(result.error()));
+    job->answer<Action>();
+  });
+}
+
+void Service::change(const Queue& queue, StoredQueue changed, engine::Completion<void> done) {
   changed.changed_s = shard_.now().wall / 1000;
   ArgumentChange change = difference(*queue.entry->arguments, to_arguments(changed));
   engine::Session& session = make_session();
-  session.change_queue({.vhost = queue.entry->vhost->id,
-                        .queue = queue.name,
-                        .set = std::move(change.set),
-                        .clear = std::move(change.clear)},
-                       [this, job, &session](const engine::EngineResult<void>& result) {
-                         end_session(session);
-                         if (!result) return job->refuse(failed(result.error()));
-                         job->answer<Action>();
-                       });
+  session.change_queue(
+      {.vhost = queue.entry->vhost->id,
+       .queue = queue.name,
+       .set = std::move(change.set),
+       .clear = std::move(change.clear)},
+      [this, done = std::move(done), &session](const engine::EngineResult<void>& result) {
+        end_session(session);
+        done(result);
+      });
 }
 
 void Service::perform(const JobPointer& job, const Queue& queue,
@@ -112,6 +115,7 @@ void Service::perform(const JobPointer& job, const Queue& queue,
   StoredQueue wanted = stored(*queue.entry);
   auto changed = wanted.settings.changed(request.attributes);
   if (!changed) return job->refuse(changed.error());
+  if (!check_policies(*job, queue.name, *changed, request.attributes)) return;
   wanted.settings = *std::move(changed);
   change<action::SetQueueAttributes>(job, queue, std::move(wanted));
 }
@@ -119,11 +123,7 @@ void Service::perform(const JobPointer& job, const Queue& queue,
 void Service::perform(const JobPointer& job, const Queue& queue,
                       const action::TagQueue::Request& request) {
   StoredQueue wanted = stored(*queue.entry);
-  for (const NamedText& tag : request.tags) {
-    if (auto good = check_tag(tag.name, tag.value); !good) return job->refuse(good.error());
-    std::erase_if(wanted.tags, [&](const auto& known) { return known.first == tag.name; });
-    wanted.tags.emplace_back(tag.name, tag.value);
-  }
+  if (auto good = add_tags(request.tags, wanted); !good) return job->refuse(good.error());
   change<action::TagQueue>(job, queue, std::move(wanted));
 }
 
@@ -187,23 +187,29 @@ void Service::perform(const JobPointer& job, const action::ListQueues::Request& 
   if (const engine::Vhost* vhost = client_.vhost()) {
     for (const auto& [name, entry] : vhost->queues) {
       if (entry->exclusive() || !is_queue_name(name)) continue;
-      if (!may(*job, auth::Access::kRead, name)) continue;
+      if (!may(*job, need_of<action::ListQueues>(), name, nullptr)) continue;
       if (name.starts_with(request.queue_name_prefix.value_or(""))) names.push_back(name);
     }
   }
-  std::sort(names.begin(), names.end());
-  if (request.next_token) {
-    names.erase(names.begin(), std::upper_bound(names.begin(), names.end(), *request.next_token));
-  }
-  const std::size_t most = static_cast<std::size_t>(request.max_results.value_or(kMostListed));
-  const bool more = names.size() > most;
-  if (more) names.resize(most);
-  std::vector<std::string> urls;
-  for (const std::string& name : names) urls.push_back(job->url_of(name));
-  const std::vector<std::string_view> views(urls.begin(), urls.end());
-  action::ListQueues::Answer answer{.queue_urls = views};
-  if (more && request.max_results) answer.next_token = names.back();
+  const Page page = page_of(*job, std::move(names), request.next_token, request.max_results);
+  action::ListQueues::Answer answer{.queue_urls = page.views};
+  if (!page.next.empty()) answer.next_token = page.next;
   job->answer<action::ListQueues>(answer);
+}
+
+Service::Page Service::page_of(const Job& job, std::vector<std::string> names, OptionalText token,
+                               OptionalInteger most) {
+  std::sort(names.begin(), names.end());
+  if (token) names.erase(names.begin(), std::upper_bound(names.begin(), names.end(), *token));
+  Page page;
+  const auto limit = static_cast<std::size_t>(most.value_or(kMostListed));
+  if (names.size() > limit) {
+    names.resize(limit);
+    if (most) page.next = names.back();
+  }
+  for (const std::string& name : names) page.urls.push_back(job.url_of(name));
+  page.views.assign(page.urls.begin(), page.urls.end());
+  return page;
 }
 
 }  // namespace polymq::sqs

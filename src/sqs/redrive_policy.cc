@@ -116,7 +116,7 @@ SqsResult<RedriveAllowPolicy> parse_redrive_allow_policy(std::string_view text) 
   return policy;
 }
 
-bool RedriveAllowPolicy::allows(std::string_view source_arn) const {
+bool RedriveAllowPolicy::allows(std::string_view source) const {
   switch (permission) {
     case RedrivePermission::kAllowAll:
       return true;
@@ -125,8 +125,10 @@ bool RedriveAllowPolicy::allows(std::string_view source_arn) const {
     case RedrivePermission::kByQueue:
       break;
   }
-  return std::find(source_queue_arns.begin(), source_queue_arns.end(), source_arn) !=
-         source_queue_arns.end();
+  return std::any_of(source_queue_arns.begin(), source_queue_arns.end(), [&](const auto& arn) {
+    const auto address = parse_queue_arn(arn);
+    return address && address->name == source;
+  });
 }
 
 bool is_json_object(std::string_view text) { return parse_object(text).has_value(); }

@@ -23,8 +23,8 @@ enum class RedrivePermission : std::uint8_t { kAllowAll, kDenyAll, kByQueue };
 struct RedriveAllowPolicy {
   RedrivePermission permission = RedrivePermission::kAllowAll;
   std::vector<std::string> source_queue_arns;  // 1 to 10 of them with kByQueue, else none
-  /// May the queue with this ARN use the one with this policy?
-  bool allows(std::string_view source_arn) const;
+  /// May the queue of this name use the one with this policy? Of ARNs only the name counts.
+  bool allows(std::string_view source) const;
 };
 
 /// Error: kInvalidParameterValue.

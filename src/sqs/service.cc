@@ -25,14 +25,24 @@ void Service::shutting_down() {
   }
 }
 
-const StoredQueue& Service::stored(const engine::QueueEntry& entry) {
+Service::Known& Service::known(const engine::QueueEntry& entry) {
   constexpr std::size_t kMost = 4096;
   if (stored_.size() > kMost) stored_.clear();
   Known& known = stored_[entry.id];
   if (known.arguments != entry.arguments) {
-    known = {entry.arguments, from_arguments(*entry.arguments)};
+    known = {entry.arguments, from_arguments(*entry.arguments), std::nullopt};
   }
-  return known.queue;
+  return known;
+}
+
+const engine::QueueEntry* Service::any_entry_of(std::string_view name) {
+  const engine::Vhost* vhost = client_.vhost();
+  return vhost == nullptr ? nullptr : shard_.topology().queue(*vhost, std::string(name));
+}
+
+const engine::QueueEntry* Service::entry_of(std::string_view name) {
+  const engine::QueueEntry* entry = any_entry_of(name);
+  return entry == nullptr || entry->exclusive() ? nullptr : entry;
 }
 
 engine::Session& Service::make_session() {
@@ -46,20 +56,6 @@ void Service::end_session(engine::Session& session) {
   });
 }
 
-bool Service::may(const Job& job, auth::Access access, std::string_view queue) const {
-  const auto directory = settings_.directory();
-  const bool near = job.peer().loopback || !directory->loopback_only(settings_.user);
-  return near && directory->allowed(settings_.user, settings_.vhost, access, queue);
-}
-
-bool Service::allowed(Job& job, auth::Access access, std::string_view queue) {
-  if (may(job, access, queue)) return true;
-  job.refuse({ErrorCode::kAccessDenied, "User: " + settings_.user +
-                                            " is not authorized to perform this action on queue " +
-                                            std::string(queue) + "."});
-  return false;
-}
-
 std::optional<Service::Queue> Service::find(Job& job, std::string_view queue_url) {
   const auto address = parse_queue_url(queue_url);
   if (!address) {
@@ -67,43 +63,20 @@ std::optional<Service::Queue> Service::find(Job& job, std::string_view queue_url
                 "The address " + std::string(queue_url) + " is not valid for this endpoint."});
     return std::nullopt;
   }
-  const engine::Vhost* vhost = client_.vhost();
-  std::string name(address->name);
-  const engine::QueueEntry* entry =
-      vhost == nullptr ? nullptr : shard_.topology().queue(*vhost, name);
-  if (entry == nullptr || entry->exclusive()) {
+  const engine::QueueEntry* entry = entry_of(address->name);
+  if (entry == nullptr) {
     job.refuse({ErrorCode::kQueueDoesNotExist, {}});
     return std::nullopt;
   }
-  return Queue{std::move(name), entry};
+  return Queue{std::string(address->name), entry};
 }
-
-namespace {
-
-template <class Action>
-constexpr auth::Access access_of() {
-  namespace act = action;
-  if constexpr (std::is_same_v<Action, act::SendMessage> ||
-                std::is_same_v<Action, act::SendMessageBatch>) {
-    return auth::Access::kWrite;
-  } else if constexpr (std::is_same_v<Action, act::DeleteQueue> ||
-                       std::is_same_v<Action, act::SetQueueAttributes> ||
-                       std::is_same_v<Action, act::TagQueue> ||
-                       std::is_same_v<Action, act::UntagQueue>) {
-    return auth::Access::kConfigure;
-  } else {
-    return auth::Access::kRead;
-  }
-}
-
-}  // namespace
 
 // An action that has no perform() is one that is not there yet.
 template <class Action>
 void Service::run(const JobPointer& job, const typename Action::Request& request) {
   if constexpr (requires(const Queue& queue) { perform(job, queue, request); }) {
     const auto queue = find(*job, request.queue_url);
-    if (!queue || !allowed(*job, access_of<Action>(), queue->name)) return;
+    if (!queue || !allowed(*job, need_of<Action>(), queue->name, queue->entry)) return;
     if (const auto good = check_ranges(request); !good) return job->refuse(good.error());
     if constexpr (requires { request.entries; }) {
       if (const auto good = check_batch(request); !good) return job->refuse(good.error());
@@ -120,7 +93,9 @@ void Service::run(const JobPointer& job, const typename Action::Request& request
 
 void Service::handle(http::Request request, http::Exchange exchange) {
   const auto job = std::make_shared<Job>(std::move(request), std::move(exchange), settings_);
-  if (!job->read()) return;
+  const auto read = job->read();
+  if (const auto known = authenticate(*job); !known) return job->refuse(known.error());
+  if (!read) return job->refuse(read.error());
   with_action(*job->call().action, [&]<class Action>() {
     if (const auto* members = job->members<Action>()) run<Action>(job, *members);
   });

@@ -10,14 +10,19 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log_limiter.h"
 #include "engine/session.h"
 #include "engine/shard.h"
 #include "http/service.h"
 #include "sqs/attribute_selection.h"
 #include "sqs/digests.h"
 #include "sqs/job.h"
+#include "sqs/need.h"
+#include "sqs/new_queue.h"
+#include "sqs/queue_policy.h"
 #include "sqs/receipt_handle.h"
 #include "sqs/settings.h"
+#include "sqs/sigv4.h"
 #include "sqs/stored_queue.h"
 
 namespace polymq::sqs {
@@ -35,6 +40,10 @@ class Service final : public http::Service,
   /// Who waits for messages is answered now.
   void shutting_down() override;
 
+  /// Makes these queues; those that are there already get the attributes and tags that are given
+  /// here and keep the others. Nothing is done when one of them cannot be had. Shard: control's.
+  void provide(const std::vector<ConfiguredQueue>& queues, std::function<void(Result<void>)> done);
+
  private:
   using JobPointer = std::shared_ptr<Job>;
   struct Queue {
@@ -42,18 +51,42 @@ class Service final : public http::Service,
     const engine::QueueEntry* entry;  // valid until the next turn
   };
   struct Sending;
+  /// A page of a list of queues.
+  struct Page {
+    std::vector<std::string> urls;
+    std::vector<std::string_view> views;  // into urls
+    std::string next;                     // empty: there are no more, or they were not asked for
+  };
 
   template <class Action>
   void run(const JobPointer& job, const typename Action::Request& request);
 
-  /// May the requests' user do that?
-  bool may(const Job& job, auth::Access access, std::string_view queue) const;
+  // Who asks, and may they?
+  /// Finds out whose request it is. Errors: those of signatures, kAccessDenied.
+  SqsResult<void> authenticate(Job& job);
+  SqsResult<void> verify(Job& job);
+  void log_refusal(const Job& job, const SqsError& error);
+  /// By the user's permissions, and by the policy of the queue if it is there already.
+  bool may(const Job& job, Need need, std::string_view queue, const engine::QueueEntry* entry);
   /// The same. False: the job was refused.
-  bool allowed(Job& job, auth::Access access, std::string_view queue);
+  bool allowed(Job& job, Need need, std::string_view queue, const engine::QueueEntry* entry);
+  /// What a queue's attributes say about other queues and its own policy. False: it was refused.
+  bool check_policies(Job& job, std::string_view queue, const QueueSettings& settings,
+                      TextMap changed);
 
   // Queues.
-  /// Its attributes and tags; valid until the next call.
-  const StoredQueue& stored(const engine::QueueEntry& entry);
+  struct Known {
+    std::shared_ptr<const engine::Fields> arguments;
+    StoredQueue queue;
+    std::optional<QueuePolicy> policy;  // once it was asked for
+  };
+  Known& known(const engine::QueueEntry& entry);
+  /// Its attributes and tags, and its policy; valid until the next call.
+  const StoredQueue& stored(const engine::QueueEntry& entry) { return known(entry).queue; }
+  const QueuePolicy& policy(const engine::QueueEntry& entry);
+  /// Null: there is none. Of the other: or it is exclusive, and so not there for SQS.
+  const engine::QueueEntry* any_entry_of(std::string_view name);
+  const engine::QueueEntry* entry_of(std::string_view name);
   /// The one that a QueueUrl means. Nothing: the job was refused.
   std::optional<Queue> find(Job& job, std::string_view queue_url);
   void perform(const JobPointer& job, const action::CreateQueue::Request& request);
@@ -69,9 +102,24 @@ class Service final : public http::Service,
   void perform(const JobPointer& job, const Queue& queue,
                const action::UntagQueue::Request& request);
   void perform(const JobPointer& job, const Queue& queue, const action::ListQueueTags::Request&);
+  void perform(const JobPointer& job, const Queue& queue,
+               const action::AddPermission::Request& request);
+  void perform(const JobPointer& job, const Queue& queue,
+               const action::RemovePermission::Request& request);
+  void perform(const JobPointer& job, const Queue& queue,
+               const action::ListDeadLetterSourceQueues::Request& request);
+  /// Those after `token`, in the order of their names; at most `most` of them if that is given.
+  static Page page_of(const Job& job, std::vector<std::string> names, OptionalText token,
+                      OptionalInteger most);
   void answer_known(Job& job, const engine::QueueEntry& entry, const QueueSettings& asked);
+  void make(const std::string& name, const StoredQueue& queue, engine::Completion<void> done);
+  void change(const Queue& queue, StoredQueue changed, engine::Completion<void> done);
+  /// With the answer to the action.
   template <class Action>
   void change(const JobPointer& job, const Queue& queue, StoredQueue changed);
+  template <class Action>
+  void change_policy(const JobPointer& job, const Queue& queue, StoredQueue wanted,
+                     std::string_view policy);
 
   // Messages.
   void perform(const JobPointer& job, const Queue& queue,
@@ -121,11 +169,9 @@ class Service final : public http::Service,
     std::size_t entry;
   };
   boost::unordered_flat_map<std::uint64_t, Owed> sending_;  // by sequence
-  struct Known {
-    std::shared_ptr<const engine::Fields> arguments;
-    StoredQueue queue;
-  };
   boost::unordered_flat_map<engine::QueueId, Known> stored_;
+  SignatureVerifier verifier_;
+  LogLimiter log_limiter_;
   boost::unordered_flat_set<Job*> receiving_;
   bool short_of_room_ = false;
   bool closing_ = false;  // nobody waits any more

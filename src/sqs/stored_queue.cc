@@ -24,8 +24,9 @@ constexpr std::string_view kRetention = "x-message-retention";
 constexpr std::string_view kReceiveLimit = "x-receive-limit";
 constexpr std::string_view kDeadLetterExchange = "x-dead-letter-exchange";
 constexpr std::string_view kDeadLetterKey = "x-dead-letter-routing-key";
-constexpr std::array kOfTheEngine{kDelay, kRetention, kReceiveLimit, kDeadLetterExchange,
-                                  kDeadLetterKey};
+constexpr std::string_view kUnroutable = "x-dead-letter-unroutable";
+constexpr std::array kOfTheEngine{kDelay,         kRetention, kReceiveLimit, kDeadLetterExchange,
+                                  kDeadLetterKey, kUnroutable};
 constexpr std::int64_t kMs = 1000;
 
 std::int64_t integer_of(const Fields& arguments, std::string_view name) {
@@ -45,6 +46,7 @@ void add_engine_arguments(const QueueSettings& settings, Fields& arguments) {
   arguments.push_back({std::string(kReceiveLimit), Value::integer(redrive->max_receive_count)});
   arguments.push_back({std::string(kDeadLetterExchange), Value::string("")});
   arguments.push_back({std::string(kDeadLetterKey), Value::string(std::string(target->name))});
+  arguments.push_back({std::string(kUnroutable), Value::string("keep")});
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace polymq::storage {
 namespace {
 
 constexpr mode_t kOwnerOnly = 0700;
-constexpr std::string_view kFormat = "polymq-data 1\n";
+constexpr std::string_view kFormat = "polymq-data 2\n";
 /// Queues and exchanges get their numbers from a range of this size, a new one at each start.
 constexpr std::uint64_t kIncarnationsPerStart = std::uint64_t{1} << 36;
 
@@ -31,7 +31,12 @@ std::uint64_t draw() {
 }
 
 Result<void> make_folder(const std::string& path) {
-  if (::mkdir(path.c_str(), kOwnerOnly) == 0 || errno == EEXIST) return {};
+  if (::mkdir(path.c_str(), kOwnerOnly) == 0) {
+    const auto named = open_folder(path + "/..")->sync_names();
+    if (named) return {};
+    return fail("cannot sync the folder that " + path + " is in: " + named.error().text);
+  }
+  if (errno == EEXIST) return {};
   return fail("cannot make the folder " + path + ": " + reason(errno));
 }
 
@@ -96,7 +101,7 @@ Result<void> DataFolder::check_format() {
   }
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return fail("the data folder " + path_ + " is of another version: '" + text +
-              "'; this program knows 'polymq-data 1'");
+              "'; this program knows 'polymq-data 2'");
 }
 
 Result<void> DataFolder::start(std::size_t shards, const journal::JournalOptions& options,
@@ -104,7 +109,6 @@ Result<void> DataFolder::start(std::size_t shards, const journal::JournalOptions
                                journal::DiskUse* use) {
   const std::string journal_path = path_ + "/journal";
   if (auto made = make_folder(journal_path); !made) return made;
-  if (auto named = open_folder(path_)->sync_names(); !named) return fail(named.error().text);
   auto files = open_folder(journal_path);
   std::unordered_map<std::uint64_t, Lane> lanes;
   for (const QueueRow& queue : image_.queues) lanes[queue.id] = queue.lane;

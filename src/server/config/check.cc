@@ -12,6 +12,7 @@
 
 #include "base/suggest.h"
 #include "server/config/policies.h"
+#include "server/config/sqs_queues.h"
 
 namespace polymq::server::config {
 namespace {
@@ -81,7 +82,7 @@ void check_parts(Loaded& loaded) {
   }
   if (!loaded.config.sqs.endpoints.empty()) {
     loaded.config.unavailable.push_back(
-        "sqs is not complete in this version: no FIFO queues, permissions and move tasks");
+        "sqs is not complete in this version: no FIFO queues and move tasks");
   }
 }
 
@@ -123,6 +124,33 @@ void check_policies(const Loaded& loaded, bool is_operator, std::vector<Problem>
   }
 }
 
+void check_sqs(const Loaded& loaded, std::vector<Problem>& problems) {
+  const Config::Sqs& sqs = loaded.config.sqs;
+  std::vector<std::string_view> vhosts{"/"};
+  for (const Config::Vhost& vhost : loaded.config.vhosts) vhosts.push_back(vhost.name);
+  if (std::find(vhosts.begin(), vhosts.end(), sqs.vhost) == vhosts.end()) {
+    problems.push_back({origin_of(loaded, "sqs.vhost"), "sqs.vhost",
+                        "there is no vhost '" + sqs.vhost + "'" + did_you_mean(sqs.vhost, vhosts)});
+  }
+  if (sqs.verifies() && sqs.keys_file.empty()) {
+    problems.push_back({origin_of(loaded, "sqs.auth"), "sqs.auth",
+                        "\"required\" needs access keys: set sqs.keys_file"});
+  }
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < sqs.queues.size(); ++i) {
+    if (table_origin(loaded, "sqs.queues", i, "name") == nullptr) continue;
+    const auto report = [&](std::string_view key, std::string text) {
+      const Origin& origin = *table_origin(loaded, "sqs.queues", i, key);
+      problems.push_back({origin, "sqs.queues." + std::string(key), std::move(text)});
+    };
+    const std::string& name = sqs.queues[i].name;
+    if (!names.insert(name).second) report("name", "'" + name + "' is there twice");
+    if (auto good = check_sqs_queue(sqs, sqs.queues[i]); !good) {
+      report(good.error().key, good.error().text);
+    }
+  }
+}
+
 }  // namespace
 
 void check(Loaded& loaded, std::vector<Problem>& problems) {
@@ -138,6 +166,7 @@ void check(Loaded& loaded, std::vector<Problem>& problems) {
                         "must be a whole number of seconds"});
   }
   check_vhosts(loaded, problems);
+  check_sqs(loaded, problems);
   check_policies(loaded, false, problems);
   check_policies(loaded, true, problems);
 }

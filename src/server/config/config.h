@@ -75,6 +75,28 @@ struct Config {
     std::chrono::milliseconds body_timeout{};
     std::chrono::milliseconds idle_timeout{};
     std::vector<std::string> cors_origins;
+  };
+
+  struct Sqs : Http {
+    std::string vhost;
+    std::string account;
+    std::string region;
+    std::string public_url;  // empty: as clients come
+    bool trusts_proxy = false;
+    std::string auth;  // "none" or "required"
+    std::string user;
+    std::string keys_file;
+
+    struct Queue {
+      std::string name;
+      engine::Fields attributes;
+      engine::Fields tags;
+      std::string dead_letter_queue;  // empty: none, but for attributes
+      std::int64_t max_receive_count = 0;
+    };
+    std::vector<Queue> queues;  // each is one that SQS could make
+
+    bool verifies() const { return auth == "required"; }
   } sqs;
 
   struct Auth {

@@ -58,6 +58,16 @@ constexpr std::string_view kFileArrays = R"(
 # name = "bound"
 # pattern = ".*"
 # definition = {max-length-bytes = 1000000000}
+
+# [[sqs.queues]]
+# name = "orders"
+# attributes = {VisibilityTimeout = 60, ReceiveMessageWaitTimeSeconds = 20}
+# tags = {team = "shop"}
+# dead_letter_queue = "orders-dead"
+# max_receive_count = 5
+
+# [[sqs.queues]]
+# name = "orders-dead"
 )";
 
 std::string_view leaf(const Key& key) { return key.path.substr(key.path.rfind('.') + 1); }

@@ -1,9 +1,9 @@
-// Every configuration key, declared once.
+// Every configuration key outside arrays of tables, declared once.
 #include <array>
 
-#include "base/name_pattern.h"
 #include "http/cors.h"
 #include "server/config/key.h"
+#include "sqs/queue_address.h"
 
 namespace polymq::server::config {
 namespace {
@@ -17,30 +17,31 @@ constexpr std::int64_t kManyConnections = 1'000'000'000;
 
 constexpr std::array<std::string_view, 3> kMechanisms{"PLAIN", "AMQPLAIN", "RABBIT-CR-DEMO"};
 constexpr std::array<std::string_view, 2> kQueueTypes{"classic", "quorum"};
-constexpr std::array<std::string_view, 3> kVhostQueueTypes{"", "classic", "quorum"};
 constexpr std::array<std::string_view, 3> kSyncPolicies{"always", "interval", "never"};
+constexpr std::array<std::string_view, 2> kSqsAuth{"none", "required"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 constexpr std::array<std::string_view, 6> kAreaLevels{"",        "debug", "info",
                                                       "warning", "error", "off"};
-constexpr std::array<std::string_view, 5> kApplyTo{"all", "queues", "exchanges", "classic_queues",
-                                                   "quorum_queues"};
-
 Result<void> check_address(std::string_view text) {
   return parse_address(text).map([](const auto&) {});
 }
 Result<void> check_endpoint(std::string_view text) {
   return parse_endpoint(text).map([](const auto&) {});
 }
+Result<void> check_account(std::string_view text) {
+  if (sqs::is_account(text)) return {};
+  return fail("must be 12 digits");
+}
+Result<void> check_region(std::string_view text) {
+  if (sqs::is_region(text)) return {};
+  return fail("is not like us-east-1");
+}
+Result<void> check_public_url(std::string_view text) {
+  if (text.empty() || sqs::is_public_url(text)) return {};
+  return fail("must be like https://sqs.example.com, possibly with a port and a path");
+}
 Result<void> check_network(std::string_view text) {
   return parse_network(text).map([](const auto&) {});
-}
-Result<void> check_pattern(std::string_view text) {
-  return NamePattern::compile(text).map([](const auto&) {});
-}
-Result<void> check_name(std::string_view text) {
-  if (text.empty()) return fail("must not be empty");
-  if (text.size() > 255) return fail("is longer than 255 octets");
-  return {};
 }
 /// What ends up in a short text on the wire or in the log.
 Result<void> check_line(std::string_view text) {
@@ -333,7 +334,8 @@ constexpr Key kKeys[] = {
      .type = Type::kSize,
      .slot = at<&C::storage, &C::Storage::keep_free>,
      .initial = "256MiB",
-     .help = "Space on the data folder's disk that is not used: with less, publishers wait."},
+     .help = "With less than that free on the data folder's disk, publishers wait: it is for what "
+             "is under way by then."},
 
     {.path = "log.level",
      .type = Type::kString,
@@ -472,6 +474,57 @@ constexpr Key kKeys[] = {
              "https://console.example.com, localhost for all pages of this machine, or * for all. "
              "Requests from other pages are refused.",
      .check = http::check_origin},
+    {.path = "sqs.vhost",
+     .type = Type::kString,
+     .slot = at<&C::sqs, &C::Sqs::vhost>,
+     .initial = "/",
+     .help = "Vhost whose queues are those of SQS."},
+    {.path = "sqs.account",
+     .type = Type::kString,
+     .slot = at<&C::sqs, &C::Sqs::account>,
+     .initial = "000000000000",
+     .help = "Account of 12 digits that the queues belong to, in their URLs and ARNs.",
+     .check = check_account},
+    {.path = "sqs.region",
+     .type = Type::kString,
+     .slot = at<&C::sqs, &C::Sqs::region>,
+     .initial = "us-east-1",
+     .help = "Region in ARNs for clients whose requests name none in their credentials. All "
+             "regions have the same queues.",
+     .check = check_region},
+    {.path = "sqs.public_url",
+     .type = Type::kString,
+     .slot = at<&C::sqs, &C::Sqs::public_url>,
+     .initial = "",
+     .help = "What the URLs of queues begin with. Empty: http and the host that the client used.",
+     .check = check_public_url},
+    {.path = "sqs.trusts_proxy",
+     .type = Type::kBool,
+     .slot = at<&C::sqs, &C::Sqs::trusts_proxy>,
+     .initial = "false",
+     .help = "Believe X-Forwarded-Proto and X-Forwarded-Host, for the URLs of queues and for "
+             "signatures. Only behind a proxy that sets both."},
+    {.path = "sqs.auth",
+     .type = Type::kString,
+     .slot = at<&C::sqs, &C::Sqs::auth>,
+     .initial = "none",
+     .help = "none: any credentials are accepted, and requests are done as the user of sqs.user. "
+             "required: requests must be signed with an access key of sqs.keys_file, and are done "
+             "as its user.",
+     .choices = kSqsAuth},
+    {.path = "sqs.user",
+     .type = Type::kString,
+     .slot = at<&C::sqs, &C::Sqs::user>,
+     .initial = "guest",
+     .help = "User with whose permissions requests are done without sqs.auth. For one of "
+             "auth.loopback_users they must come from this machine."},
+    {.path = "sqs.keys_file",
+     .type = Type::kString,
+     .slot = at<&C::sqs, &C::Sqs::keys_file>,
+     .initial = "",
+     .help = "TOML file with access keys, which only its owner may be able to use (mode 0600). "
+             "Read again on SIGHUP.",
+     .reloads = true},
     {.path = "pubsub.port",
      .type = Type::kInteger,
      .slot = at<&C::pubsub, &C::Part::port>,
@@ -479,107 +532,6 @@ constexpr Key kKeys[] = {
      .help = "TCP port for clients of Google Cloud Pub/Sub. 0: off. Not available in this version.",
      .max = kMaxPort,
      .option = "--pubsub-port"},
-};
-
-constexpr Key kVhostKeys[] = {
-    {.path = "name",
-     .type = Type::kString,
-     .slot = at<&C::Vhost::name>,
-     .initial = "",
-     .help = "Name of the vhost.",
-     .check = check_name,
-     .required = true},
-    {.path = "default_queue_type",
-     .type = Type::kString,
-     .slot = at<&C::Vhost::default_queue_type>,
-     .initial = "",
-     .help = "Type of queues that are declared without x-queue-type. Empty: as in [queues].",
-     .choices = kVhostQueueTypes},
-    {.path = "max_connections",
-     .type = Type::kInteger,
-     .slot = at<&C::Vhost::max_connections>,
-     .initial = "",
-     .help = "Most connections. -1: unlimited, 0: none. Not set: as in [limits].",
-     .min = -1,
-     .max = kManyConnections},
-    {.path = "max_queues",
-     .type = Type::kInteger,
-     .slot = at<&C::Vhost::max_queues>,
-     .initial = "",
-     .help = "Most queues. -1: unlimited, 0: none. Not set: as in [limits].",
-     .min = -1,
-     .max = kManyConnections},
-};
-
-constexpr Key kPolicyKeys[] = {
-    {.path = "vhost",
-     .type = Type::kString,
-     .slot = at<&C::Policy::vhost>,
-     .initial = "/",
-     .help = "The vhost that the policy belongs to.",
-     .check = check_name},
-    {.path = "name",
-     .type = Type::kString,
-     .slot = at<&C::Policy::name>,
-     .initial = "",
-     .help = "Name of the policy, unique in its vhost.",
-     .check = check_name,
-     .required = true},
-    {.path = "pattern",
-     .type = Type::kString,
-     .slot = at<&C::Policy::pattern>,
-     .initial = "",
-     .help = "Regular expression, searched for anywhere in the names of queues and exchanges.",
-     .check = check_pattern,
-     .required = true},
-    {.path = "apply_to",
-     .type = Type::kString,
-     .slot = at<&C::Policy::apply_to>,
-     .initial = "all",
-     .help = "What the policy applies to.",
-     .choices = kApplyTo},
-    {.path = "priority",
-     .type = Type::kInteger,
-     .slot = at<&C::Policy::priority>,
-     .initial = "0",
-     .help = "Of the policies that match a name, the highest priority counts.",
-     .min = -kManyConnections,
-     .max = kManyConnections},
-    {.path = "definition",
-     .type = Type::kDefinition,
-     .slot = at<&C::Policy::definition>,
-     .initial = "",
-     .help = "RabbitMQ's policy keys, such as {message-ttl = 60000}.",
-     .required = true},
-};
-
-template <auto Member>
-constexpr ArrayTable array_table(std::string_view path, std::span<const Key> keys,
-                                 std::string_view help, bool reloads) {
-  return {.path = path,
-          .keys = keys,
-          .help = help,
-          .reloads = reloads,
-          .append = [](Config& config) -> void* { return &(config.*Member).emplace_back(); },
-          .size = [](const Config& config) { return (config.*Member).size(); },
-          .element = [](const Config& config, std::size_t index) -> const void* {
-            return &(config.*Member)[index];
-          }};
-}
-
-constexpr std::array kArrayTables{
-    array_table<&C::vhosts>("vhosts", kVhostKeys,
-                            "Vhosts beside `/`, which always exists and may be listed to set its "
-                            "limits.",
-                            false),
-    array_table<&C::policies>("policies", kPolicyKeys,
-                              "Settings for all queues and exchanges whose names match. Read again "
-                              "on SIGHUP.",
-                              true),
-    array_table<&C::operator_policies>(
-        "operator_policies", kPolicyKeys,
-        "As policies, but limits that policies and clients cannot exceed. Read again on SIGHUP.",
-        true),
 };
 
 constexpr std::array kSections{
@@ -599,7 +551,6 @@ constexpr std::array kSections{
 }  // namespace
 
 std::span<const Key> keys() { return kKeys; }
-std::span<const ArrayTable> array_tables() { return kArrayTables; }
 std::span<const Section> sections() { return kSections; }
 
 const Key* find_key(std::string_view path) {

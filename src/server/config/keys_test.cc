@@ -101,6 +101,7 @@ TEST(Documents, TheExamplesOfTheDefaultFileAreValid) {
   EXPECT_EQ(loaded->config.vhosts.size(), 2u);
   EXPECT_EQ(loaded->config.policies.size(), 1u);
   EXPECT_EQ(loaded->config.operator_policies.size(), 1u);
+  EXPECT_EQ(loaded->config.sqs.queues.size(), 2u);
 }
 
 TEST(Documents, ShowTellsEachValueAndItsOriginAndCanBeLoaded) {
@@ -110,7 +111,8 @@ TEST(Documents, ShowTellsEachValueAndItsOriginAndCanBeLoaded) {
   const auto loaded = load_text(sources,
                                 "[amqp]\nport = 5673\n"
                                 "[[policies]]\nname = \"p\"\npattern = \"^a\\\\.\"\n"
-                                "definition = {message-ttl = 5, overflow = \"drop-head\"}\n");
+                                "definition = {message-ttl = 5, overflow = \"drop-head\"}\n"
+                                "[[sqs.queues]]\nname = \"q\"\ntags = {\"a b\" = \"c\"}\n");
   ASSERT_TRUE(loaded) << to_text(loaded.error());
   const std::string text = show(*loaded);
   EXPECT_THAT(text, HasSubstr("port = 5673                                  # polymq.toml:2\n"));
@@ -121,6 +123,7 @@ TEST(Documents, ShowTellsEachValueAndItsOriginAndCanBeLoaded) {
   const auto again = load_text({.file = "shown.toml"}, text);
   ASSERT_TRUE(again) << to_text(again.error());
   EXPECT_EQ(again->config.log.level, "debug");
+  EXPECT_EQ(again->config.sqs.queues.size(), 1u);
   EXPECT_TRUE(restart_needed(loaded->config, again->config).empty());
 }
 

@@ -92,11 +92,13 @@ class Loader {
     if (const Key* key = find_key(entry.path)) return set(*key, entry.given, entry.origin);
     const std::string section = entry.path.substr(0, entry.path.find('.'));
     const auto* table = std::get_if<engine::Fields>(&entry.given);
-    const bool is_array_table =
-        std::any_of(array_tables().begin(), array_tables().end(),
-                    [&](const ArrayTable& array) { return array.path == section; });
-    if (is_array_table) {
-      problems_.push_back({entry.origin, section, "must be written as [[" + section + "]]"});
+    const auto array_table =
+        std::find_if(array_tables().begin(), array_tables().end(), [&](const ArrayTable& array) {
+          return entry.path == array.path || entry.path.starts_with(std::string(array.path) + ".");
+        });
+    if (array_table != array_tables().end()) {
+      const std::string name(array_table->path);
+      problems_.push_back({entry.origin, name, "must be written as [[" + name + "]]"});
     } else if (!is_section(section) && (table != nullptr || section != entry.path)) {
       problems_.push_back({entry.origin, section, "unknown table" + suggest_section(section)});
     } else if (contains_keys(entry.path)) {
@@ -183,7 +185,9 @@ bool is_service_link(std::string_view name, std::string_view value) {
 OrProblems<Loaded> load_text(const Sources& sources, std::string_view toml) {
   std::vector<Problem> problems;
   Loader loader(problems);
-  const auto is_value = [](std::string_view path) { return path == "definition"; };
+  const auto is_value = [](std::string_view path) {
+    return path == "definition" || path == "attributes" || path == "tags";
+  };
   loader.add_document(read_toml(toml, sources.file, is_value, problems));
   for (const auto& [name, value] : sources.environment) loader.add_variable(name, value);
   for (const Override& given : sources.overrides) loader.add_override(given);

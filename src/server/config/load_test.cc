@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include "server/config/sqs_queues.h"
+
 namespace polymq::server::config {
 namespace {
 
@@ -14,7 +16,9 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 Loaded good(std::string_view toml, Sources sources = {}) {
   sources.file = "p.toml";
@@ -269,6 +273,94 @@ TEST(Configuration, SqsListensWhereItIsToldAndSaysWhatItLacks) {
               HasSubstr("sqs.cors_origins: "));
 }
 
+TEST(Configuration, SqsHasItsAddressesAndItsUsers) {
+  const Config config = good("").config;
+  EXPECT_EQ(config.sqs.vhost, "/");
+  EXPECT_EQ(config.sqs.account, "000000000000");
+  EXPECT_EQ(config.sqs.region, "us-east-1");
+  EXPECT_EQ(config.sqs.user, "guest");
+  EXPECT_FALSE(config.sqs.verifies());
+  EXPECT_FALSE(config.sqs.trusts_proxy);
+  EXPECT_TRUE(good("[sqs]\nauth = \"required\"\nkeys_file = \"k\"\n").config.sqs.verifies());
+  for (const auto& [line, problem] : std::vector<std::pair<std::string, std::string>>{
+           {"account = \"1234\"", "must be 12 digits"},
+           {"region = \"here\"", "is not like us-east-1"},
+           {"public_url = \"sqs.example.com\"", "must be like https://sqs.example.com"},
+           {"public_url = \"http://a b\"", "must be like"},
+           {"public_url = \"https:///queues\"", "must be like"},
+           {"public_url = \"https://a?b\"", "must be like"},
+           {"auth = \"maybe\"", "is not one of none, required"},
+           {"auth = \"required\"", "needs access keys: set sqs.keys_file"},
+           {"vhost = \"shop\"", "there is no vhost 'shop'"}}) {
+    const std::string key = line.substr(0, line.find(' '));
+    EXPECT_THAT(problems("[sqs]\n" + line),
+                AllOf(StartsWith("p.toml:2: sqs." + key), HasSubstr(problem)));
+  }
+  for (const char* url : {"https://sqs.example.com", "http://a:9324/queues/", "http://[::1]:1"}) {
+    EXPECT_EQ(good("[sqs]\npublic_url = \"" + std::string(url) + "\"").config.sqs.public_url, url);
+  }
+  EXPECT_EQ(good("[sqs]\nvhost = \"shop\"\n[[vhosts]]\nname = \"shop\"").config.sqs.vhost, "shop");
+}
+
+TEST(Configuration, QueuesOfSqsAreTablesWithinItsSection) {
+  const Config config = good(
+                            "[sqs]\nport = 9324\n"
+                            "[[sqs.queues]]\nname = \"orders\"\n"
+                            "attributes = {VisibilityTimeout = 5, DelaySeconds = \"1\"}\n"
+                            "tags = {team = \"shop\"}\n"
+                            "dead_letter_queue = \"dead\"\nmax_receive_count = 3\n"
+                            "[[sqs.queues]]\nname = \"dead\"\n"
+                            "[sqs.queues.attributes]\nSqsManagedSseEnabled = false\n"
+                            "RedriveAllowPolicy = {redrivePermission = \"byQueue\", "
+                            "sourceQueueArns = [\"arn:aws:sqs:us-east-1:000000000000:orders\"]}\n")
+                            .config;
+  ASSERT_EQ(config.sqs.queues.size(), 2u);
+  using Text = std::pair<std::string, std::string>;
+  const auto orders = check_sqs_queue(config.sqs, config.sqs.queues[0]);
+  ASSERT_TRUE(orders) << orders.error().text;
+  EXPECT_THAT(orders->attributes,
+              UnorderedElementsAre(
+                  Text("VisibilityTimeout", "5"), Text("DelaySeconds", "1"),
+                  Text("RedrivePolicy",
+                       R"({"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead",)"
+                       R"("maxReceiveCount":3})")));
+  EXPECT_THAT(orders->tags, ElementsAre(Text("team", "shop")));
+  const auto dead = check_sqs_queue(config.sqs, config.sqs.queues[1]);
+  ASSERT_TRUE(dead) << dead.error().text;
+  EXPECT_THAT(dead->attributes,
+              UnorderedElementsAre(
+                  Text("SqsManagedSseEnabled", "false"),
+                  Text("RedriveAllowPolicy", R"({"redrivePermission":"byQueue","sourceQueueArns":)"
+                                             R"(["arn:aws:sqs:us-east-1:000000000000:orders"]})")));
+}
+
+TEST(Configuration, AQueueThatSqsWouldRefuseStopsTheStart) {
+  const auto problem = [](const std::string& rest) {
+    return problems("[[sqs.queues]]\nname = \"q\"\n" + rest);
+  };
+  EXPECT_EQ(problem(""), "");
+  EXPECT_THAT(
+      problem("attributes = {VisibilityTimeout = 43201}"),
+      AllOf(StartsWith("p.toml:3: sqs.queues.attributes: "), HasSubstr("VisibilityTimeout")));
+  EXPECT_THAT(problem("attributes = {Nonsense = 1}"), HasSubstr("Unknown Attribute Nonsense."));
+  EXPECT_THAT(problem("attributes = {DelaySeconds = 1.5}"), HasSubstr("expected a string"));
+  EXPECT_THAT(problem("tags = {a = 1}"), StartsWith("p.toml:3: sqs.queues.tags: a: expected"));
+  EXPECT_THAT(problem("tags = {\"aws:a\" = \"1\"}"), HasSubstr("must not begin with aws:"));
+  EXPECT_THAT(problem("max_receive_count = 1001"), HasSubstr("sqs.queues.max_receive_count"));
+  EXPECT_THAT(problem("attribute = {}"), HasSubstr("did you mean 'attributes'?"));
+  EXPECT_THAT(problem("[[sqs.queues]]\nname = \"q\""), HasSubstr("'q' is there twice"));
+  EXPECT_THAT(problems("[[sqs.queues]]\nname = \"not legal\""),
+              StartsWith("p.toml:1: sqs.queues.attributes: Can only include"));
+  EXPECT_THAT(problems("[[sqs.queues]]\nname = \"q.fifo\""), Not(HasSubstr("Can only include")))
+      << "the name makes it a FIFO queue";
+  EXPECT_THAT(problems("[[sqs.queues]]\nattributes = {}"), HasSubstr("needs 'name'"));
+  EXPECT_THAT(problems("[sqs.queues]\nname = \"q\""),
+              HasSubstr("must be written as [[sqs.queues]]"));
+  EXPECT_THAT(problems("[sqs]\nqueues = \"q\""), HasSubstr("must be written as [[sqs.queues]]"));
+  EXPECT_THAT(problem("dead_letter_queue = \"d\"\nattributes = {RedrivePolicy = {}}"),
+              HasSubstr("p.toml:3: sqs.queues.dead_letter_queue: "));
+}
+
 TEST(Configuration, AMissingFileIsOneClearLine) {
   const auto loaded = load({.file = "/no/such/polymq.toml"});
   ASSERT_FALSE(loaded);
@@ -296,6 +388,8 @@ TEST(Configuration, TellsWhichChangesNeedARestart) {
   const Config after =
       good("[amqp]\nport = 1\n[log]\nlevel = \"debug\"\n[[vhosts]]\nname = \"a\"\n").config;
   EXPECT_THAT(restart_needed(before, after), ElementsAre("amqp.port", "vhosts"));
+  const Config queues = good("[[sqs.queues]]\nname = \"q\"\n").config;
+  EXPECT_THAT(restart_needed(before, queues), ElementsAre("sqs.queues"));
   const Config policies =
       good("[[policies]]\nname = \"p\"\npattern = \"\"\ndefinition = {expires = 1}\n").config;
   EXPECT_THAT(restart_needed(before, policies), IsEmpty());

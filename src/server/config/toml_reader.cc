@@ -56,18 +56,7 @@ class Reader {
 
   Document read(const toml::table& root) {
     Document document;
-    for (const auto& [name, node] : root) {
-      const auto* array = node.as_array();
-      if (array != nullptr && !array->empty() && array->is_homogeneous(toml::node_type::table)) {
-        for (const toml::node& element : *array) {
-          TableEntry table{std::string(name.str()), {}, origin(element)};
-          flatten("", *element.as_table(), table.entries);
-          document.tables.push_back(std::move(table));
-        }
-      } else {
-        add(std::string(name.str()), node, origin(name), document.entries);
-      }
-    }
+    flatten("", root, document.entries, &document.tables);
     return document;
   }
 
@@ -79,18 +68,31 @@ class Reader {
     return {Source::kFile, file_, static_cast<std::uint32_t>(key.source().begin.line)};
   }
 
-  void add(std::string path, const toml::node& node, Origin where, std::vector<Entry>& entries) {
+  /// `tables`: where arrays of tables go; null within one of them.
+  void add(std::string path, const toml::node& node, Origin where, std::vector<Entry>& entries,
+           std::vector<TableEntry>* tables) {
+    const auto* array = node.as_array();
+    if (tables != nullptr && array != nullptr && !array->empty() &&
+        array->is_homogeneous(toml::node_type::table)) {
+      for (const toml::node& element : *array) {
+        TableEntry each{path, {}, origin(element)};
+        flatten("", *element.as_table(), each.entries, nullptr);
+        tables->push_back(std::move(each));
+      }
+      return;
+    }
     const auto* table = node.as_table();
     // An empty table sets nothing, but its name may be wrong.
     if (table == nullptr || table->empty() || is_value_(path)) {
       entries.push_back({std::move(path), to_given(node), std::move(where)});
     } else {
-      flatten(path + ".", *table, entries);
+      flatten(path + ".", *table, entries, tables);
     }
   }
-  void flatten(const std::string& prefix, const toml::table& table, std::vector<Entry>& entries) {
+  void flatten(const std::string& prefix, const toml::table& table, std::vector<Entry>& entries,
+               std::vector<TableEntry>* tables) {
     for (const auto& [name, node] : table) {
-      add(prefix + std::string(name.str()), node, origin(name), entries);
+      add(prefix + std::string(name.str()), node, origin(name), entries, tables);
     }
   }
 

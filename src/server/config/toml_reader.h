@@ -18,7 +18,7 @@ struct Entry {
   Origin origin;
 };
 
-/// One [[name]] table. Its entries' paths are relative to it.
+/// One [[name]] table; "sqs.queues" for [[sqs.queues]]. Its entries' paths are relative to it.
 struct TableEntry {
   std::string name;
   std::vector<Entry> entries;

@@ -276,7 +276,7 @@ Result<void> assign(const Key& key, void* owner, const Given& given) {
 }
 
 void assign_default(const Key& key, void* owner) {
-  if (key.required) return;
+  if (key.required || key.type == Type::kDefinition) return;
   if (std::holds_alternative<std::optional<std::int64_t>*>(key.slot(owner))) return;
   // A wrong default is a mistake in the declaration; a test looks at each.
   if (!assign(key, owner, Text{std::string(key.initial)})) std::abort();

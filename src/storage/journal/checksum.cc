@@ -60,4 +60,8 @@ std::uint32_t crc32c(std::string_view bytes, std::uint32_t before) {
   return crc32c_by_table(bytes, before);
 }
 
+std::uint32_t entry_checksum(std::uint64_t queue, std::string_view content) {
+  return crc32c(content, static_cast<std::uint32_t>(queue ^ queue >> 32));
+}
+
 }  // namespace polymq::storage::journal

@@ -93,6 +93,7 @@ bool IndexReader::next(Record& record) {
 
 bool IndexReader::read_message_entry(Record& record, bool shared) {
   MessageEntry entry{.queue = queue_};
+  const std::string_view content = bytes_.rest();
   const std::uint8_t flags = bytes_.u8();
   if ((flags & ~kMessageFlags) != 0) return refuse("a message with unknown flags");
   entry.delivered = (flags & kWasDelivered) != 0;
@@ -106,7 +107,6 @@ bool IndexReader::read_message_entry(Record& record, bool shared) {
   entry.entered = static_cast<WallMs>(bytes_.u64());
   entry.data_offset = bytes_.u32();
   entry.data_size = bytes_.u32();
-  entry.data_checksum = bytes_.u32();
   entry.body_size = bytes_.u32();
   entry.acquired = bytes_.u16();
   entry.failed = bytes_.u16();
@@ -116,6 +116,8 @@ bool IndexReader::read_message_entry(Record& record, bool shared) {
       return refuse("a message with its data in no chunk");
     }
   }
+  const std::size_t described = content.size() - bytes_.left();
+  entry.data_checksum = bytes_.u32() ^ entry_checksum(queue_, content.substr(0, described));
   record = entry;
   return true;
 }

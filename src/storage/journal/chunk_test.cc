@@ -177,6 +177,32 @@ TEST(Chunk, NoPrefixAndNoChangedBitPasses) {
   }
 }
 
+// One message is read without the rest of the index, whose checksum says nothing then.
+TEST(Chunk, NoChangedBitOfAMessagesRecordPassesWhenItAloneIsRead) {
+  ChunkWriter writer;
+  const DataPlace data = writer.data(kMessage);
+  const std::size_t plain = writer.message(kMessage);
+  const std::size_t shared = writer.shared_message(kMessage, data, {3, 9});
+  const std::string bytes = finished(writer);
+  const auto chunk = read_chunk(bytes);
+  ASSERT_TRUE(chunk);
+  const auto reads = [&](std::string record) {
+    IndexReader reader(record, kMessage.queue);
+    Record found;
+    const auto* entry = reader.next(found) ? std::get_if<MessageEntry>(&found) : nullptr;
+    return entry != nullptr && read_message(*entry, chunk->bodies).has_value();
+  };
+  for (const auto& [from, size] : {std::pair(plain, kMessageRecord), {shared, kSharedRecord}}) {
+    const std::string right(chunk->index.substr(from, size));
+    EXPECT_TRUE(reads(right));
+    for (std::size_t bit = 0; bit < right.size() * 8; ++bit) {
+      std::string wrong = right;
+      wrong[bit / 8] = static_cast<char>(wrong[bit / 8] ^ (1 << (bit % 8)));
+      EXPECT_FALSE(reads(wrong)) << bit;
+    }
+  }
+}
+
 TEST(Chunk, OfANewerVersionIsRefused) {
   ChunkWriter writer;
   writer.handed_out({1, 1});
@@ -203,7 +229,8 @@ TEST(Index, WrongRecordsAreRefused) {
   const std::string plain(39, '\0');
   for (const std::string& in :
        {std::string("\0\3\0\0\0\0\0\0\0\0", 10), std::string("\0\x40\0\0\0\0\0\0\0\1", 10)}) {
-    EXPECT_THAT(error_of(kQueueOne + record(7, plain + in)), HasSubstr("data in no chunk"));
+    const std::string content = plain.substr(4) + in + "\1\1\1\1";
+    EXPECT_THAT(error_of(kQueueOne + record(7, content)), HasSubstr("data in no chunk"));
   }
   EXPECT_THAT(error_of(kQueueOne + record(7, plain)), HasSubstr("wrong size"));
   EXPECT_THAT(error_of(kQueueOne + record(2, plain.substr(0, 3) + std::string(8, '\xFF') +

@@ -33,7 +33,10 @@ DataPlace ChunkWriter::data(const MessageRecord& message) {
 }
 
 std::uint32_t ChunkWriter::message(const MessageRecord& message) {
-  return entry(RecordType::kMessage, message, data(message));
+  const DataPlace place = data(message);
+  const std::uint32_t index_offset = entry(RecordType::kMessage, message, place);
+  finish_entry(index_offset, place);
+  return index_offset;
 }
 
 std::uint32_t ChunkWriter::shared_message(const MessageRecord& message, const DataPlace& data,
@@ -41,6 +44,7 @@ std::uint32_t ChunkWriter::shared_message(const MessageRecord& message, const Da
   const std::uint32_t index_offset = entry(RecordType::kSharedMessage, message, data);
   index_.u16(in.lane);
   index_.u64(in.number);
+  finish_entry(index_offset, data);
   return index_offset;
 }
 
@@ -58,11 +62,15 @@ std::uint32_t ChunkWriter::entry(RecordType type, const MessageRecord& message,
   index_.u64(static_cast<std::uint64_t>(message.enqueued));
   index_.u32(data.offset);
   index_.u32(data.size);
-  index_.u32(data.checksum);
   index_.u32(static_cast<std::uint32_t>(message.body.size()));
   index_.u16(message.acquired);
   index_.u16(message.failed);
   return index_offset;
+}
+
+void ChunkWriter::finish_entry(std::uint32_t index_offset, const DataPlace& data) {
+  const std::string_view content = index_.view().substr(index_offset + kRecordHeader);
+  index_.u32(data.checksum ^ entry_checksum(queue_, content));
 }
 
 void ChunkWriter::settled(const Settled& range) {

@@ -36,6 +36,7 @@ class ChunkWriter {
  private:
   void begin(RecordType type, std::uint64_t queue);
   std::uint32_t entry(RecordType type, const MessageRecord& message, const DataPlace& data);
+  void finish_entry(std::uint32_t index_offset, const DataPlace& data);
 
   Buffer index_;
   Buffer bodies_;

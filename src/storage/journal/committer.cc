@@ -200,7 +200,7 @@ FileResult<void> Journal::write_commit(const std::vector<Handed>& group,
 // New messages do not go into the last part of a segment before it is known whether there will be
 // another one: if not, publishers hear of it while there is room for what consumers settle.
 bool Journal::must_wait_for_next(std::uint64_t blocks, bool messages) const {
-  return messages && !prepared_ && !short_of_space_ && !failed_ &&
+  return messages && !prepared_ && space_ == Space::kEnough && !failed_ &&
          open_.used + blocks > open_.size - open_.size / kReservedPart;
 }
 
@@ -216,7 +216,7 @@ bool Journal::make_room(Lock& lock, std::uint64_t blocks, bool messages) {
   wanted_size_ = blocks + 2 * kBlock;
   while (!prepared_ || prepared_->header.size < wanted_size_) {
     if (failed_) return false;
-    if (stopping_ && short_of_space_) {
+    if (stopping_ && space_ == Space::kNone) {
       fail_all(lock, {true, "it ends while there is no room on the disk"});
       return false;
     }

@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint64_t kMostWaiting = 4;  // segments that wait for a restatement
 constexpr std::uint64_t kMostDead = 6;     // segments' worth of what is dead, beside what lives
 constexpr std::uint64_t kGrowth = 4;
+constexpr std::uint64_t kSmallSegment = 4 * 1024 * 1024;
 // Of the newest ones, with the open one, no index is made: most segments are gone before they are
 // that old.
 constexpr SegmentNumber kYoung = 2;
@@ -33,13 +34,9 @@ void Journal::housekeeping_loop() {
   while (!closing_) {
     if (std::exchange(may_be_dead_, false)) remove_dead(lock);
     prepare_next(lock);
-    const auto needed = [&] {
-      return closing_ || may_be_dead_ ||
-             (!failed_ && !short_of_space_ &&
-              (!prepared_ || prepared_->header.size < wanted_size_));
-    };
+    const auto needed = [&] { return closing_ || may_be_dead_ || needs_segment(); };
     if (!needed() && index_one(lock)) continue;
-    if (short_of_space_) {  // room may come from elsewhere
+    if (space_ != Space::kEnough) {  // room may come from elsewhere
       to_keep_house_.wait_for(lock, kRetry, needed);
     } else {
       to_keep_house_.wait(lock, needed);
@@ -103,43 +100,75 @@ void Journal::want_evacuation() {
   }
 }
 
+// Something is to be done now: when there is no room, only another look after a while helps.
+bool Journal::needs_segment() const {
+  if (failed_ || (prepared_ && prepared_->header.size >= wanted_size_)) return false;
+  return space_ == Space::kEnough || (space_ == Space::kShort && wanted_size_ != 0);
+}
+
+std::uint64_t Journal::small_segment() const {
+  return std::min(kSmallSegment, options_.segment_size);
+}
+
 void Journal::prepare_next(Lock& lock) {
   if (failed_ || closing_) return;
-  const bool too_small = prepared_ && prepared_->header.size < wanted_size_;
-  if (prepared_ && !too_small) return;
-  const SegmentNumber number = next_segment_;
-  // The first ones are small, so that each is ready before the one before it is full.
-  const std::uint64_t size =
-      std::max(std::min(options_.segment_size, kGrowth * open_.size), wanted_size_);
-  lock.unlock();
-  auto next = segment_files_.prepare(number, size, SpaceUse::kLeaveFree);
-  lock.lock();
+  if (prepared_ && prepared_->header.size >= wanted_size_) return;
+  auto next = make_segment(lock);
   if (!next) {
     if (!next.error().no_space) return fail_all(lock, next.error());
-    if (!short_of_space_) {
-      log::Line(log::Area::kStorage, log::Level::kError,
-                "the disk is full: publishers wait until there is room")
-          .with("reason", next.error().text);
-      // The sooner publishers wait, the more room is left for what consumers settle.
-      for (const Writer& writer : writers_) writer.wake();
-    }
-    short_of_space_ = true;
     to_commit_.notify_one();
     to_hold_.notify_all();
-  } else {
-    if (short_of_space_) {
-      log::Line(log::Area::kStorage, log::Level::kInfo, "there is room on the disk again");
-    }
-    short_of_space_ = false;
-    ++next_segment_;
-    const auto small = std::exchange(prepared_, *std::move(next));
-    to_commit_.notify_one();
-    if (!small) return;
+    return;
+  }
+  ++next_segment_;
+  const auto small = std::exchange(prepared_, *std::move(next));
+  to_commit_.notify_one();
+  if (!small) return;
+  lock.unlock();
+  const SegmentHeader& header = small->header;
+  const auto gone = segment_files_.retire(header.number, header.size, header.generation);
+  lock.lock();
+  if (!gone) fail_all(lock, gone.error());
+}
+
+// The space that is to stay free is used when the committer could not go on without: publishers
+// wait by then, so that it is for what they had under way, and for what consumers settle.
+FileResult<PreparedSegment> Journal::make_segment(Lock& lock) {
+  const SegmentNumber number = next_segment_;
+  const auto make = [&](std::uint64_t size, SpaceUse use) {
     lock.unlock();
-    const SegmentHeader& header = small->header;
-    const auto gone = segment_files_.retire(header.number, header.size, header.generation);
+    auto made = segment_files_.prepare(number, size, use);
     lock.lock();
-    if (!gone) fail_all(lock, gone.error());
+    return made;
+  };
+  // The first ones are small, so that each is ready before the one before it is full.
+  const std::uint64_t usual = std::max(kGrowth * open_.size, wanted_size_);
+  const std::uint64_t least = std::max(small_segment(), wanted_size_);
+  auto made = make(std::max(least, std::min(options_.segment_size, usual)), SpaceUse::kLeaveFree);
+  if (!made && made.error().no_space) made = make(least, SpaceUse::kLeaveFree);
+  if (made) {
+    note_space(Space::kEnough, {});
+  } else if (made.error().no_space) {
+    const std::string reason = made.error().text;
+    if (space_ == Space::kEnough) note_space(Space::kShort, reason);
+    if (wanted_size_ == 0) return made;
+    made = make(least, SpaceUse::kAll);
+    note_space(made ? Space::kShort : Space::kNone, reason);
+  }
+  return made;
+}
+
+void Journal::note_space(Space space, const std::string& reason) {
+  const Space before = std::exchange(space_, space);
+  if (before == Space::kEnough && space != Space::kEnough) {
+    log::Line(log::Area::kStorage, log::Level::kError,
+              "the disk is full: publishers wait until there is room")
+        .with("reason", reason);
+    // The sooner publishers wait, the more room is left for what consumers settle.
+    for (const Writer& writer : writers_) writer.wake();
+    to_commit_.notify_one();
+  } else if (before != Space::kEnough && space == Space::kEnough) {
+    log::Line(log::Area::kStorage, log::Level::kInfo, "there is room on the disk again");
   }
 }
 
@@ -147,7 +176,7 @@ void Journal::prepare_next(Lock& lock) {
 // is nothing to do.
 bool Journal::index_one(Lock& lock) {
   const auto number = segments_.unindexed(open_.number - std::min(open_.number, kYoung) + 1);
-  if (!number || failed_ || short_of_space_) return false;
+  if (!number || failed_ || space_ != Space::kEnough) return false;
   SegmentTable::Segment& segment = *segments_.find(*number);
   segment.indexed = true;
   // Only this thread removes segments.

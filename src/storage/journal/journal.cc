@@ -12,9 +12,6 @@
 namespace polymq::storage::journal {
 namespace {
 
-// Enough for the first moments: the broker starts before a whole segment could be filled.
-constexpr std::uint64_t kFirstSegmentSize = 4 * 1024 * 1024;
-
 void name_thread(const char* name) { ::pthread_setname_np(::pthread_self(), name); }
 
 }  // namespace
@@ -56,9 +53,9 @@ void Journal::connect(std::size_t writer, std::function<void()> wake) {
 FileResult<void> Journal::start() {
   if (auto found = segment_files_.find_spares(); !found) return found;
   segment_files_.hurry(true);
-  // On a disk that is short of space, too: consumers must be able to take what is there.
-  auto first = segment_files_.prepare(
-      next_segment_, std::min(kFirstSegmentSize, options_.segment_size), SpaceUse::kAll);
+  // Small: the broker starts before a whole one could be filled. On a disk that is short of space,
+  // too: consumers must be able to take what is there.
+  auto first = segment_files_.prepare(next_segment_, small_segment(), SpaceUse::kAll);
   if (!first) return tl::make_unexpected(first.error());
   segment_files_.hurry(false);
   may_be_dead_ = true;
@@ -154,7 +151,8 @@ FileResult<SegmentNumber> Journal::hold() {
   if (held_) return tl::make_unexpected(FileError{false, "a backup is under way already"});
   held_ = cut_wanted_ = true;
   to_commit_.notify_one();
-  to_hold_.wait(lock, [&] { return failed_ || short_of_space_ || (!cut_wanted_ && !removing_); });
+  to_hold_.wait(
+      lock, [&] { return failed_ || space_ != Space::kEnough || (!cut_wanted_ && !removing_); });
   if (!cut_wanted_ && !removing_) return cut_;
   held_ = cut_wanted_ = false;
   return tl::make_unexpected(
@@ -170,7 +168,7 @@ void Journal::release() {
 
 JournalState Journal::state() const {
   if (failed_) return JournalState::kFailed;
-  return short_of_space_ ? JournalState::kShortOfSpace : JournalState::kOpen;
+  return space_ == Space::kEnough ? JournalState::kOpen : JournalState::kShortOfSpace;
 }
 
 Journal::Usage Journal::usage() const {

@@ -28,7 +28,8 @@ struct JournalOptions {
   SyncPolicy sync = SyncPolicy::kAlways;
   /// What nobody waits for is synced that late at most (interval: everything).
   std::chrono::milliseconds sync_interval{100};
-  /// The folder's disk keeps that much free: with less, nothing new is accepted.
+  /// With less than that free on the folder's disk, nothing new is accepted: it is for what is
+  /// under way by then, and for what is said of older messages.
   std::uint64_t keep_free = 0;
   std::size_t spares = 2;  // segments kept to be used again
 };
@@ -105,6 +106,9 @@ class Journal {
     std::uint64_t used = 0;
     std::uint32_t seed = 0;
   };
+  /// What is left on the disk: enough; only what should stay free, which publishers get no more of;
+  /// nothing.
+  enum class Space : std::uint8_t { kEnough, kShort, kNone };
   using Clock = std::chrono::steady_clock;
   using Lock = std::unique_lock<std::mutex>;
   struct Handed {
@@ -136,7 +140,11 @@ class Journal {
   JournalState state() const;  // with the lock
   void want_restatement();
   void want_evacuation();
+  bool needs_segment() const;
+  std::uint64_t small_segment() const;
+  FileResult<PreparedSegment> make_segment(Lock& lock);
   void prepare_next(Lock& lock);
+  void note_space(Space space, const std::string& reason);
   bool index_one(Lock& lock);
 
   // The reader.
@@ -155,13 +163,13 @@ class Journal {
   bool stopping_ = false;  // the committer ends when all is written
   bool closing_ = false;   // and after it the others
   bool failed_ = false;
-  bool short_of_space_ = false;
+  Space space_ = Space::kEnough;
   std::uint64_t newest_known_queue_ = 0;
   SegmentTable segments_;
   SegmentFiles segment_files_;
   SegmentNumber next_segment_;
   std::optional<PreparedSegment> prepared_;  // to be written to next
-  std::uint64_t wanted_size_ = 0;            // of the next one, if it must be larger
+  std::uint64_t wanted_size_ = 0;            // of the next one, when the committer waits for it
   std::uint64_t gone_chunks_ = 0;            // of which no message lives
   bool may_be_dead_ = false;                 // a segment may have lost what kept it
   std::uint64_t freed_commit_ = 0;           // what had been written then

@@ -32,7 +32,7 @@ struct MessageEntry {
   WallMs entered = 0;
   std::uint32_t data_offset = 0;  // within the bodies of its chunk, or of the one that it shares
   std::uint32_t data_size = 0;
-  std::uint32_t data_checksum = 0;
+  std::uint32_t data_checksum = 0;  // wrong if anything of the record is
   std::uint32_t body_size = 0;
   std::uint16_t acquired = 0;
   std::uint16_t failed = 0;

@@ -9,7 +9,8 @@ import struct
 import threading
 import time
 
-from harness import brokers, codec, fixture, wire
+from harness import brokers, codec, wire
+from harness.own_broker import OwnBroker
 
 PATIENCE = 20
 MIB = 1024 * 1024
@@ -36,16 +37,11 @@ def patience(seconds):
     return seconds * 5 if sanitized() else seconds
 
 
-class Server(brokers.PolyMQ):
-    """PolyMQ with settings of its own: {"amqp.channel_max": 5}. `policies` and `users` replace the
-    fixture's; both can be replaced again while it runs, for a reload."""
+class Server(OwnBroker):
+    """`handshake`: what a client must say to be let in."""
 
-    def __init__(self, directory, settings, users=None, policies=None, vhosts=None, port=None,
-                 handshake=None, **options):
-        self.users, self.policies, self.vhosts = users, policies or [], vhosts or []
-        self.settings = {"log.level": "info", **settings}
-        super().__init__(directory, **options)
-        self.port = port or self.port
+    def __init__(self, directory, settings, handshake=None, **options):
+        super().__init__(directory, settings, **options)
         self.handshake = handshake or {}
 
     def _answers(self):
@@ -56,22 +52,6 @@ class Server(brokers.PolyMQ):
             return True
         except (OSError, wire.WireError):
             return False
-
-    def write_files(self):
-        with open(self.path("users.toml"), "w") as out:
-            out.write(fixture.polymq_users_toml(self.users))
-        values = {
-            "amqp.listeners": [f"127.0.0.1:{self.port}"],
-            "log.file": self.path("broker.log"),
-            "auth.users_file": self.path("users.toml"),
-            "server.shutdown_timeout": "5s",
-            **self.settings,
-        }
-        lines = [f"{key} = {fixture._toml_value(value)}" for key, value in values.items()]
-        lines += fixture._toml_tables("vhosts", self.vhosts)
-        lines += fixture._toml_tables("policies", self.policies)
-        with open(self.path("polymq.toml"), "w") as out:
-            out.write("\n".join(lines) + "\n")
 
     def client(self, **handshake):
         """A raw client with a channel open."""
@@ -101,13 +81,6 @@ class Server(brokers.PolyMQ):
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
-
-    def log_text(self):
-        with open(self.path("broker.log"), errors="replace") as text:
-            return text.read()
-
-    def last_words(self):
-        return self._last_words()
 
 
 def assert_grew_less(server, before, limit):

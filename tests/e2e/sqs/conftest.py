@@ -1,5 +1,7 @@
 """Fixtures: clients of AWS's SDK and of AMQP, and queues that get cleaned up."""
 import os
+import shutil
+import tempfile
 import uuid
 
 import boto3
@@ -7,7 +9,9 @@ import pika
 import pytest
 from botocore.config import Config
 
+from harness.brokers import BrokerError
 from harness.deadline import time_limit  # noqa: F401  (an autouse fixture)
+from harness.own_broker import OwnBroker
 
 
 def pytest_collection_modifyitems(items):
@@ -55,3 +59,39 @@ def channel():
     channel.confirm_delivery()
     yield channel
     connection.close()
+
+
+@pytest.fixture(scope="session")
+def own_broker():
+    """own_broker({"key": value}, ...) -> a running broker that listens for SQS. At the end it must
+    end with 0, and must have logged no error but those that `tolerated` announces. `fails`: it
+    must not start; raises BrokerError with what it said."""
+    servers = []
+
+    def start(settings=None, tolerated=(), fails=False, directory=None, **options):
+        directory = directory or tempfile.mkdtemp(prefix="polymq-sqs-")
+        server = OwnBroker(directory, {}, **options)
+        server.settings.update({"sqs.listeners": [f"127.0.0.1:{server.sqs_port}"],
+                                **(settings or {})})
+        if fails:
+            try:
+                with pytest.raises(BrokerError) as caught:
+                    server.start()
+                raise caught.value
+            finally:
+                server.stop()
+                shutil.rmtree(directory, ignore_errors=True)
+        server.tolerated = tolerated
+        servers.append(server)
+        server.start()
+        return server
+
+    yield start
+    complaints = []
+    for server in servers:
+        server.stop()
+        complaints += server.intolerable(server.tolerated)
+        if complaints:
+            print(server.last_words())
+        shutil.rmtree(server.directory, ignore_errors=True)
+    assert not complaints

@@ -2,6 +2,7 @@
 import uuid
 
 import pika
+import pytest
 
 from test_messages import bodies, receive
 
@@ -52,6 +53,17 @@ def test_a_queue_declared_over_amqp_is_there_for_sqs(sqs, channel):
     sqs.send_message(QueueUrl=url, MessageBody="x")
     assert channel.basic_get(name, auto_ack=True)[2] == b"x"
     channel.queue_delete(name)
+
+
+def test_an_exclusive_queue_is_not_there_for_sqs_but_its_name_is_taken(sqs, channel):
+    name = f"exclusive-{uuid.uuid4()}"
+    channel.queue_declare(name, exclusive=True)
+    with pytest.raises(sqs.exceptions.ClientError) as caught:
+        sqs.get_queue_url(QueueName=name)
+    assert "NonExistentQueue" in str(caught.value)
+    with pytest.raises(sqs.exceptions.ClientError) as caught:
+        sqs.create_queue(QueueName=name)
+    assert "QueueAlreadyExists" in str(caught.value)
 
 
 def test_of_a_batch_only_what_a_full_queue_refused_has_failed(sqs, channel):

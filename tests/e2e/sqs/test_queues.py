@@ -79,9 +79,6 @@ def test_lists_come_in_pages(sqs, make_queue):
     assert "NextToken" not in second
 
 
-def test_what_is_not_there_yet_says_so(sqs, make_queue):
-    url = make_queue()
-    assert code_of(sqs.add_permission, QueueUrl=url, Label="l", AWSAccountIds=["1" * 12],
-                   Actions=["SendMessage"]) == "AWS.SimpleQueueService.UnsupportedOperation"
+def test_what_is_not_there_yet_says_so(sqs):
     assert code_of(sqs.create_queue, QueueName="q.fifo", Attributes={"FifoQueue": "true"}) \
         == "AWS.SimpleQueueService.UnsupportedOperation"
