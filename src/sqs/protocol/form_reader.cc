@@ -33,8 +33,8 @@ std::uint32_t take_number(std::string_view& rest) {
   return number;
 }
 
-/// Parameters of `element`, by number, with what follows the number as their names. An empty list is
-/// written as the bare name with nothing behind it.
+/// Parameters of `element`, by number, with what follows the number as their names. An empty list
+/// is written as the bare name with nothing behind it.
 Form numbered(Form form, std::string_view element, Arena& arena) {
   std::string_view rest;
   const auto count = static_cast<std::size_t>(std::count_if(
