@@ -100,8 +100,8 @@ class Figure:
 FIGURES = {
     "sqs-start": Figure("start to first answer", "s", 0.05),
     "sqs-memory": Figure("memory of an idle server", "B", 20 * disk.MIB),
-    "sqs-shallow": Figure(f"ReceiveMessage, p50, with {SHALLOW} messages waiting", "s", 0),
-    "sqs-deep": Figure("the same with 1 M waiting (fauxqs: 100 k)", "s", 0),
+    "sqs-shallow": Figure(f"ReceiveMessage, p50, with {SHALLOW} messages waiting", "µs", 0),
+    "sqs-deep": Figure("the same with 1 M waiting (fauxqs: 100 k)", "µs", 0),
 }
 NAMES = [row.name for row in ROWS] + list(FIGURES)
 
@@ -173,9 +173,9 @@ class Comparison:
                 self._figure("sqs-memory", contestant, direct.settled_memory(server))
         for name, waiting in (("sqs-shallow", SHALLOW), ("sqs-deep", contestant.deep)):
             if name in self.options.names:
-                self._figure(name, contestant, self._receive_seconds(contestant, waiting))
+                self._figure(name, contestant, self._receive_us(contestant, waiting))
 
-    def _receive_seconds(self, contestant, waiting):
+    def _receive_us(self, contestant, waiting):
         """One connection sends, receives and deletes beside so many messages that wait."""
         connections = 1 if waiting < 10_000 else 4
         with self._server(contestant) as (server, _):
@@ -184,7 +184,7 @@ class Comparison:
             phase = perf(["--queue", QUEUE, "--connections", "1", "--time",
                           f"{self.options.seconds:g}", "--size", "128"], server,
                          self.options.seconds + 60)
-        return phase["receive_p50_us"] / 1e6
+        return phase["receive_p50_us"]
 
     def _figure(self, name, contestant, value):
         if name not in self.options.names:
