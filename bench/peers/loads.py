@@ -46,7 +46,7 @@ def perf(arguments, limit_seconds):
     return json.loads(done.stdout)
 
 
-def _result(phase):
+def result_of(phase):
     """Everything is by message delivered (where none is consumed: confirmed, or else sent).
 
     A publisher may be far ahead of a slow broker: what it has sent and nobody received is no work
@@ -79,7 +79,7 @@ def run(load, server, seconds, more=()):
     phases = perf(arguments, limit_seconds=seconds + 600)["phases"]
     if len(phases) != len(load.rows):
         raise LoadError(f"{load.arguments}: {len(phases)} phases instead of {len(load.rows)}")
-    return {row.name: _result(phase) for row, phase in zip(load.rows, phases)}
+    return {row.name: result_of(phase) for row, phase in zip(load.rows, phases)}
 
 
 def as_data(results):

@@ -11,7 +11,7 @@ _polymq() {
     case $part in
       server | config | init | show | check | reference | hash-password | make-access-key | \
         backup | store | dump | repair | perf | version | run | fanout | fill-drain | rpc | \
-        declares | connections | idle | relay)
+        declares | connections | idle | relay | sqs)
         command+=("$part") ;;
     esac
   done
@@ -40,7 +40,7 @@ _polymq() {
           mapfile -t COMPREPLY < <(compgen -f -- "$word"; compgen -W "--help" -- "$word")
           return ;;
         perf)
-          choices="run fanout fill-drain rpc declares connections idle relay"
+          choices="run fanout fill-drain rpc declares connections idle relay sqs"
           choices+=" $(_polymq_options perf)" ;;
         "perf "*) choices="$(_polymq_options "${command[@]}") $(_polymq_options perf)" ;;
         *) choices=$(_polymq_options "${command[@]}") ;;

@@ -4,7 +4,7 @@ function __polymq_command --description "Commands given so far"
     for part in (commandline -opc)[2..-1]
         if contains -- $part server config init show check reference hash-password \
                 make-access-key backup store dump repair perf version run fanout fill-drain rpc \
-                declares connections idle relay
+                declares connections idle relay sqs
             echo $part
         end
     end
@@ -46,6 +46,7 @@ complete -c polymq -n '__polymq_at perf' -a declares -d 'Declare queues on one c
 complete -c polymq -n '__polymq_at perf' -a connections -d 'Open and close connections'
 complete -c polymq -n '__polymq_at perf' -a idle -d 'Hold idle connections or queues'
 complete -c polymq -n '__polymq_at perf' -a relay -d 'Pass messages on without a broker'
+complete -c polymq -n '__polymq_at perf' -a sqs -d 'Send, receive and delete on an SQS server'
 complete -c polymq -n 'string match -q -- "-*" (commandline -ct)' -a '(__polymq_options)'
 complete -c polymq -n '__polymq_at config check' -F
 complete -c polymq -s c -l config -rF

@@ -34,6 +34,9 @@ class Transport {
   /// The same, and tell the peer behind the last byte that nothing more comes: who is still sending
   /// can read the answer, which a socket closed with input unread may destroy.
   virtual void shut_output(std::chrono::milliseconds after) = 0;
+  /// Has the peer closed its side by now? Asks the system, and so knows it before what is unread
+  /// is read.
+  virtual bool peer_closed() const = 0;
   /// The shard's, so that no peer fills the log.
   virtual LogLimiter& log_limiter() = 0;
   /// After lost(): nothing refers to the connection any more; it may be destroyed.

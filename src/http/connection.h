@@ -75,6 +75,7 @@ class Connection final : public StreamConnection {
   // --- for its exchange ---
   void answer(Response response);
   void when_gone(std::function<void()> gone);
+  bool peer_closed() const { return peer_ended_ || transport_.peer_closed(); }
   void dropped();
 
  private:

@@ -95,6 +95,17 @@ TEST_F(ConnectionEndTest, AServiceMayAskLaterWhetherTheClientIsThere) {
   EXPECT_EQ(gone, 2) << "whoever asks behind that is told, too";
 }
 
+TEST_F(ConnectionEndTest, ThatAClientClosesIsKnownBeforeItIsHeardOf) {
+  TestClient client(shared_);
+  client.send(kGet);
+  EXPECT_TRUE(service().waiting[0].exchange.waiting_now());
+  client.closes_unheard = true;
+  EXPECT_TRUE(service().waiting[0].exchange.waiting());
+  EXPECT_FALSE(service().waiting[0].exchange.waiting_now());
+  EXPECT_EQ(service().gone, 0);
+  answer_all();  // is not forbidden
+}
+
 TEST_F(ConnectionEndTest, AnAnswerGivenInTimeIsNotTakenBack) {
   TestClient client(shared_);
   client.send(kGet);

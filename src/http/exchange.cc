@@ -24,6 +24,8 @@ bool Exchange::waiting() const {
   return link_ && link_->connection != nullptr && link_->number == number_;
 }
 
+bool Exchange::waiting_now() const { return waiting() && !link_->connection->peer_closed(); }
+
 const Peer& Exchange::peer() const { return link_->peer; }
 
 void Exchange::answer(Response response) {

@@ -28,6 +28,9 @@ class Exchange {
   const Peer& peer() const;
   /// Does the client still wait?
   bool waiting() const;
+  /// The same, as of this moment: a client that has closed its side waits no more, although the
+  /// connection has not heard of it yet. Costs a system call; for answers that must not get lost.
+  bool waiting_now() const;
   /// `gone` is called, once, when the client goes away before it was answered: it closed the
   /// connection or at least its side of it, or the connection broke. What was kept for it goes to
   /// somebody else. Called at once if that has happened already. Without this a client that has

@@ -202,6 +202,11 @@ void SocketConnection::shut_output(std::chrono::milliseconds after) {
   shut(after);
 }
 
+bool SocketConnection::peer_closed() const {
+  // Asking for the descriptor is no change of the socket, though Asio declares it as one.
+  return closed_ || hung_up(const_cast<Socket&>(socket_).native_handle());
+}
+
 void SocketConnection::tick(MonotonicMs now) {
   if (!connection_) {  // a proxy that says nothing
     if (now - started_ > protocol_.patience().count()) close_now();

@@ -39,6 +39,7 @@ class SocketConnection final : public Transport {
   void resume() override;
   void shut(std::chrono::milliseconds after) override;
   void shut_output(std::chrono::milliseconds after) override;
+  bool peer_closed() const override;
   LogLimiter& log_limiter() override;
   void finished() override;
 

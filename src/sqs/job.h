@@ -42,6 +42,7 @@ class Job {
   }
   /// Is anybody there to be answered?
   bool waiting() const { return exchange_.waiting(); }
+  bool waiting_now() const { return exchange_.waiting_now(); }
 
   /// The members of its action. Null: it was answered with what is wrong.
   template <class Action>

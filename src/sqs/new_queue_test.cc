@@ -31,6 +31,7 @@ TEST(NewQueue, IsCheckedInEveryRespect) {
   EXPECT_EQ(refusal("not legal", {}), "InvalidParameterValue");
   EXPECT_EQ(refusal("q.fifo", {}), "InvalidParameterValue");
   EXPECT_EQ(refusal("q", {{"FifoQueue", "true"}}), "InvalidParameterValue");
+  EXPECT_EQ(refusal("q.fifo", {{"FifoQueue", "true"}}), "");
   EXPECT_EQ(refusal("q", {{"DelaySeconds", "901"}}), "InvalidAttributeValue");
   EXPECT_EQ(refusal("q", {{"Nonsense", "1"}}), "InvalidAttributeName");
   EXPECT_EQ(refusal("q", {}, {{"aws:a", "1"}}), "InvalidParameterValue");

@@ -164,7 +164,7 @@ void Service::perform(const JobPointer& job, const Queue& queue,
        .lease_ms = lease * kMs,
        .most_leased = kMostInFlight,
        .attempt = *attempt},
-      [this, job, request, name = queue.name,
+      [this, job, request, name = queue.name, polls = wait != 0,
        asked](const engine::EngineResult<engine::ReceivedMessages>& result) {
         receiving_.erase(job.get());
         if (!result) {
@@ -172,10 +172,13 @@ void Service::perform(const JobPointer& job, const Queue& queue,
           if (full && asked.is_fifo) return job->answer<action::ReceiveMessage>();
           return job->refuse({full ? ErrorCode::kOverLimit : ErrorCode::kQueueDoesNotExist, {}});
         }
-        if (job->waiting()) {
+        // A client that left while it waited may be heard of after the message that came for it.
+        const bool is_there = polls && !result->items.empty() ? job->waiting_now() : job->waiting();
+        if (is_there) {
           answer_received(*job, request, asked, *result);
         } else if (!result->repeated) {
           give_back(name, *result);
+          job->answer<action::ReceiveMessage>();
         }
         if (result->items.empty()) return;
         client_.written(result->consumer, 1, result->bytes);

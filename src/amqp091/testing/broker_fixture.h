@@ -245,6 +245,7 @@ class TestClient : public Transport {
     output_ready();
   }
   void shut_output(std::chrono::milliseconds after) override { shut(after); }
+  bool peer_closed() const override { return closed_; }
   LogLimiter& log_limiter() override { return broker_.log_limiter; }
   void finished() override { finished_ = true; }
 

@@ -22,6 +22,7 @@ struct Command {
   ConnectionsOptions connections;
   IdleOptions idle;
   RelayOptions relay;
+  SqsOptions sqs;
 };
 
 const CLI::Range kPositive(1u, 1'000'000u);
@@ -129,6 +130,19 @@ void add_topology_workloads(CLI::App& perf, Command& command) {
   relay->add_option("--port", command.relay.port, "Port to listen on (0: any free one)");
 }
 
+void add_sqs_workload(CLI::App& perf, Command& command) {
+  CLI::App* const sqs =
+      add_workload(perf, "sqs", "Send, receive and delete on an SQS server (JSON protocol)");
+  sqs->add_option("--host", command.sqs.host, "Address of the server");
+  sqs->add_option("--port", command.sqs.port, "Port of the server");
+  sqs->add_option("--connections", command.sqs.connections, "Number of connections")
+      ->check(CLI::Range(1u, 65535u));
+  sqs->add_option("--batch", command.sqs.batch, "Messages of a request (1: no batches)")
+      ->check(CLI::Range(1u, 10u));
+  sqs->add_flag("--send-only", command.sqs.send_only, "Receive nothing");
+  sqs->add_flag("--receive-only", command.sqs.receive_only, "Send nothing; needs --queue");
+}
+
 Outcomes run_workload(const std::string& name, const Command& command) {
   const Options& options = command.options;
   if (auto valid = validate(options); !valid) return tl::make_unexpected(valid.error());
@@ -138,6 +152,7 @@ Outcomes run_workload(const std::string& name, const Command& command) {
   if (name == "declares") return run_declares(options, command.declares);
   if (name == "connections") return run_connections(options, command.connections);
   if (name == "idle") return run_idle(options, command.idle);
+  if (name == "sqs") return run_sqs(options, command.sqs);
   return run_load(options);
 }
 
@@ -168,7 +183,7 @@ int perf_main(const CLI::App& perf, const Command& command) {
 
 void add_perf_command(CLI::App& app) {
   const auto command = std::make_shared<Command>();
-  CLI::App& perf = *app.add_subcommand("perf", "Generate load on an AMQP 0-9-1 server");
+  CLI::App& perf = *app.add_subcommand("perf", "Generate load on an AMQP 0-9-1 or SQS server");
   perf.set_help_flag("-?,--help", "Print this help");  // -h is the address, as in PerfTest
   perf.option_defaults()->always_capture_default();
   add_run_options(perf, command->options);
@@ -176,6 +191,7 @@ void add_perf_command(CLI::App& app) {
   add_message_options(perf, command->options);
   add_message_workloads(perf, *command);
   add_topology_workloads(perf, *command);
+  add_sqs_workload(perf, *command);
   perf.require_subcommand(0, 1);
   perf.footer("Workloads take all options of `polymq perf` as well: polymq perf rpc -z 10 -s 128");
   perf.callback([&perf, command] {

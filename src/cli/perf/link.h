@@ -1,4 +1,4 @@
-// One connection under load: non-blocking, many frames a read, many frames a write.
+// One AMQP connection under load: non-blocking, many frames a read, many frames a write.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "cli/perf/agent.h"
 #include "cli/perf/client.h"
 #include "cli/perf/loop.h"
 #include "cli/perf/worker.h"
@@ -16,17 +17,14 @@ namespace polymq::perf {
 
 /// Takes over an open connection from a Client. Base of publishers, consumers and RPC agents; all
 /// of it runs on its worker's thread, except begin() and finish(), when that thread does not run.
-class Link : public Handler {
+class Link : public Agent {
  public:
   Link(Client client, Worker& worker);
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  /// Joins the worker's loop. `start`: the time that intended send times count from.
-  virtual void begin(Nanos start);
-  /// After the run: sends what is unsent and closes the connection in order. Errors no longer
-  /// matter.
-  void finish();
+  void begin(Nanos start) override;
+  void finish() override;
 
   void on_ready(bool readable, bool writable) final;
   void on_wake() final;

@@ -28,8 +28,8 @@ Load::~Load() = default;
 
 Worker& Load::next_worker() { return *workers_[next_++ % workers_.size()]; }
 
-void Load::add(Worker& worker, std::unique_ptr<Link> agent) {
-  worker.links.push_back(std::move(agent));
+void Load::add(Worker& worker, std::unique_ptr<Agent> agent) {
+  worker.agents.push_back(std::move(agent));
 }
 
 Totals Load::totals() const {
@@ -113,7 +113,7 @@ Result<Outcome> Load::run(const Phase& phase) {
   }
   // What happens before the threads run is still part of the measured time.
   for (const auto& worker : workers_) {
-    for (const auto& agent : worker->links) agent->begin(meter_.started());
+    for (const auto& agent : worker->agents) agent->begin(meter_.started());
   }
   const auto by_count = watch(phase);
   if (!by_count) return tl::make_unexpected(by_count.error());
@@ -121,7 +121,7 @@ Result<Outcome> Load::run(const Phase& phase) {
   outcome.name = phase.name;
   outcome.unit = phase.unit;
   for (const auto& worker : workers_) {
-    for (const auto& agent : worker->links) agent->finish();
+    for (const auto& agent : worker->agents) agent->finish();
   }
   return outcome;
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cli/perf/link.h"
+#include "cli/perf/agent.h"
 #include "cli/perf/options.h"
 #include "cli/perf/outcome.h"
 #include "cli/perf/worker.h"
@@ -36,7 +36,7 @@ class Load {
 
   /// The worker that the next agent should belong to, in turns.
   Worker& next_worker();
-  void add(Worker& worker, std::unique_ptr<Link> agent);
+  void add(Worker& worker, std::unique_ptr<Agent> agent);
 
   /// Begins to measure before the agents are made, where they have an effect at once: consumers of
   /// a filled queue. Otherwise run() does it.

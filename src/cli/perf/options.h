@@ -93,6 +93,15 @@ struct RelayOptions {
   std::uint16_t port = 5672;
 };
 
+struct SqsOptions {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 9324;
+  unsigned connections = 8;
+  unsigned batch = 10;  ///< messages of a request
+  bool send_only = false;
+  bool receive_only = false;
+};
+
 /// Contradictions that no single option shows. The error is a sentence for the user.
 Result<void> validate(const Options& options);
 

@@ -4,8 +4,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "cli/perf/link.h"
-
 namespace polymq::perf {
 
 Worker::Worker(RunState& run_state) : run(run_state) {}

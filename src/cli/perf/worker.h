@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/perf/agent.h"
 #include "cli/perf/loop.h"
 #include "cli/perf/socket.h"
 #include "cli/perf/statistics.h"
@@ -39,15 +40,13 @@ class RunState {
   std::string failure_;
 };
 
-class Link;
-
 struct Worker {
   explicit Worker(RunState& run_state);
   ~Worker();
   RunState& run;
   Loop loop;
   Counters counters;
-  std::vector<std::unique_ptr<Link>> links;
+  std::vector<std::unique_ptr<Agent>> agents;
 };
 
 }  // namespace polymq::perf

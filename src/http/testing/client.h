@@ -151,6 +151,8 @@ class TestClient final : public Transport {
     ended_ = true;
     run();
   }
+  /// The client has closed its side, but nobody has read that yet.
+  bool closes_unheard = false;
   void break_off() {
     if (!closed_) close_now();
   }
@@ -215,6 +217,7 @@ class TestClient final : public Transport {
     shuts_output_ = true;
     shut(after);
   }
+  bool peer_closed() const override { return closed_ || ended_ || closes_unheard; }
   LogLimiter& log_limiter() override { return shared_.log_limiter; }
   void finished() override { finished_ = true; }
   bool forgotten() const { return finished_; }

@@ -33,7 +33,8 @@ std::uint32_t take_number(std::string_view& rest) {
   return number;
 }
 
-/// Parameters of `element`, by number, with what follows the number as their names.
+/// Parameters of `element`, by number, with what follows the number as their names. An empty list
+/// is written as the bare name with nothing behind it.
 Form numbered(Form form, std::string_view element, Arena& arena) {
   std::string_view rest;
   const auto count = static_cast<std::size_t>(std::count_if(
@@ -44,6 +45,7 @@ Form numbered(Form form, std::string_view element, Arena& arena) {
   std::size_t used = 0;
   for (const Parameter& parameter : form) {
     if (!follows(parameter.name, element, rest)) continue;
+    if (parameter.name == element && parameter.value.empty()) continue;
     const std::uint32_t number = take_number(rest);
     if (number != 0) found[used++] = {rest, parameter.value, number};
   }

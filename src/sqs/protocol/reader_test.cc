@@ -122,6 +122,18 @@ TEST(JsonReader, AnEmptyListDiffersFromNone) {
   EXPECT_TRUE(empty->request.entries.empty());
 }
 
+TEST(FormReader, AnEmptyListIsABareNameWithoutAValue) {
+  const auto names = Read<action::GetQueueAttributes>::form("QueueUrl=q&AttributeName=");
+  ASSERT_TRUE(names->result.has_value());
+  EXPECT_TRUE(names->request.attribute_names.empty());
+  const auto one = Read<action::GetQueueAttributes>::form("QueueUrl=q&AttributeName=All");
+  EXPECT_EQ(strings(one->request.attribute_names), std::vector<std::string>{"All"});
+  const auto batch =
+      Read<action::SendMessageBatch>::form("QueueUrl=q&SendMessageBatchRequestEntry=");
+  ASSERT_TRUE(batch->result.has_value());
+  EXPECT_TRUE(batch->request.entries.empty());
+}
+
 TEST(FormReader, NumbersMayHaveGapsAndAnyOrder) {
   const auto read = Read<action::UntagQueue>::form("TagKey.9=c&TagKey.3=b&TagKey.1=a");
   ASSERT_TRUE(read->result.has_value());

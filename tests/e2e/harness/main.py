@@ -24,8 +24,8 @@ def parse(argv):
         argv, extra = argv[:split], argv[split + 1:]
     parser = argparse.ArgumentParser(
         prog="tests/e2e/run",
-        description="End-to-end tests with real clients. BROKER=polymq (default) or rabbitmq; "
-                    "POLYMQ names the binary (default build/release/polymq). "
+        description="End-to-end tests with real clients. BROKER=polymq (default), rabbitmq or "
+                    "fauxqs; POLYMQ names the binary (default build/release/polymq). "
                     "STORE=memory (default) or disk: where PolyMQ keeps its data.",
         epilog="What follows -- goes to every suite's own runner.")
     parser.add_argument("suites", nargs="*", metavar="suite",
@@ -100,7 +100,7 @@ def main(argv):
         if options.serve:
             serve(broker)
         else:
-            outcomes = run_suites(broker, options.suites or suites.SUITES, extra, options.limit)
+            outcomes = run_suites(broker, options.suites or broker.suites, extra, options.limit)
     except brokers.BrokerError as error:
         problem = str(error)
     except Interrupted as signal_name:

@@ -17,7 +17,7 @@ from harness.own_broker import OwnBroker
 def pytest_collection_modifyitems(items):
     if os.environ.get("BROKER", "polymq") != "polymq":
         for item in items:
-            item.add_marker(pytest.mark.skip(reason="no SQS there"))
+            item.add_marker(pytest.mark.skip(reason="no SQS there, or none by Query"))
 
 
 @pytest.fixture

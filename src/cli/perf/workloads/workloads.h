@@ -24,6 +24,8 @@ Outcomes run_rpc(const Options& options, const RpcOptions& rpc);
 Outcomes run_declares(const Options& options, const DeclaresOptions& declares);
 /// Connections opened and closed, one after another.
 Outcomes run_connections(const Options& options, const ConnectionsOptions& connections);
+/// Connections that send, receive and delete batches, on any server of SQS's JSON protocol.
+Outcomes run_sqs(const Options& options, const SqsOptions& sqs);
 /// Connections or queues that are just there, to see what they cost in memory.
 Outcomes run_idle(const Options& options, const IdleOptions& idle);
 
