@@ -176,8 +176,8 @@ void Service::perform(const JobPointer& job, const Queue& queue,
         const bool is_there = polls && !result->items.empty() ? job->waiting_now() : job->waiting();
         if (is_there) {
           answer_received(*job, request, asked, *result);
-        } else if (!result->repeated) {
-          give_back(name, *result);
+        } else {
+          if (!result->repeated) give_back(name, *result);
           job->answer<action::ReceiveMessage>();
         }
         if (result->items.empty()) return;
