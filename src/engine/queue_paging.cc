@@ -132,6 +132,8 @@ void Queue::loaded(const storage::ReadMessages& read) {
   for (const auto& damage : read.damages) host_.damaged(*this, damage.first, damage.what);
   note_unread();
   enforce_length();
+  Position position;
+  if (groups_) head(position, false);  // before it leaves again: it may not be handed out for long
   arm_for_head();
 }
 
