@@ -6,7 +6,6 @@ namespace polymq::engine {
 namespace {
 
 constexpr std::string_view kIdHeader = "x-deduplication-header";
-constexpr std::string_view kGroupHeader = "x-message-group";
 
 /// A busy queue forgets as it goes; an idle one looks that much later, not for every single id.
 constexpr std::int64_t kSlackMs = 30'000;
@@ -37,12 +36,9 @@ void Queue::begin_deduplication() {
 
 std::optional<DeduplicationKey> Queue::deduplication_key(const Message& message) const {
   Value id;
-  const MessageHeaders headers(message);
-  if (!seen_ || !headers.header(kIdHeader, id)) return std::nullopt;
-  Value group;
-  const bool grouped = settings().deduplication_scope == DeduplicationScope::kGroup &&
-                       headers.header(kGroupHeader, group);
-  return DeduplicationKey::of(grouped ? to_text(group) : "", to_text(id));
+  if (!seen_ || !MessageHeaders(message).header(kIdHeader, id)) return std::nullopt;
+  const bool grouped = settings().deduplication_scope == DeduplicationScope::kGroup;
+  return DeduplicationKey::of(grouped ? message.group() : "", to_text(id));
 }
 
 bool Queue::is_duplicate(const Message& message, bool moved) {

@@ -11,7 +11,7 @@ namespace polymq::sqs {
 void register_property_codec();
 
 /// The headers that stand for a message's group and for its deduplication id, in any dialect.
-inline constexpr std::string_view kGroupHeader = "x-message-group";
+using engine::kGroupHeader;
 inline constexpr std::string_view kDeduplicationHeader = "x-deduplication-header";
 
 /// The codec itself.

@@ -82,7 +82,7 @@ void check_parts(Loaded& loaded) {
   }
   if (!loaded.config.sqs.endpoints.empty()) {
     loaded.config.unavailable.push_back(
-        "sqs is not complete in this version: no FIFO queues and move tasks");
+        "sqs is not complete in this version: no fair queues");
   }
 }
 
