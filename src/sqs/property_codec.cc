@@ -137,7 +137,7 @@ class Codec final : public engine::PropertyCodec {
     const std::string json = headers.empty() ? std::string() : engine::to_json(headers);
     amended.attributes = attributes;
     amended.headers = json;
-    const Uuid id = random_uuid();
+    const Uuid id = changes.new_identity ? random_uuid() : Uuid();
     if (changes.new_identity) amended.id = {id.data(), id.size()};
     Buffer out;
     encode(out, amended);

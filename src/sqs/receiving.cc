@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "sqs/attribute_selection.h"
-#include "sqs/base64.h"
+#include "sqs/carried_body.h"
 #include "sqs/names.h"
 #include "sqs/property_codec.h"
 #include "sqs/protocol/error_messages.h"
@@ -19,9 +19,6 @@ constexpr std::int64_t kMs = 1000;
 constexpr std::uint64_t kMostInFlight = 120'000;
 constexpr std::int64_t kLongestLeaseMs = 43'200 * kMs;
 
-/// A body that SQS cannot carry as it is goes as base64, and says so in this attribute.
-constexpr std::string_view kEncoding = "PolyMQ.Encoding";
-constexpr std::string_view kBase64 = "base64";
 
 /// What a message received is answered with, and the texts that views point to.
 struct Told {
@@ -32,7 +29,6 @@ struct Told {
   Md5Hex attributes_digest;
   Uuid id;
   std::string_view body;
-  std::string encoded_body;
   std::vector<MessageAttribute> attributes;
   std::vector<NamedText> named;
 };
@@ -93,12 +89,7 @@ void read_message(const engine::ReceivedItem& item, engine::QueueId queue, Told&
     take_ids(headers, told);
     add_headers(headers, told);
   }
-  told.body = message.body();
-  if (is_message_text(told.body) && !told.body.empty()) return;
-  told.encoded_body.resize(base64_size(told.body.size(), Base64::kPadded));
-  encode_base64(told.body, Base64::kPadded, told.encoded_body.data());
-  told.body = told.encoded_body;
-  told.attributes.push_back({.name = kEncoding, .data_type = "String", .string_value = kBase64});
+  told.body = carried_body(message.body(), told.arena, told.attributes);
 }
 
 void add_system_attributes(const engine::ReceivedItem& item, SystemAttributeSet wanted,
@@ -210,7 +201,7 @@ void Service::answer_received(Job& job, const action::ReceiveMessage::Request& r
     read_message(item, received.queue, one);
     std::erase_if(one.attributes, [&](const MessageAttribute& attribute) {
       return !selects(request.message_attribute_names, attribute.name) &&
-             attribute.name != kEncoding;
+             attribute.name != kEncodingAttribute;
     });
     add_system_attributes(item, asked.system, asked.is_fifo, job, one);
     one.handle = handles_.write({.queue = received.queue,

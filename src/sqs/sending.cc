@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "sqs/carried_body.h"
 #include "sqs/message_checks.h"
 #include "sqs/names.h"
 #include "sqs/protocol/error_messages.h"
@@ -104,20 +105,22 @@ struct Ids {
 
 engine::Message* make_message(const Entry& entry, const Job& job, const Ids& ids,
                               const std::string& queue, engine::MemoryMeter& meter) {
+  Arena arena;
+  const SentBody sent = sent_body(entry.message_body, entry.message_attributes, arena);
   Buffer properties;
   encode(properties, {.id = ids.message,
                       .sender = job.sender(),
                       .group = entry.message_group_id.value_or(""),
                       .deduplication = ids.deduplication,
                       .trace = trace_of(entry, job),
-                      .attributes = entry.message_attributes});
+                      .attributes = sent.attributes});
   engine::Message* message = engine::Message::create({.routing_key = queue,
                                                       .properties = properties.view(),
-                                                      .body_size = entry.message_body.size(),
+                                                      .body_size = sent.body.size(),
                                                       .dialect = engine::Dialect::kSqs,
                                                       .persistent = true},
                                                      meter);
-  std::memcpy(message->body_space(), entry.message_body.data(), entry.message_body.size());
+  std::memcpy(message->body_space(), sent.body.data(), sent.body.size());
   // A FIFO queue's delay is that of all its messages, of those with a delay of 0, too.
   const bool is_fifo = !ids.deduplication.empty();
   if (entry.delay_seconds && !is_fifo) {

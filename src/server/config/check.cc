@@ -80,10 +80,6 @@ void check_parts(Loaded& loaded) {
     loaded.config.unavailable.push_back(std::string(name) + " is not available in this version; " +
                                         path + " (" + to_text(origin) + ") has no effect");
   }
-  if (!loaded.config.sqs.endpoints.empty()) {
-    loaded.config.unavailable.push_back(
-        "sqs is not complete in this version: no fair queues");
-  }
 }
 
 void check_vhosts(const Loaded& loaded, std::vector<Problem>& problems) {

@@ -410,9 +410,8 @@ constexpr Key kKeys[] = {
     {.path = "sqs.port",
      .type = Type::kInteger,
      .slot = at<&C::sqs, &C::Http::port>,
-     .initial = "0",
-     .help = "TCP port for clients of Amazon SQS, by custom 9324. 0: off. Standard queues only in "
-             "this version.",
+     .initial = "9324",
+     .help = "TCP port for clients of Amazon SQS. 0: off.",
      .max = kMaxPort,
      .option = "--sqs-port"},
     {.path = "sqs.listeners",

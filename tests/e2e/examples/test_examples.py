@@ -28,13 +28,16 @@ def amqplib():
                        timeout=200)
 
 
-def program_of_readme(language):
-    """The README's only program in the language, with the port of the broker under test."""
+def program_of_readme(language, protocol="AMQP"):
+    """The README's only program in the language for that protocol, with the port of the broker
+    under test."""
+    port = {"AMQP": "5672", "SQS": "9324"}[protocol]
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
         programs = re.findall(rf"^```{language}\n(.*?)^```$", file.read(), re.DOTALL | re.MULTILINE)
-    assert len(programs) == 1
-    assert programs[0].count("5672") == 1
-    return programs[0].replace("5672", os.environ["AMQP_PORT"])
+    (program,) = [program for program in programs if port in program]
+    assert program.count(port) == 1
+    there = os.environ["AMQP_PORT"] if protocol == "AMQP" else os.environ["SQS_URL"].split(":")[-1]
+    return program.replace(port, there)
 
 
 @pytest.mark.parametrize("language", PROGRAMS)
@@ -45,6 +48,15 @@ def test_the_program_of_the_readme_works(tmp_path, amqplib, language):
     said = subprocess.run([*command, str(path)], cwd=tmp_path, env=ENVIRONMENT, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=100)
     assert (said.returncode, said.stdout.lower()) == (0, f"hello from {language}\n")
+
+
+@pytest.mark.skipif(os.environ.get("BROKER", "polymq") != "polymq", reason="no SQS there")
+def test_the_sqs_program_of_the_readme_works(tmp_path):
+    path = tmp_path / "hello_sqs.py"
+    path.write_text(program_of_readme("python", "SQS"), encoding="utf-8")
+    said = subprocess.run(["/usr/bin/python3", str(path)], cwd=tmp_path, env=ENVIRONMENT, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=100)
+    assert (said.returncode, said.stdout) == (0, "hello from SQS\n")
 
 
 @pytest.mark.parametrize("language", ["python", "javascript", "go", "java", "cpp"])

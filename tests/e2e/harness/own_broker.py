@@ -22,6 +22,7 @@ class OwnBroker(PolyMQ):
             out.write(fixture.polymq_users_toml(self.users))
         values = {
             "amqp.listeners": [f"127.0.0.1:{self.port}"],
+            "sqs.port": 0,
             "log.file": self.path("broker.log"),
             "auth.users_file": self.path("users.toml"),
             "server.shutdown_timeout": "5s",

@@ -79,7 +79,8 @@ def test_a_file_in_the_place_of_a_socket_is_not_touched():
 
 def fails_to_start(listeners):
     ended = subprocess.run(
-        [brokers.PolyMQ.binary(), "--set", f"amqp.listeners={','.join(listeners)}"],
+        [brokers.PolyMQ.binary(), "--sqs-port", "0",
+         "--set", f"amqp.listeners={','.join(listeners)}"],
         capture_output=True, text=True, timeout=patience(10))
     return ended.returncode, ended.stdout + ended.stderr
 

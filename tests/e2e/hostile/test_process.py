@@ -28,7 +28,7 @@ def attempt(*arguments, environment=None, **options):
 
 
 def listen_on(port):
-    return ["--set", f"amqp.listeners=127.0.0.1:{port}"]
+    return ["--set", f"amqp.listeners=127.0.0.1:{port}", "--sqs-port", "0"]
 
 
 # Starts that fail

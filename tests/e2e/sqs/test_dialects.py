@@ -1,10 +1,12 @@
 """The same queues over SQS and AMQP."""
+import json
 import uuid
 
 import pika
 import pytest
 
 from test_messages import bodies, receive
+from test_queues import attributes
 
 
 def name_of(url):
@@ -43,6 +45,119 @@ def test_bytes_that_sqs_cannot_carry_come_as_base64(sqs, make_queue, channel):
     (got,) = receive(sqs, url)
     assert got["Body"] == "AP8="
     assert got["MessageAttributes"]["PolyMQ.Encoding"]["StringValue"] == "base64"
+
+
+def test_headers_without_an_equal_are_left_out(sqs, make_queue, channel):
+    url = make_queue()
+    channel.basic_publish("", name_of(url), "x", pika.BasicProperties(headers={
+        "list": [1], "table": {"a": 1}, "yes": True, "none": None, "real": 1.5, "big": 2 ** 40}))
+    (got,) = receive(sqs, url)
+    assert got["MessageAttributes"] == {
+        "real": {"DataType": "Number", "StringValue": "1.5"},
+        "big": {"DataType": "Number", "StringValue": str(2 ** 40)}}
+
+
+def test_the_first_ten_headers_are_told(sqs, make_queue, channel):
+    url = make_queue()
+    channel.basic_publish("", name_of(url), "x", pika.BasicProperties(headers={
+        f"h{i:02}": "x" for i in range(12)}))
+    (got,) = receive(sqs, url)
+    assert len(got["MessageAttributes"]) == 10
+
+
+def test_an_empty_body_comes_as_base64(sqs, make_queue, channel):
+    url = make_queue()
+    channel.basic_publish("", name_of(url), b"")
+    (got,) = receive(sqs, url)
+    assert got["MessageAttributes"]["PolyMQ.Encoding"]["StringValue"] == "base64"
+    assert got.get("Body", "") == ""
+
+
+def test_messages_without_a_group_lock_nobody(sqs, make_queue, channel):
+    url = make_queue(name=f"{uuid.uuid4()}.fifo", FifoQueue="true")
+    for body in ("1", "2"):
+        channel.basic_publish("", name_of(url), body)
+    assert bodies(receive(sqs, url, most=1)) == ["1"]
+    (got,) = receive(sqs, url, most=1)
+    assert got["Body"] == "2"
+    assert "MessageGroupId" not in got["Attributes"]
+
+
+def test_hand_outs_count_in_both_protocols(sqs, make_queue, channel):
+    url = make_queue(VisibilityTimeout=0)
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    receive(sqs, url)
+    method, _, _ = channel.basic_get(name_of(url))
+    assert method.redelivered
+    channel.basic_nack(method.delivery_tag)
+    (got,) = receive(sqs, url)
+    assert got["Attributes"]["ApproximateReceiveCount"] == "3"
+
+
+def test_a_declaration_with_other_arguments_is_refused(make_queue, channel):
+    url = make_queue(DelaySeconds=5)
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker) as caught:
+        channel.queue_declare(name_of(url), durable=True)
+    assert caught.value.reply_code == 406
+
+
+def test_a_message_that_sqs_redrives_tells_amqp_why(sqs, make_queue, channel):
+    dead = make_queue()
+    url = make_queue(VisibilityTimeout=0, RedrivePolicy=json.dumps({
+        "deadLetterTargetArn": attributes(sqs, dead, "QueueArn")["QueueArn"],
+        "maxReceiveCount": 1}))
+    sent = sqs.send_message(QueueUrl=url, MessageBody="x")
+    receive(sqs, url)
+    for _, properties, _ in channel.consume(name_of(dead), inactivity_timeout=10):
+        assert properties.message_id == sent["MessageId"]
+        (death,) = properties.headers["x-death"]
+        assert (death["queue"], death["reason"]) == (name_of(url), "delivery_limit")
+        break
+    channel.cancel()
+
+
+def test_such_bytes_are_bytes_again_when_they_are_sent_back(sqs, make_queue, channel):
+    url = make_queue()
+    channel.basic_publish("", name_of(url), b"\x00\xff", pika.BasicProperties(headers={"a": "1"}))
+    (got,) = receive(sqs, url)
+    sqs.send_message(QueueUrl=url, MessageBody=got["Body"], MessageAttributes={
+        name: {key: value for key, value in attribute.items() if key in ("DataType", "StringValue")}
+        for name, attribute in got["MessageAttributes"].items()})
+    _, properties, body = channel.basic_get(name_of(url), auto_ack=True)
+    assert body == b"\x00\xff"
+    assert properties.headers == {"a": "1"}
+
+
+def test_a_group_is_a_header_in_both_directions(sqs, make_queue, channel):
+    url = make_queue(name=f"{uuid.uuid4()}.fifo", FifoQueue="true")
+    sqs.send_message(QueueUrl=url, MessageBody="1", MessageGroupId="g", MessageDeduplicationId="d")
+    _, properties, _ = channel.basic_get(name_of(url), auto_ack=True)
+    assert properties.headers == {"x-message-group": "g", "x-deduplication-header": "d"}
+    channel.basic_publish("", name_of(url), b"2", pika.BasicProperties(headers={
+        "x-message-group": "h", "x-deduplication-header": "e"}))
+    (got,) = receive(sqs, url)
+    assert got["Attributes"]["MessageGroupId"] == "h"
+    assert got["Attributes"]["MessageDeduplicationId"] == "e"
+
+
+def test_a_group_is_locked_for_both_protocols(sqs, make_queue, channel):
+    url = make_queue(name=f"{uuid.uuid4()}.fifo", FifoQueue="true")
+    for body, group in (("1", "g"), ("2", "g"), ("3", "h")):
+        sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId=group,
+                         MessageDeduplicationId=body)
+    method, _, body = channel.basic_get(name_of(url))
+    assert body == b"1"
+    assert bodies(receive(sqs, url)) == ["3"]
+    channel.basic_ack(method.delivery_tag)
+    assert bodies(receive(sqs, url)) == ["2"]
+
+
+def test_a_delay_set_over_sqs_counts_for_amqp(sqs, make_queue, channel):
+    url = make_queue()
+    sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=900)
+    assert channel.basic_get(name_of(url))[0] is None
+    assert attributes(sqs, url, "ApproximateNumberOfMessagesDelayed") == {
+        "ApproximateNumberOfMessagesDelayed": "1"}
 
 
 def test_a_queue_declared_over_amqp_is_there_for_sqs(sqs, channel):
