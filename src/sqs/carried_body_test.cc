@@ -25,10 +25,10 @@ TEST(CarriedBody, AnythingElseComesBackAsItWas) {
     Arena arena;
     std::vector<MessageAttribute> attributes{kOther};
     const std::string_view carried = carried_body(body, arena, attributes);
-    EXPECT_NE(carried, body);
     ASSERT_THAT(attributes, SizeIs(2));
     EXPECT_EQ(attributes.back().name, kEncodingAttribute);
-    if (body.empty()) continue;  // SQS takes no empty body
+    if (body.empty()) continue;  // and SQS takes no empty one
+    EXPECT_NE(carried, body);
     const SentBody sent = sent_body(carried, attributes, arena);
     EXPECT_EQ(sent.body, body);
     ASSERT_THAT(sent.attributes, SizeIs(1));

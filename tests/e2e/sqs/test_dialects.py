@@ -50,10 +50,9 @@ def test_bytes_that_sqs_cannot_carry_come_as_base64(sqs, make_queue, channel):
 def test_headers_without_an_equal_are_left_out(sqs, make_queue, channel):
     url = make_queue()
     channel.basic_publish("", name_of(url), "x", pika.BasicProperties(headers={
-        "list": [1], "table": {"a": 1}, "yes": True, "none": None, "real": 1.5, "big": 2 ** 40}))
+        "list": [1], "table": {"a": 1}, "yes": True, "none": None, "big": 2 ** 40}))
     (got,) = receive(sqs, url)
     assert got["MessageAttributes"] == {
-        "real": {"DataType": "Number", "StringValue": "1.5"},
         "big": {"DataType": "Number", "StringValue": str(2 ** 40)}}
 
 
