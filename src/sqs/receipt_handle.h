@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "base/time.h"
 #include "sqs/digests.h"
 
 namespace polymq::sqs {
@@ -15,12 +14,11 @@ struct ReceiptHandle {
   std::uint64_t queue = 0;       // the queue's incarnation
   std::uint64_t position = 0;    // of the message in its queue
   std::uint64_t generation = 0;  // which delivery of it
-  WallMs leased_at = 0;
   bool operator==(const ReceiptHandle&) const = default;
 };
 
-/// 33 octets and a signature of 15, as URL-safe base64.
-inline constexpr std::size_t kReceiptHandleSize = 64;
+/// 25 octets and a signature of 17, as URL-safe base64.
+inline constexpr std::size_t kReceiptHandleSize = 56;
 using ReceiptHandleText = std::array<char, kReceiptHandleSize>;
 
 enum class HandleFault : std::uint8_t {

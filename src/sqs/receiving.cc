@@ -206,8 +206,7 @@ void Service::answer_received(Job& job, const action::ReceiveMessage::Request& r
     add_system_attributes(item, asked.system, asked.is_fifo, job, one);
     one.handle = handles_.write({.queue = received.queue,
                                  .position = item.token.position,
-                                 .generation = item.token.acquired,
-                                 .leased_at = shard_.now().wall});
+                                 .generation = item.token.acquired});
     one.body_digest = digests_.md5(one.body);
     messages.push_back({.message_id = one.sent.id,
                         .receipt_handle = view(one.handle),
