@@ -108,6 +108,18 @@ void run(benchmark::State& state, const Fields& arguments) {
 void plain(benchmark::State& state) { run(state, {}); }
 BENCHMARK(plain)->Args({0, 0})->Args({0, 100'000})->Args({100, 0});
 
+void fair_groups(benchmark::State& state) {
+  run(state, {{"x-message-groups", Value::string("fair")}});
+}
+BENCHMARK(fair_groups)
+    ->Args({0, 0})
+    ->Args({0, 100'000})
+    ->Args({1, 0})
+    ->Args({100, 0})
+    ->Args({1, 100'000})
+    ->Args({100, 100'000})
+    ->Args({50'000, 100'000});
+
 void exclusive_groups(benchmark::State& state) {
   run(state, {{"x-message-groups", Value::string("exclusive")}});
 }

@@ -48,8 +48,10 @@ void GroupIndex::leave_line(Group& group, const Entry& entry) {
 void GroupIndex::add(Position position, std::optional<GroupKey> key, bool waits) {
   assert(position >= entries_.end());
   Entry entry{.waits = waits};
-  if (key) {
-    entry.group = number_of(*key);
+  if (key) entry.group = number_of(*key);
+  if (fair_ && waits) {
+    put_aside(position, entry);
+  } else if (key) {
     append(groups_[entry.group], position, entry);
   }
   entries_.skip_to(position);
@@ -58,13 +60,15 @@ void GroupIndex::add(Position position, std::optional<GroupKey> key, bool waits)
   update(position, entry);
 }
 
-void GroupIndex::lease(Position position, Holder holder) {
+void GroupIndex::lease(Position position, Holder holder, MonotonicMs now) {
   Entry& entry = *entries_.find(position);
   assert(entry.place != Place::kLeased && !entry.waits);
   if (entry.group != kAlone) {
     Group& group = groups_[entry.group];
-    assert(first_of(group) == position && (group.leased == 0 || group.holder == holder));
+    assert(fair_ || first_of(group) == position);
+    assert(fair_ || group.leased == 0 || group.holder == holder);
     if (entry.place == Place::kReturned) {
+      assert(group.returned.front() == position);
       group.returned.pop();
     } else {
       leave_line(group, entry);
@@ -73,46 +77,81 @@ void GroupIndex::lease(Position position, Holder holder) {
   }
   ++leased_;
   entry.place = Place::kLeased;
+  if (fair_) {
+    shares_.began();
+    entry.before = static_cast<Position>(now);
+  }
   update(position, entry);
+}
+
+void GroupIndex::worked(Position position, MonotonicMs now) {
+  const Entry& entry = *entries_.find(position);
+  if (!fair_ || entry.place != Place::kLeased) return;
+  if (shares_.must_rebase(now)) {
+    const double factor = shares_.rebase(now);
+    for (Group& group : groups_) group.busy *= factor;
+  }
+  const double units = shares_.work(now - static_cast<MonotonicMs>(entry.before), now);
+  if (entry.group != kAlone) groups_[entry.group].busy += units;
+}
+
+void GroupIndex::leave_place(Entry& entry) {
+  Group* group = entry.group == kAlone ? nullptr : &groups_[entry.group];
+  if (entry.place == Place::kLeased) {
+    --leased_;
+    if (fair_) shares_.ended();
+    if (group != nullptr) --group->leased;
+  } else if (entry.place == Place::kAside) {
+    --aside_;
+    if (group != nullptr) --group->aside;
+  }
+}
+
+void GroupIndex::put_aside(Position position, Entry& entry) {
+  assert(entry.place != Place::kReturned);
+  if (entry.group != kAlone) {
+    Group& group = groups_[entry.group];
+    if (entry.place == Place::kInLine && contains(position)) leave_line(group, entry);
+    ++group.aside;
+  }
+  ++aside_;
+  entry.place = Place::kAside;
 }
 
 void GroupIndex::give_back(Position position) {
   Entry& entry = *entries_.find(position);
-  const bool was_leased = entry.place == Place::kLeased;
   entry.waits = false;
-  if (was_leased) {
-    --leased_;
+  if (entry.place == Place::kLeased || entry.place == Place::kAside) {
+    leave_place(entry);
     entry.place = Place::kReturned;
-    if (entry.group != kAlone) {
-      groups_[entry.group].returned.add({position});
-      --groups_[entry.group].leased;
-    }
+    if (entry.group != kAlone) groups_[entry.group].returned.add({position});
   }
   update(position, entry);
 }
 
 void GroupIndex::wait(Position position) {
   Entry& entry = *entries_.find(position);
-  if (entry.place == Place::kLeased) give_back(position);
   entry.waits = true;
+  if (fair_) {
+    leave_place(entry);
+    put_aside(position, entry);
+  } else if (entry.place == Place::kLeased) {
+    give_back(position);
+    entry.waits = true;
+  }
   update(position, entry);
 }
 
 void GroupIndex::erase(Position position) {
-  const Entry entry = *entries_.find(position);
+  Entry entry = *entries_.find(position);
   entries_.erase(position);
   meter_.bytes -= kEntryBytes;
-  if (entry.place == Place::kLeased) --leased_;
+  leave_place(entry);
   if (entry.group == kAlone) {
     available_.erase({kFree, position});
     return;
   }
-  Group& group = groups_[entry.group];
-  if (entry.place == Place::kLeased) {
-    --group.leased;
-  } else if (entry.place == Place::kInLine) {
-    leave_line(group, entry);
-  }
+  if (entry.place == Place::kInLine) leave_line(groups_[entry.group], entry);
   update(entry.group);
 }
 
@@ -137,9 +176,12 @@ void GroupIndex::update(GroupNumber number) {
   Group& group = groups_[number];
   if (group.leased == 0) group.holder = kFree;
   const Position first = first_of(group);
-  const bool shows = first != 0 && group.holder != kNobody && !entries_.find(first)->waits;
-  show(group.shown, shows ? Shown{group.holder, first} : Shown{});
-  if (first != 0 || group.leased != 0) return;
+  Holder under = group.holder;
+  if (fair_) under = group.noisy ? Holder{group.leased} + 1 : kFree;
+  const bool shows = first != 0 && under != kNobody && !entries_.find(first)->waits;
+  show(group.shown, shows ? Shown{under, first} : Shown{});
+  if (first != 0 || group.leased != 0 || group.aside != 0) return;
+  if (group.noisy) std::erase(noisy_, number);
   by_key_.erase(group.key);
   free_.push_back(number);
   meter_.bytes -= kGroupBytes;
@@ -159,7 +201,8 @@ void GroupIndex::show(Shown& shown, Shown wanted) {
   shown = wanted;
 }
 
-std::optional<Position> GroupIndex::next(Holder holder, bool stay) const {
+std::optional<Position> GroupIndex::next(Holder holder, bool stay) {
+  if (fair_) return next_fair();
   const auto held = available_.lower_bound({holder, 0});
   const bool has_held = held != available_.end() && held->first == holder;
   const auto free = available_.begin();
@@ -168,15 +211,45 @@ std::optional<Position> GroupIndex::next(Holder holder, bool stay) const {
   return has_free ? std::optional(free->second) : std::nullopt;
 }
 
+std::optional<Position> GroupIndex::next_fair() {
+  for (std::size_t i = noisy_.size(); i > 0; --i) {
+    const GroupNumber number = noisy_[i - 1];
+    if (takes_too_much(groups_[number])) continue;
+    groups_[number].noisy = false;
+    noisy_.erase(noisy_.begin() + static_cast<std::ptrdiff_t>(i - 1));
+    update(number);
+  }
+  while (!available_.empty()) {
+    const auto [under, position] = *available_.begin();
+    if (under != kFree) return position;
+    const GroupNumber number = entries_.find(position)->group;
+    if (number == kAlone || !takes_too_much(groups_[number])) return position;
+    groups_[number].noisy = true;
+    noisy_.push_back(number);
+    update(number);
+  }
+  return std::nullopt;
+}
+
 bool GroupIndex::is_open(Position position) const {
   const Entry& entry = *entries_.find(position);
-  if (entry.place == Place::kLeased) return false;
-  return entry.group == kAlone || groups_[entry.group].leased == 0;
+  if (entry.place == Place::kLeased || entry.place == Place::kAside) return false;
+  if (entry.group == kAlone) return true;
+  const Group& group = groups_[entry.group];
+  return fair_ ? !group.noisy : group.leased == 0;
 }
 
 bool GroupIndex::same_group(Position a, Position b) const {
   const GroupNumber group = entries_.find(a)->group;
   return group != kAlone && group == entries_.find(b)->group;
+}
+
+bool GroupIndex::goes_with(Position position, Position from) const {
+  if (is_open(position)) return true;
+  if (!contains(from)) return false;
+  if (!fair_) return same_group(position, from);
+  const Place place = entries_.find(position)->place;
+  return place != Place::kLeased && place != Place::kAside && !is_open(from);
 }
 
 }  // namespace polymq::engine

@@ -9,11 +9,11 @@ namespace polymq::engine {
 
 /// Shard: part of a queue (queue_groups.cc). The window holds the first messages that are not
 /// leased, in memory or not; those behind it are looked at when it has room. So a message is
-/// reached if fewer than kMessages of locked and blocked groups are before it.
+/// reached if fewer than kMessages of locked and blocked groups, or of noisy ones, are before it.
 struct GroupWindow {
   static constexpr std::size_t kMessages = 120'000;
 
-  explicit GroupWindow(MemoryMeter& meter) : index(meter) {}
+  GroupWindow(MemoryMeter& meter, MessageGroups rule) : index(meter, rule) {}
 
   GroupIndex index;
   Position end = 1;         // those below it are in the index, or gone
@@ -22,6 +22,7 @@ struct GroupWindow {
   std::uint64_t on_disk = 0;  // messages of the index that are not in memory
   Position wanted = 0;        // next to be handed out, and on disk only; 0: none
   bool wants_more = false;
+  bool looks_on = false;  // what is behind may be quiet
   bool reading = false;
   std::vector<PositionRange> asked;  // to be read
 

@@ -32,7 +32,9 @@ Queue::Queue(QueueEntry& entry, QueueHost& host)
       settings_(entry.effective),
       ready_(levels_of(*entry.effective)),
       last_use_(host.now().wall) {
-  if (settings().message_groups) groups_ = std::make_unique<GroupWindow>(meter_);
+  if (settings().message_groups == MessageGroups::kExclusive) {
+    groups_ = std::make_unique<GroupWindow>(meter_, MessageGroups::kExclusive);
+  }
   settings_changed();
 }
 
@@ -114,6 +116,7 @@ Queue::Pushed Queue::push(Message* message, Arrival arrival, bool moved) {
     message->release(meter_);
     return Pushed::kDuplicate;  // dropped, and its publisher told that all is well
   }
+  if (begins_groups(*message)) begin_groups();
   meter_.bytes += kSlotBytes;
   const bool stored = message->persistent() && entry_.stored();
   const Position position = slots_.push(Slot{.message = message,

@@ -365,6 +365,12 @@ class Queue {
   };
   /// The next one for somebody who holds nothing.
   Picked pick_any();
+  /// Fair ones are looked at from the first message on that has a group.
+  bool begins_groups(const Message& message) const {
+    return !groups_ && settings().message_groups == MessageGroups::kFair && ready_.levels() == 1 &&
+           !message.group().empty();
+  }
+  void begin_groups();
   /// In the window, and not in the index.
   bool gone_from_groups(Position position) const {
     return position < groups_->end && !groups_->index.contains(position);
@@ -418,7 +424,7 @@ class Queue {
   std::vector<Consumer*> ended_polls_;
   std::unique_ptr<SeenIds> seen_;
   std::int64_t seen_bytes_ = 0;          // of it, on the meter
-  std::unique_ptr<GroupWindow> groups_;  // null: it has none
+  std::unique_ptr<GroupWindow> groups_;  // null: it has none, or has seen none
   std::uint64_t ready_count_ = 0;
   std::uint64_t ready_bytes_ = 0;
   std::uint64_t leased_count_ = 0;

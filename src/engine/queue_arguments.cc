@@ -113,12 +113,13 @@ Refusal check_move_order(const Value& value, const Fields&) {
 
 // Whoever has several orders to keep keeps none.
 Refusal check_groups(const Value& value, const Fields& arguments) {
-  Refusal refusal = check_choice(value, {"exclusive"}, "invalid_message_groups");
+  Refusal refusal = check_choice(value, {"exclusive", "fair"}, "invalid_message_groups");
   if (!refusal.empty() || find(arguments, kMaxPriority) == nullptr) return refusal;
   return "message_groups_and_max_priority";
 }
-void read_groups(const Value&, QueueSettings& settings) {
-  settings.message_groups = MessageGroups::kExclusive;
+void read_groups(const Value& value, QueueSettings& settings) {
+  settings.message_groups =
+      *value.as_string() == "fair" ? MessageGroups::kFair : MessageGroups::kExclusive;
 }
 
 Refusal check_sync(const Value& value, const Fields&) {

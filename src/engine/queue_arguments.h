@@ -19,6 +19,7 @@ enum class DeadLetterStrategy : std::uint8_t { kAtMostOnce, kAtLeastOnce };
 /// What groups of messages are for.
 enum class MessageGroups : std::uint8_t {
   kExclusive,  // while something of a group is handed out, only who holds it gets more of it
+  kFair,       // groups that take more than their share of the consumers come last
 };
 /// Which ends of a lease wait before the message is handed out again.
 enum class DelayedRetry : std::uint8_t { kDisabled, kAll, kFailed, kReturned };

@@ -49,7 +49,8 @@ TEST(QueueArguments, GroupsAreExclusiveAndOfQueuesWithoutPriorities) {
             MessageGroups::kExclusive);
   EXPECT_EQ(parsed(quorum({{"x-message-groups", text("exclusive")}})).message_groups,
             MessageGroups::kExclusive);
-  EXPECT_EQ(refusal("x-message-groups", text("fair")), "invalid_message_groups");
+  EXPECT_EQ(parsed({{"x-message-groups", text("fair")}}).message_groups, MessageGroups::kFair);
+  EXPECT_EQ(refusal("x-message-groups", text("pipelined")), "invalid_message_groups");
   EXPECT_EQ(refusal("x-message-groups", number(1)), "{unacceptable_type,signedint}");
   EXPECT_EQ(refusal("x-message-groups", text("exclusive"), {{"x-max-priority", number(0)}}),
             "message_groups_and_max_priority");

@@ -1,10 +1,18 @@
-// Queues with groups: while something of a group is handed out, only who holds it gets more of it.
+// Queues with groups: which message is next, and paging of those among which it is looked for.
 #include <algorithm>
 
 #include "engine/queue.h"
 #include "engine/topology.h"
 
 namespace polymq::engine {
+
+// What is out already has no group: it came before.
+void Queue::begin_groups() {
+  groups_ = std::make_unique<GroupWindow>(meter_, MessageGroups::kFair);
+  ready_.for_each_returned([this](Position position) {
+    if (Slot* slot = slots_.find(position)) slot->came_back = true;
+  });
+}
 
 // --- the window ---------------------------------------------------------------------------------
 // Messages come into it in order. It ends before the first one that must be read back.
@@ -25,10 +33,14 @@ void Queue::widen_groups() {
 }
 
 void Queue::add_to_groups(Position position, const Slot& slot) {
-  if (slot.state == State::kMoving || purged(position, slot)) return;
+  GroupIndex& index = groups_->index;
+  if (purged(position, slot) || (slot.state == State::kMoving && !index.fair())) return;
   const std::string_view group = slot.message->group();
-  groups_->index.add(position, group.empty() ? std::nullopt : std::optional(GroupKey::of(group)),
-                     slot.state == State::kWaiting);
+  index.add(position, group.empty() ? std::nullopt : std::optional(GroupKey::of(group)),
+            slot.state == State::kWaiting);
+  // Handed out, or on its way elsewhere, since before there were groups.
+  const bool out = slot.state == State::kLeased || slot.state == State::kMoving;
+  if (out) index.lease(position, GroupIndex::kNobody, host_.now().monotonic);
 }
 
 Position Queue::unread_behind_groups() const {
@@ -51,6 +63,7 @@ Queue::Picked Queue::pick(GroupIndex::Holder holder, bool stay, bool strictly) {
       groups_->wants_more = groups_can_read_on();
       return {.how = groups_->wants_more ? Picked::How::kWaits : Picked::How::kNone};
     }
+    groups_->looks_on = groups_->index.only_noisy() && groups_can_read_on();
     Slot* slot = slots_.find(*next);
     if (slot == nullptr && cold_.count == 0) {
       lose_from_groups(*next);
@@ -71,7 +84,7 @@ Queue::Picked Queue::pick(GroupIndex::Holder holder, bool stay, bool strictly) {
 
 // What is taken out of the middle of ready_ is left behind there until it surfaces.
 void Queue::leave_line(const Picked& picked, GroupIndex::Holder holder) {
-  groups_->index.lease(picked.position, holder);
+  groups_->index.lease(picked.position, holder, host_.now().monotonic);
   if (!ready_.empty() && ready_.front() == picked.position) {
     ready_.pop();
   } else {
@@ -204,6 +217,7 @@ void Queue::purge_groups() {
   window.on_disk = 0;
   window.wanted = 0;
   window.wants_more = false;
+  window.looks_on = false;
 }
 
 // --- paging -------------------------------------------------------------------------------------
@@ -212,6 +226,7 @@ void Queue::page_groups(std::uint64_t window) {
   if (cold_.count == 0) {
     groups.wanted = 0;
     groups.wants_more = false;
+    groups.looks_on = false;
   } else if (!loading_) {
     const bool ahead = !consumers_.empty() && hot_cost() < window / 2 && groups_can_read_on();
     if (groups.wanted != 0) {
@@ -221,6 +236,8 @@ void Queue::page_groups(std::uint64_t window) {
     } else if (head_wanted_) {  // by what expires, or is too much
       head_wanted_ = head_is_cold();
       if (head_wanted_) read_on();
+    } else if (groups.looks_on) {
+      read_for_groups(groups.end);
     }
   }
   stuck_ = std::min(stuck_, hot_cost());
@@ -233,8 +250,7 @@ bool Queue::unread_for_groups(Position position, Position from) const {
   const GroupWindow& groups = *groups_;
   if (position >= groups.end) return position >= groups.read_below;
   if (!groups.index.contains(position)) return false;
-  return position == from || groups.index.is_open(position) ||
-         (groups.index.contains(from) && groups.index.same_group(position, from));
+  return position == from || groups.index.goes_with(position, from);
 }
 
 void Queue::read_for_groups(Position from) {
@@ -253,6 +269,7 @@ void Queue::read_for_groups(Position from) {
   });
   groups.wanted = 0;
   groups.wants_more = false;
+  groups.looks_on = false;
   const bool found = !ranges.empty() && ranges.front().first == from;
   if (!found && groups.index.contains(from) && slots_.find(from) == nullptr) {
     lose_from_groups(from);
@@ -280,6 +297,7 @@ void Queue::loaded_for_groups(const storage::ReadMessages& read) {
   }
   if (below > groups.end) groups.read_below = std::max(groups.read_below, below);
   note_lost();
+  if (groups.index.fair()) widen_groups();  // before they leave again: their groups are known then
   enforce_length();
   arm_for_head();
 }

@@ -152,6 +152,7 @@ void Queue::put_back(const storage::MessageRecord& record) {
   meter_.bytes += kSlotBytes;
   --cold_.count;
   cold_.bytes -= record.body.size();
+  if (begins_groups(**message)) begin_groups();
   if (groups_ && groups_->index.contains(record.position)) --groups_->on_disk;
   // Among the ready ones it is skipped when it surfaces.
   Slot& slot = *slots_.find(record.position);

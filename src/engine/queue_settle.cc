@@ -57,7 +57,7 @@ void Queue::start_moving(Position position, Slot& slot, bool may_stay) {
   if (!may_stay) {
     leave_groups(position);
   } else if (groups_ && groups_->index.contains(position) && !groups_->index.leased(position)) {
-    groups_->index.lease(position, GroupIndex::kNobody);
+    groups_->index.lease(position, GroupIndex::kNobody, host_.now().monotonic);
   }
 }
 
@@ -89,7 +89,8 @@ bool Queue::has_ready_below(Position below) {
 
 // What is not durable here yet must not go elsewhere.
 Queue::Picked Queue::pick_any() {
-  if (groups_) return pick(GroupIndex::kNobody, false, false);
+  // Where groups are locked, the first one may not be for the taking.
+  if (groups_ && !groups_->index.fair()) return pick(GroupIndex::kNobody, false, false);
   Picked next;
   next.slot = head(next.position, false);
   if (next.slot == nullptr) {
@@ -188,6 +189,9 @@ bool Queue::out_of_chances(const Slot& slot) const {
 
 void Queue::end_lease(Position position, Slot& slot, Settle how, std::vector<Position>& returned) {
   --leased_count_;
+  if (how == Settle::kAck && groups_ && groups_->index.contains(position)) {
+    groups_->index.worked(position, host_.now().monotonic);
+  }
   if (how == Settle::kAck || deleting) {
     erase(position, slot);
     return;

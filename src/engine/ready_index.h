@@ -124,6 +124,11 @@ class ReadyIndex {
       level(n).returned.for_each([&](Position position) { visit(position, position + 1); });
     }
   }
+  /// Of a single level: those that came back.
+  template <class Visit>
+  void for_each_returned(Visit visit) const {
+    first_.returned.for_each(visit);
+  }
   /// Messages return to where they were. `sorted`: ascending, all of that priority.
   void give_back(std::vector<Position> sorted, std::uint8_t priority);
 

@@ -26,9 +26,11 @@ constexpr std::string_view kDeadLetterExchange = "x-dead-letter-exchange";
 constexpr std::string_view kDeadLetterKey = "x-dead-letter-routing-key";
 constexpr std::string_view kGroups = "x-message-groups";
 constexpr std::string_view kExclusive = "exclusive";
+constexpr std::string_view kFair = "fair";
 constexpr std::string_view kWindow = "x-deduplication-window";
 constexpr std::string_view kScope = "x-deduplication-scope";
 constexpr std::string_view kScopeGroup = "group";
+constexpr std::string_view kMaxPriority = "x-max-priority";
 constexpr std::string_view kUnroutable = "x-dead-letter-unroutable";
 constexpr std::array kOfTheEngine{kDelay,         kRetention, kReceiveLimit, kDeadLetterExchange,
                                   kDeadLetterKey, kGroups,    kWindow,       kScope,
@@ -58,7 +60,11 @@ void add_engine_arguments(const QueueSettings& settings, Fields& arguments) {
   if (delay != 0) arguments.push_back({std::string(kDelay), Value::integer(delay * kMs)});
   const std::int64_t retention = settings.number(QueueAttribute::kMessageRetentionPeriod);
   arguments.push_back({std::string(kRetention), Value::integer(retention * kMs)});
-  if (settings.is_fifo()) add_fifo_arguments(settings, arguments);
+  if (settings.is_fifo()) {
+    add_fifo_arguments(settings, arguments);
+  } else {
+    arguments.push_back({std::string(kGroups), Value::string(std::string(kFair))});
+  }
   if (!settings.is_set(QueueAttribute::kRedrivePolicy)) return;
   const auto redrive = parse_redrive_policy(settings.text(QueueAttribute::kRedrivePolicy));
   const auto target = redrive ? parse_queue_arn(redrive->dead_letter_target_arn) : std::nullopt;
@@ -127,7 +133,10 @@ ArgumentChange difference(const Fields& before, const Fields& after) {
         std::find(kOfTheEngine.begin(), kOfTheEngine.end(), field.name) != kOfTheEngine.end();
     if (ours && engine::find(after, field.name) == nullptr) change.clear.push_back(field.name);
   }
+  // A queue with priorities that was declared otherwise cannot be fair as well.
+  const bool has_priorities = engine::find(before, kMaxPriority) != nullptr;
   for (const engine::Field& field : after) {
+    if (field.name == kGroups && has_priorities) continue;
     const Value* known = engine::find(before, field.name);
     if (known == nullptr || *known != field.value) change.set.push_back(field);
   }

@@ -59,7 +59,23 @@ TEST(StoredQueue, OfFifoTellsTheEngineOfGroupsAndDuplicates) {
   EXPECT_THAT(difference(by_group, fifo).clear,
               UnorderedElementsAre("x-deduplication-scope", "x-sqs-attribute-DeduplicationScope"));
   EXPECT_TRUE(from_arguments(fifo).settings.is_fifo());
-  EXPECT_EQ(engine::find(to_arguments(with({})), "x-message-groups"), nullptr);
+}
+
+TEST(StoredQueue, OfStandardTypeIsFair) {
+  const Fields standard = to_arguments(with({}));
+  EXPECT_EQ(*engine::find(standard, "x-message-groups"), Value::string("fair"));
+  EXPECT_FALSE(from_arguments(standard).settings.is_fifo());
+  EXPECT_FALSE(
+      from_arguments({{"x-message-groups", Value::string("fair")}}).settings.is_fifo());
+}
+
+TEST(StoredQueue, WithPrioritiesKeepsThem) {
+  const Fields standard = to_arguments(with({}));
+  const auto is_changed = [&](const Fields& before) {
+    return engine::find(difference(before, standard).set, "x-message-groups") != nullptr;
+  };
+  EXPECT_TRUE(is_changed({{"x-max-length", Value::integer(5)}}));
+  EXPECT_FALSE(is_changed({{"x-max-priority", Value::integer(5)}}));
 }
 
 TEST(StoredQueue, OfGroupsThatWasDeclaredOtherwiseIsFifo) {
