@@ -66,6 +66,7 @@ ProtocolError to_protocol(engine::EngineError error) {
       code = ReplyCode::kResourceLocked;
       break;
     case ErrorKind::kPrecondition:
+    case ErrorKind::kChanged:
     case ErrorKind::kLimit:
       code = ReplyCode::kPreconditionFailed;
       break;

@@ -253,7 +253,7 @@ TEST_F(App, ConfigCheckMissesTheUserThatSqsNeeds) {
   write_file("[sqs]\nport = 1\nuser = \"shop\"\n");
   EXPECT_EQ(run({"config", "check", path_.c_str()}), kUsage);
   EXPECT_THAT(err_, HasSubstr("sqs.user: there is no user 'shop'"));
-  write_file("[sqs]\nuser = \"shop\"\n");
+  write_file("[sqs]\nport = 0\nuser = \"shop\"\n");
   EXPECT_EQ(run({"config", "check", path_.c_str()}), kOk) << "it is off";
 }
 

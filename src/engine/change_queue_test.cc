@@ -58,6 +58,23 @@ TEST_P(ChangeQueueTest, LeavesTheOthersAndSurvivesARestart) {
   EXPECT_THAT(drain(), ElementsAre("1"));
 }
 
+TEST_P(ChangeQueueTest, IsRefusedWhenSomebodyElseWasFaster) {
+  queue("q", {{"x-max-length", number(2)}});
+  const auto before = cluster().shard(2).topology().vhost("/")->queues.at("q")->arguments;
+  EXPECT_EQ(change({{"x-max-length", number(3)}}), "");
+  const auto answer = std::make_shared<std::optional<ErrorKind>>();
+  peer(2).session.change_queue({.vhost = peer(2).vhost(),
+                                .queue = "q",
+                                .set = {{"x-max-length", number(4)}},
+                                .expected = before},
+                               [answer](EngineResult<void> result) {
+                                 if (!result) *answer = result.error().kind;
+                               });
+  cluster().run();
+  EXPECT_EQ(*answer, ErrorKind::kChanged);
+  EXPECT_EQ(argument("x-max-length"), "3");
+}
+
 TEST_P(ChangeQueueTest, RefusesWhatADeclarationWould) {
   queue("q", {{"x-max-length", number(2)}});
   EXPECT_EQ(change({}, {}, 0, "nowhere"), "no queue 'nowhere'");

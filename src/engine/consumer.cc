@@ -84,7 +84,7 @@ Consumer* ConsumerSet::next() {
       Consumer& first = level->able.front();
       if (!eligible(first)) {
         first.unlink();
-      } else if (!first.link->has_room()) {
+      } else if (!first.poll && !first.link->has_room()) {  // a poll is bounded by itself
         first.unlink();
         first.link->waiting.push_back(first.id);
       } else if (!first.has_credit()) {

@@ -240,6 +240,9 @@ ReplyBody Control::decide(const ChangeQueue& what) {
   if (entry->exclusive() && entry->owner != what.client) {
     return EngineError{ErrorKind::kLocked, locked_queue(what.queue, vhost->name)};
   }
+  if (what.expected && *what.expected != *entry->arguments) {
+    return EngineError{ErrorKind::kChanged, queue_in_vhost(what.queue, vhost->name) + " changed"};
+  }
   const auto replaced = [&](const Field& field) {
     const auto is_it = [&](const std::string& name) { return name == field.name; };
     return find(what.set, field.name) != nullptr ||

@@ -22,6 +22,11 @@ void rename_by_id(const Message& message, PropertyChanges& changes) {
 
 namespace {
 
+/// Are the dead letters of a queue with these settings for the queue of that name?
+bool leads_to(const QueueSettings& settings, std::string_view queue) {
+  return settings.dead_letter_exchange == "" && settings.dead_letter_routing_key == queue;
+}
+
 /// The queue that it was dead-lettered from last; empty: none.
 std::string_view last_source(const Message& message) {
   const MessageExtension* extension = message.extension();
@@ -84,7 +89,9 @@ void DeadLetters::go(const Letter& letter) {
   const std::string_view name = move.destination ? *move.destination : last_source(original);
   QueueEntry* destination =
       name.empty() ? nullptr : topology_.queue(*letter.queue->entry().vhost, name);
-  if (destination == nullptr || destination->exclusive()) {
+  const bool goes_back = move.destination || destination == nullptr ||
+                         leads_to(*destination->effective, letter.queue->entry().name);
+  if (destination == nullptr || destination->exclusive() || !goes_back) {
     move.failure = name.empty() ? MoveFailure::kNoSource : MoveFailure::kNoDestination;
     return stay(letter);
   }
@@ -166,6 +173,7 @@ void DeadLetters::die(const Letter& letter) {
   extension.visible_keys =
       override_key || !original.extension() ? 0 : original.extension()->visible_keys;
   extension.more_keys = std::move(more_keys);
+  extension.entered = letter.queue->moving_since(letter.position);
   publish(letter, copy, std::move(targets));
 }
 

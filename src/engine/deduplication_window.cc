@@ -53,9 +53,11 @@ std::size_t DeduplicationWindow::bytes() const {
          order_.size() * sizeof(Place);
 }
 
-std::uint64_t DeduplicationWindow::forget(DeduplicationKey key) {
+std::uint64_t DeduplicationWindow::forget(DeduplicationKey key, Position position) {
   const auto it = entries_.find(key);
   if (it == entries_.end()) return 0;
+  const Position known = it->second.original.position;
+  if (position != 0 && known != 0 && known != position) return 0;
   const std::uint64_t number = it->second.number;
   entries_.erase(it);
   compact();

@@ -57,7 +57,7 @@ class DeduplicationWindow {
   WallMs expire(WallMs now);
   /// The original did not come to be after all, or has gone for good. Returns its entry's number,
   /// 0 without one.
-  std::uint64_t forget(DeduplicationKey key);
+  std::uint64_t forget(DeduplicationKey key, Position position = 0);
 
   // --- for those who keep entries elsewhere, too: they are numbered in the order they came ---
   std::uint64_t last_number() const { return last_number_; }

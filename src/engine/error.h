@@ -14,6 +14,7 @@ enum class ErrorKind : std::uint8_t {
   kRefused,         // not allowed on this thing for anyone (reserved names, exclusive consumer)
   kLocked,          // an exclusive queue of somebody else
   kPrecondition,    // inequivalent, invalid argument, in use, not empty
+  kChanged,         // it is not what the request expected any more
   kLimit,           // a configured limit is reached
   kFailed,          // it cannot be stored: the disk is broken
   kNotImplemented,  // a known operation that this kind of queue does not have

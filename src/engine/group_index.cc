@@ -231,6 +231,19 @@ std::optional<Position> GroupIndex::next_fair() {
   return std::nullopt;
 }
 
+std::optional<GroupKey> GroupIndex::key_of(Position position) const {
+  const GroupNumber group = entries_.find(position)->group;
+  return group == kAlone ? std::nullopt : std::optional(groups_[group].key);
+}
+
+std::optional<Position> GroupIndex::first_if_open(const GroupKey& key) {
+  const auto known = by_key_.find(key);
+  if (known == by_key_.end() || groups_[known->second].leased != 0) return std::nullopt;
+  const Position first = first_of(groups_[known->second]);
+  if (first == 0 || entries_.find(first)->waits) return std::nullopt;
+  return first;
+}
+
 bool GroupIndex::is_open(Position position) const {
   const Entry& entry = *entries_.find(position);
   if (entry.place == Place::kLeased || entry.place == Place::kAside) return false;

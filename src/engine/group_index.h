@@ -31,12 +31,11 @@ struct GroupKey {
 /// Shard: its queue's home. Knows positions and groups, not where messages are.
 /// A message is leased, waits (it must not be handed out yet), or is ready. A message without a
 /// group is alone: it is its own group.
-/// Exclusive: a group is locked while one of its messages is leased: only who holds it may have more
-/// of it. It is blocked while its first message that is not leased waits.
-/// Fair: nothing is locked nor blocked. A group is noisy while it has too much of what is leased, or
-/// of the time that leases took (see FairShares); else it is quiet. Who is alone is quiet. First
-/// comes what is quiet, then the noisy group of which the fewest are leased.
-/// Invariants:
+/// Exclusive: a group is locked while one of its messages is leased: only who holds it may have
+/// more of it. It is blocked while its first message that is not leased waits. Fair: nothing is
+/// locked nor blocked. A group is noisy while it has too much of what is leased, or of the time
+/// that leases took (see FairShares); else it is quiet. Who is alone is quiet. First comes what is
+/// quiet, then the noisy group of which the fewest are leased. Invariants:
 ///  1. a group's messages are in `first`..`last` in order of position, or leased, or aside, or have
 ///     been one of these and are in `returned`, which is in order, too;
 ///  2. available_ has the first position of each group that has one and is not blocked: under who
@@ -78,6 +77,10 @@ class GroupIndex {
   bool only_noisy() const { return fair_ && !available_.empty() && available_.begin()->first != 0; }
 
   bool fair() const { return fair_; }
+  /// The group of a message; nothing: it is alone.
+  std::optional<GroupKey> key_of(Position position) const;
+  /// The first message of a group of which nothing is leased, if it does not wait.
+  std::optional<Position> first_if_open(const GroupKey& key);
   bool contains(Position position) const { return entries_.find(position) != nullptr; }
   bool leased(Position position) const { return entries_.find(position)->place == Place::kLeased; }
   /// It can be handed out soon. Exclusive: neither it is leased, nor another one of its group.

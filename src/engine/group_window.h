@@ -26,6 +26,9 @@ struct GroupWindow {
   bool reading = false;
   std::vector<PositionRange> asked;  // to be read
 
+  /// Groups of which a lease has ended: what was handed out too often may be the first one now.
+  std::vector<GroupKey> looked_through;
+
   Position evict_at = 0;   // where the search for what may leave memory is; 0: at its start
   bool evict_any = false;  // in its second round
 };

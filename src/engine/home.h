@@ -27,7 +27,7 @@ struct PagingLimits {
 class Home final : public QueueHost {
  public:
   Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, const Now& now,
-       MemoryMeter& meter, const PagingLimits& paging);
+       MemoryMeter& meter, const PagingLimits& paging, std::uint64_t life);
   ~Home() override;
 
   // --- from the topology replica ---
@@ -87,6 +87,7 @@ class Home final : public QueueHost {
   // --- QueueHost ---
   const Now& now() const override { return now_; }
   MemoryMeter& meter() override { return meter_; }
+  std::uint64_t life() const override { return life_; }
   void arm_timer(Queue& queue, WallMs at) override;
   void dead_letter(Queue& queue, Position position, const Message& message,
                    DeathReason reason) override;
@@ -257,6 +258,7 @@ class Home final : public QueueHost {
   std::deque<Arriving> arriving_;  // from other queues or exchanges
   boost::unordered_flat_map<QueueId, std::vector<ParkedGet>> parked_gets_;
   const PagingLimits paging_;
+  const std::uint64_t life_;
   std::size_t paging_queues_ = 0;  // that have messages on disk only
 };
 

@@ -190,6 +190,8 @@ struct ChangeQueue {
   Fields set = {};
   std::vector<std::string> clear = {};
   ClientId client = {};  // who asks: exclusive queues are their owner's only
+  /// What the decision was made by: with other arguments than these it is refused. Null: any.
+  std::shared_ptr<const Fields> expected = {};
 };
 struct ChangeBinding {
   VhostId vhost = 0;

@@ -24,6 +24,7 @@ struct MemoryMeter {
 struct MessageExtension {
   TimeToLive ttl;                      // the message's own
   std::int64_t delay_ms = -1;          // its own; -1: what the queue says
+  WallMs entered = 0;                  // the first of its queues, if it has died since; 0: this one
   std::vector<std::string> more_keys;  // routing keys besides the first (CC, BCC)
   std::size_t visible_keys = 0;        // how many of more_keys may be shown (CC, not BCC)
   std::vector<DeathEntry> deaths;      // the broker's own record, newest first

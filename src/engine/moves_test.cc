@@ -122,6 +122,20 @@ TEST_P(MovesTest, ADestinationThatIsGoneMakesItFail) {
   EXPECT_THAT(drain("dead"), ElementsAre("1"));
 }
 
+TEST_P(MovesTest, NothingGoesBackToAQueueWhoseDeadLettersGoElsewhere) {
+  queue("dead");
+  source("a");
+  refuse("a", {"1"});
+  peer(1).session.change_queue({.vhost = peer(1).vhost(),
+                                .queue = "a",
+                                .set = {{"x-dead-letter-routing-key", text("other")}}},
+                               [](const EngineResult<void>& result) { EXPECT_TRUE(result); });
+  cluster().run();
+  order({});
+  EXPECT_EQ(outcome().failure, MoveFailure::kNoDestination);
+  EXPECT_THAT(drain("dead"), ElementsAre("1"));
+}
+
 TEST_P(MovesTest, WhatADestinationRefusesStays) {
   queue("from");
   queue("to", {{"x-max-length", number(2)}, {"x-overflow", text("reject-publish")}}, 1);

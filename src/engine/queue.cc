@@ -84,7 +84,14 @@ WallMs Queue::deadline(const Slot& slot) const {
 }
 
 WallMs Queue::retained_until(const Slot& slot) const {
-  return TimeToLive{settings().retention_ms.value_or(-1)}.deadline(slot.enqueued);
+  return TimeToLive{settings().retention_ms.value_or(-1)}.deadline(since(slot));
+}
+
+WallMs Queue::since(const Slot& slot) const {
+  const MessageExtension* extension = slot.message->extension();
+  const bool is_new = settings().message_groups == MessageGroups::kExclusive;
+  return extension == nullptr || extension->entered == 0 || is_new ? slot.enqueued
+                                                                   : extension->entered;
 }
 
 bool Queue::over_length(std::uint64_t messages, std::uint64_t bytes) const {

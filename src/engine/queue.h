@@ -51,6 +51,8 @@ class QueueHost {
   virtual ~QueueHost() = default;
   virtual const Now& now() const = 0;
   virtual MemoryMeter& meter() = 0;
+  /// Tells this life from those before a restart.
+  virtual std::uint64_t life() const = 0;
   /// Call queue.on_timer() at `at` or soon after; an earlier call is harmless.
   virtual void arm_timer(Queue& queue, WallMs at) = 0;
   /// Publish a copy of the message of `position` to the dead letter exchange; the queue keeps it
@@ -202,6 +204,8 @@ class Queue {
   void release_all(Consumer& consumer);
   /// The message of a position that is moving to the dead letter exchange.
   const Message* moving_message(Position position) { return slots_.find(position)->message; }
+  /// When it came to the first of its queues.
+  WallMs moving_since(Position position) { return since(*slots_.find(position)); }
   bool moving_is_stored(Position position) const {
     const Slot* slot = slots_.find(position);
     return slot != nullptr && slot->stored;
@@ -316,6 +320,9 @@ class Queue {
   void mark_ahead(Position position);
   Position ahead_of(Position position) const;
   WallMs deadline(const Slot& slot) const;
+  /// When it came here, or to the first of its queues: age goes along with dead letters, but for
+  /// queues that lock groups, as SQS has it.
+  WallMs since(const Slot& slot) const;
   WallMs retained_until(const Slot& slot) const;
   bool is_over(const Slot& slot, bool strictly) const;
   /// From when on it may be handed out.
@@ -371,6 +378,9 @@ class Queue {
            !message.group().empty();
   }
   void begin_groups();
+  /// It is in a locked group, in which nothing overtakes: not even those that die.
+  bool dies_in_turn(Position position) const;
+  void drop_exhausted();
   /// In the window, and not in the index.
   bool gone_from_groups(Position position) const {
     return position < groups_->end && !groups_->index.contains(position);

@@ -33,7 +33,7 @@ bool Queue::repeat_attempt(Consumer& consumer) {
     const WallMs first = timed_->begin(lease.token.position, now, lease.deadline).first;
     slot.message->add_reference();
     consumer.link->unwritten_bytes += slot.message->footprint();
-    poll.items.push_back({slot.message, lease.token, slot.enqueued, first});
+    poll.items.push_back({slot.message, lease.token, since(slot), first});
   }
   host_.arm_timer(*this, leases->front().deadline);
   poll.repeated = true;

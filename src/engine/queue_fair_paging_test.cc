@@ -152,8 +152,8 @@ TEST_P(FairPagingTest, AtRandomAndOverRestartsNothingIsLost) {
     cluster().run();
     for (int poll = 0; poll < 3; ++poll) {
       Receiver receiver(peer(2));
-      receiver.receive("q", {.most = 1 + static_cast<std::uint32_t>(random() % 10),
-                             .lease_ms = 400});
+      receiver.receive("q",
+                       {.most = 1 + static_cast<std::uint32_t>(random() % 10), .lease_ms = 400});
       for (const auto& item : receiver.items) {
         EXPECT_THAT(left, Contains(name_of(item.body)));
         const unsigned how = random() % 8;

@@ -92,7 +92,32 @@ void Queue::leave_line(const Picked& picked, GroupIndex::Holder holder) {
   }
 }
 
+bool Queue::dies_in_turn(Position position) const {
+  const bool limited = settings().receive_limit || settings().effective_delivery_limit();
+  return limited && groups_ && !groups_->index.fair() && groups_->index.contains(position) &&
+         groups_->index.key_of(position).has_value();
+}
+
+// Of groups that nobody holds any more what was handed out too often goes, as long as it is first:
+// in order, and nothing that comes later overtakes it. One that may turn out to stay locks its
+// group until that is known.
+void Queue::drop_exhausted() {
+  for (const GroupKey& group : std::exchange(groups_->looked_through, {})) {
+    while (const auto first = groups_->index.first_if_open(group)) {
+      Slot* slot = slots_.find(*first);
+      if (slot == nullptr || slot->state != State::kReady || !out_of_chances(*slot)) break;
+      if (!ready_.empty() && ready_.front() == *first) {
+        ready_.pop();
+      } else {
+        slot->left_behind = true;
+      }
+      drop_or_dead_letter(*first, *slot, DeathReason::kDeliveryLimit);
+    }
+  }
+}
+
 void Queue::dispatch_groups() {
+  drop_exhausted();
   bool waits = false;
   std::vector<Consumer*> without;  // there is nothing for them
   while (ready_count_ != 0) {

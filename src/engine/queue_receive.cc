@@ -53,7 +53,8 @@ void Queue::hand_to_poll(Position position, Slot& slot, Consumer& consumer) {
   host_.arm_timer(*this, lease.deadline);
   slot.message->add_reference();
   consumer.link->unwritten_bytes += slot.message->footprint();
-  poll.items.push_back({slot.message, {position, slot.acquired}, slot.enqueued, lease.first});
+  poll.items.push_back(
+      {slot.message, {position, slot.acquired, host_.life()}, since(slot), lease.first});
   ++counters_.get;
   if (poll.items.size() > 1) return;
   std::erase(polls_, &consumer);
@@ -74,7 +75,8 @@ void Queue::return_unwritten(Poll& poll) {
 
 // --- leases -------------------------------------------------------------------------------------
 bool Queue::holds_lease(const Slot& slot, const LeaseToken& token) const {
-  if (slot.state != State::kLeased || slot.acquired != token.acquired || !timed_) return false;
+  const bool is_out = slot.state == State::kLeased && slot.acquired == token.acquired;
+  if (!is_out || token.life != host_.life() || !timed_) return false;
   const TimedLeases::Lease* lease = timed_->find(token.position);
   return lease != nullptr && lease->leased();
 }
@@ -85,7 +87,8 @@ TokenEnd Queue::check(const LeaseToken& token, const Slot* slot, Freshness fresh
   if (gone) return TokenEnd::kUnknown;
   if (holds_lease(*slot, token)) return TokenEnd::kDone;
   if (freshness == Freshness::kCurrent) return TokenEnd::kStale;
-  if (freshness == Freshness::kLatest && slot->acquired != token.acquired) return TokenEnd::kStale;
+  const bool latest = slot->acquired == token.acquired && token.life == host_.life();
+  if (freshness == Freshness::kLatest && !latest) return TokenEnd::kStale;
   if (slot->state != State::kLeased) return TokenEnd::kNotLeased;
   // Of a consumer that holds it for as long as it lives, it is not taken away.
   const TimedLeases::Lease* lease = timed_ ? timed_->find(token.position) : nullptr;

@@ -111,6 +111,10 @@ void Queue::forget_moving(Position position) {
 void Queue::moved(Position position) {
   Slot* slot = slots_.find(position);
   if (slot == nullptr) return;
+  if (dies_in_turn(position)) {
+    groups_->looked_through.push_back(*groups_->index.key_of(position));
+    host_.arm_timer(*this, host_.now().wall);
+  }
   --moving_count_;
   moving_bytes_ -= slot->message->body().size();
   erase(position, *slot);
@@ -124,6 +128,7 @@ void Queue::stay(Position position) {
   if (deleting) return erase(position, *slot);
   std::vector<Position> one{position};
   give_back(one);
+  host_.arm_timer(*this, host_.now().wall);  // somebody may wait for it
 }
 
 void Queue::withdraw(Position position) {
@@ -131,7 +136,7 @@ void Queue::withdraw(Position position) {
   if (slot == nullptr) return;
   // Its publisher hears that it was refused, and may send it again.
   if (const auto key = deduplication_key(*slot->message)) {
-    seen_->forget(*key);
+    seen_->forget(*key, position);
     account_ids();
   }
   const bool ready = slot->state == State::kReady;
@@ -189,6 +194,8 @@ bool Queue::out_of_chances(const Slot& slot) const {
 
 void Queue::end_lease(Position position, Slot& slot, Settle how, std::vector<Position>& returned) {
   --leased_count_;
+  const bool in_turn = dies_in_turn(position);
+  if (in_turn) groups_->looked_through.push_back(*groups_->index.key_of(position));
   if (how == Settle::kAck && groups_ && groups_->index.contains(position)) {
     groups_->index.worked(position, host_.now().monotonic);
   }
@@ -205,7 +212,8 @@ void Queue::end_lease(Position position, Slot& slot, Settle how, std::vector<Pos
   } else if (how == Settle::kFail && slot.failed != UINT16_MAX) {
     ++slot.failed;
   }
-  if (how != Settle::kUnwritten && out_of_chances(slot)) {
+  const bool exhausted = how != Settle::kUnwritten && out_of_chances(slot);
+  if (exhausted && !in_turn) {
     drop_or_dead_letter(position, slot, DeathReason::kDeliveryLimit);
     return;
   }
@@ -215,7 +223,8 @@ void Queue::end_lease(Position position, Slot& slot, Settle how, std::vector<Pos
   if (slot.stored && how != Settle::kUnwritten && counts) {
     host_.returned_stored(*this, position, slot.acquired, slot.failed);
   }
-  if (const std::int64_t delay = retry_delay_ms(settings(), how, slot.acquired); delay > 0) {
+  const std::int64_t delay = exhausted ? 0 : retry_delay_ms(settings(), how, slot.acquired);
+  if (delay > 0) {
     wait_until(position, slot, after(host_.now().wall, delay));
     return;
   }

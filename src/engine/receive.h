@@ -29,9 +29,11 @@ struct ReceiveOptions {
 };
 
 /// Names one hand-out of a message: how often it had been handed out by then, saturating.
+/// How often is not known for sure after a restart: a token of an earlier life is no current one.
 struct LeaseToken {
   Position position = 0;
   std::uint16_t acquired = 0;
+  std::uint64_t life = 0;  // since the broker was started; grows
   bool operator==(const LeaseToken&) const = default;
 };
 

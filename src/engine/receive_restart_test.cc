@@ -123,5 +123,59 @@ TEST_P(ReceiveRestartTest, ADelayedMessageWhoseCommitFailsIsGone) {
   restart();
 }
 
+TEST_P(ReceiveRestartTest, ATokenOfAnEarlierLifeIsNoCurrentOne) {
+  queue("q");
+  publish({"1"});
+  Receiver before(peer(2));
+  before.receive("q", kTen);
+  const LeaseToken token = before.items[0].token;
+  before.items.clear();
+  restart();
+  Receiver after(peer(2));
+  EXPECT_THAT(after.receive("q", kTen), ElementsAre("1"));
+  EXPECT_EQ(after.settle("q", token, Freshness::kCurrent), TokenEnd::kStale);
+  EXPECT_EQ(after.settle("q", after.items[0].token, Freshness::kCurrent), TokenEnd::kDone);
+}
+
+TEST_P(ReceiveRestartTest, WhatDiesOfALockedGroupDoesSoInOrder) {
+  queue("dead", {{"x-message-groups", text("exclusive")}});
+  queue("q", {{"x-message-groups", text("exclusive")},
+              {"x-receive-limit", number(1)},
+              {"x-dead-letter-exchange", text("")},
+              {"x-dead-letter-routing-key", text("dead")},
+              {"x-dead-letter-unroutable", text("keep")}});
+  for (const char* body : {"1", "2", "3", "4"}) {
+    peer(0).publish({.body = body,
+                     .key = "q",
+                     .persistent = true,
+                     .headers = {{"x-message-group", text("g")}}});
+  }
+  Receiver receiver(peer(2));
+  EXPECT_THAT(receiver.receive("q", kTen), ElementsAre("1", "2", "3", "4"));
+  EXPECT_EQ(receiver.extend("q", receiver.items[0].token, 5000), TokenEnd::kDone);
+  cluster().pass(1000);
+  EXPECT_EQ(ready("dead"), 0u) << "the first one is still out";
+  cluster().pass(5000);
+  EXPECT_THAT(drain("dead"), ElementsAre("1", "2", "3", "4"));
+  EXPECT_EQ(ready("q"), 0u);
+}
+
+TEST_P(ReceiveRestartTest, ADeadLetterGoesOnGettingOlder) {
+  queue("dead", {{"x-message-retention", number(5000)}});
+  queue("q", {{"x-receive-limit", number(1)},
+              {"x-dead-letter-exchange", text("")},
+              {"x-dead-letter-routing-key", text("dead")}});
+  publish({"1"});
+  cluster().pass(2000);
+  Receiver(peer(2)).receive("q", kTen);
+  cluster().pass(1000);
+  EXPECT_EQ(ready("dead"), 1u);
+  restart();
+  cluster().pass(1999);
+  EXPECT_EQ(ready("dead"), 1u);
+  cluster().pass(1);
+  EXPECT_EQ(ready("dead"), 0u);
+}
+
 }  // namespace
 }  // namespace polymq::engine

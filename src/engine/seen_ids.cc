@@ -71,8 +71,8 @@ bool SeenIds::has(DeduplicationKey key, std::uint64_t number) const {
   return known && known->number == number;
 }
 
-void SeenIds::forget(DeduplicationKey key) {
-  const std::uint64_t number = window_.forget(key);
+void SeenIds::forget(DeduplicationKey key, Position position) {
+  const std::uint64_t number = window_.forget(key, position);
   if (store_ != nullptr && number != 0) store_->settle(log_, number, number);
 }
 

@@ -32,8 +32,9 @@ class SeenIds {
   const Duplicate& last_duplicate() const { return last_duplicate_; }
   /// Is that entry still remembered?
   bool has(DeduplicationKey key, std::uint64_t number) const;
-  /// The original did not come to be after all.
-  void forget(DeduplicationKey key);
+  /// The original did not come to be after all. `position`: its own, where that is remembered;
+  /// another one with this id, which was no duplicate, may be there.
+  void forget(DeduplicationKey key, Position position = 0);
   /// Forgets what has run out of time; returns when there is more of that, which may be now.
   /// kNever: nothing is remembered.
   WallMs expire(WallMs now);

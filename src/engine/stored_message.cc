@@ -25,7 +25,7 @@ std::vector<std::string> read_texts(ByteReader& in) {
 // `passed`: what it had reached, where that still matters.
 std::string encode(const MessageExtension& extension, std::span<const std::uint64_t> passed) {
   const bool nothing = extension.more_keys.empty() && extension.deaths.empty() && passed.empty() &&
-                       extension.delay_ms < 0;
+                       extension.delay_ms < 0 && extension.entered == 0;
   if (nothing) return {};
   Buffer out;
   append(out, extension.more_keys);
@@ -45,6 +45,7 @@ std::string encode(const MessageExtension& extension, std::span<const std::uint6
   out.u32(static_cast<std::uint32_t>(passed.size()));
   for (const std::uint64_t target : passed) out.u64(target);
   out.u64(static_cast<std::uint64_t>(extension.delay_ms));
+  out.u64(static_cast<std::uint64_t>(extension.entered));
   return std::string(out.view());
 }
 
@@ -70,6 +71,7 @@ bool decode(std::string_view bytes, MessageExtension& extension) {
     extension.passed.push_back(in.u64());
   }
   extension.delay_ms = static_cast<std::int64_t>(in.u64());
+  extension.entered = static_cast<WallMs>(in.u64());
   return in.ok() && in.left() == 0 && extension.visible_keys <= extension.more_keys.size();
 }
 

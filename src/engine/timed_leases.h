@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -43,7 +44,9 @@ class TimedLeases {
   struct Entry {
     WallMs deadline;
     Position position;
-    bool operator>(const Entry& other) const { return deadline > other.deadline; }
+    bool operator>(const Entry& other) const {
+      return std::pair(deadline, position) > std::pair(other.deadline, other.position);
+    }
   };
   void push(Position position, WallMs deadline);
   bool current(const Entry& entry) const;

@@ -141,6 +141,9 @@ void Connection::begin_request(std::string_view head, bool more_is_here) {
       return refuse({403, "Web pages of this origin may not use this server."});
     }
     origin_ = *origin;
+  } else if (request.header("Sec-Fetch-Site") == "cross-site" && !site_.cors.allows("")) {
+    // An image or a link on somebody's page: a browser names no origin then.
+    return refuse({403, "Web pages of other sites may not use this server."});
   }
   if (reader_->complete()) return dispatch();
   state_ = State::kBody;

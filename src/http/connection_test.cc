@@ -374,6 +374,17 @@ TEST_F(ConnectionTest, APageFromElsewhereIsRefused) {
   EXPECT_EQ(shared_.service.handled, 0);
 }
 
+TEST_F(ConnectionTest, WhatABrowserAsksForOnAnotherSitesPageIsRefused) {
+  echo();
+  TestClient client(shared_);
+  client.send("GET /q HTTP/1.1\r\nHost: a\r\nSec-Fetch-Site: cross-site\r\n\r\n");
+  EXPECT_EQ(client.response()->status, 403);
+  EXPECT_EQ(shared_.service.handled, 0);
+  TestClient other(shared_);
+  other.send("GET /q HTTP/1.1\r\nHost: a\r\nSec-Fetch-Site: same-origin\r\n\r\n");
+  EXPECT_EQ(other.response()->status, 200);
+}
+
 TEST_F(ConnectionTest, OptionsFromOtherClientsIsTheServices) {
   echo();
   TestClient client(shared_);

@@ -249,7 +249,8 @@ Result<void> Broker::provide_queues(SqsSite& site) {
 void Broker::open_http(const Config::Http& config, std::string_view name,
                        const HttpProtocol::ServiceFactory& make_service) {
   auto protocol = std::make_unique<HttpProtocol>(
-      to_limits(config), http::Cors::Settings{.origins = config.cors_origins}, admission_);
+      to_limits(config),
+      http::Cors::Settings{.origins = config.cors_origins, .exposed_fields = "*"}, admission_);
   for (const auto& shard : shards_) {
     std::promise<void> made;
     shard->post([&] {

@@ -159,8 +159,8 @@ void Service::change_policy(const JobPointer& job, const Queue& queue, StoredQue
   auto changed = wanted.settings.changed({&attribute, 1});
   if (!changed) return job->refuse(changed.error());
   wanted.settings = *std::move(changed);
-  change(queue, std::move(wanted), [job](const engine::EngineResult<void>& result) {
-    if (!result) return job->refuse({ErrorCode::kServiceUnavailable, result.error().text});
+  change(queue, std::move(wanted), [this, job](const engine::EngineResult<void>& result) {
+    if (!result) return not_changed(job, result.error());
     job->answer<Action>();
   });
 }

@@ -40,6 +40,19 @@ class Job {
     user_ = std::move(user);
     account_ = std::move(account);
   }
+  /// What it does, from its members on: once more, if what it was decided by has changed meanwhile.
+  /// False: that has been tried often enough.
+  using Work = std::function<void(const std::shared_ptr<Job>&)>;
+  void begin(const std::shared_ptr<Job>& self, Work work) {
+    work_ = std::move(work);
+    work_(self);
+  }
+  bool begin_again(const std::shared_ptr<Job>& self) {
+    constexpr int kMostTries = 100;
+    if (++tries_ == kMostTries) return false;
+    work_(self);
+    return true;
+  }
   /// Is anybody there to be answered?
   bool waiting() const { return exchange_.waiting(); }
   bool waiting_now() const { return exchange_.waiting_now(); }
@@ -85,6 +98,8 @@ class Job {
   std::string user_;
   std::string account_;
   Uuid id_;
+  Work work_;
+  int tries_ = 0;
 };
 
 }  // namespace polymq::sqs

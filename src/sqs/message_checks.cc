@@ -96,7 +96,8 @@ SqsResult<void> check_attribute(const MessageAttribute& attribute) {
     return invalid("The message attribute '", attribute.name,
                    "' must contain a non-empty message attribute type.");
   }
-  if (family == Family::kNone || has_empty_label || attribute.data_type.size() > kLongestType) {
+  if (family == Family::kNone || has_empty_label || attribute.data_type.size() > kLongestType ||
+      !is_message_text(attribute.data_type)) {
     return tl::make_unexpected(attribute_type_unsupported(attribute.name));
   }
   return check_value(attribute, family);

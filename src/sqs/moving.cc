@@ -184,11 +184,14 @@ void Service::give_order(const JobPointer& job, const Queue& source, const MoveO
       {.vhost = source.entry->vhost->id,
        .queue = source.name,
        .set = {{std::string(engine::kMoveOrderArgument), engine::to_value(order)},
-               {std::string(kEarlierOrders), engine::Value::array(std::move(earlier))}}},
+               {std::string(kEarlierOrders), engine::Value::array(std::move(earlier))}},
+       .clear = {},
+       .client = {},
+       .expected = source.entry->arguments},
       [this, job, id = order.id, arn = job->arn_of(source.name),
        &session](const engine::EngineResult<void>& result) {
         end_session(session);
-        if (!result) return job->refuse({ErrorCode::kServiceUnavailable, result.error().text});
+        if (!result) return not_changed(job, result.error());
         const std::string handle = handle_of(id, arn);
         job->answer<action::StartMessageMoveTask>({.task_handle = handle});
       });
@@ -259,11 +262,40 @@ void Service::perform(const JobPointer& job,
     return job->refuse(task_unknown());
   }
   if (!allowed(*job, need_of<action::CancelMessageMoveTask>(), address->name, entry)) return;
-  session_.inspect_move(
-      entry->name, true, [job](const engine::EngineResult<engine::MoveProgressed>& progress) {
-        if (!progress || !progress->running) return job->refuse(task_unknown());
-        job->answer<action::CancelMessageMoveTask>(
-            {.approximate_number_of_messages_moved = static_cast<std::int64_t>(progress->moved)});
+  session_.inspect_move(entry->name, true,
+                        [this, job, name = entry->name, id = order->id](
+                            const engine::EngineResult<engine::MoveProgressed>& progress) {
+                          if (!progress || !progress->running) return job->refuse(task_unknown());
+                          note_cancelled(job, name, id, static_cast<std::int64_t>(progress->moved));
+                        });
+}
+
+// It must not go on after a crash: the answer waits for that.
+void Service::note_cancelled(const JobPointer& job, const std::string& source,
+                             const std::string& id, std::int64_t moved) {
+  const engine::QueueEntry* entry = entry_of(source);
+  auto order = entry == nullptr ? std::nullopt : engine::move_order_of(*entry->arguments);
+  if (!order || order->id != id) return job->refuse(task_unknown());
+  if (order->state == MoveState::kRunning) {
+    order->state = MoveState::kCancelled;
+    order->moved = moved;
+  }
+  engine::Session& session = make_session();
+  session.change_queue(
+      {.vhost = entry->vhost->id,
+       .queue = source,
+       .set = {{std::string(engine::kMoveOrderArgument), engine::to_value(*order)}},
+       .clear = {},
+       .client = {},
+       .expected = entry->arguments},
+      [this, job, source, id, moved, &session](const engine::EngineResult<void>& result) {
+        end_session(session);
+        // Its end may have been noted meanwhile.
+        if (!result && result.error().kind == engine::ErrorKind::kChanged) {
+          return note_cancelled(job, source, id, moved);
+        }
+        if (!result) return job->refuse({ErrorCode::kServiceUnavailable, result.error().text});
+        job->answer<action::CancelMessageMoveTask>({.approximate_number_of_messages_moved = moved});
       });
 }
 

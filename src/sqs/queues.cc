@@ -40,11 +40,16 @@ void Service::perform(const JobPointer& job, const action::CreateQueue::Request&
                         "A queue of this name exists that belongs to one AMQP connection."});
   }
   if (!check_policies(*job, name, queue->settings, request.attributes)) return;
-  make(name, *queue, [job, name](const engine::EngineResult<void>& result) {
-    if (!result) return job->refuse(failed(result.error()));
-    const std::string url = job->url_of(name);
-    job->answer<action::CreateQueue>({.queue_url = url});
-  });
+  make(name, *queue,
+       [this, job, name, asked = queue->settings](const engine::EngineResult<void>& result) {
+         // Somebody else may have made it meanwhile, with other attributes.
+         if (const engine::QueueEntry* made = entry_of(name)) {
+           return answer_known(*job, *made, asked);
+         }
+         if (!result) return job->refuse(failed(result.error()));
+         const std::string url = job->url_of(name);
+         job->answer<action::CreateQueue>({.queue_url = url});
+       });
 }
 
 void Service::make(const std::string& name, const StoredQueue& queue,
@@ -90,21 +95,27 @@ void Service::perform(const JobPointer& job, const action::GetQueueUrl::Request&
 // --- attributes and tags ------------------------------------------------------------------------
 template <class Action>
 void Service::change(const JobPointer& job, const Queue& queue, StoredQueue changed) {
-  change(queue, std::move(changed), [job](const engine::EngineResult<void>& result) {
-    if (!result) return job->refuse(failed(result.error()));
+  change(queue, std::move(changed), [this, job](const engine::EngineResult<void>& result) {
+    if (!result) return not_changed(job, result.error());
     job->answer<Action>();
   });
 }
 
+void Service::not_changed(const JobPointer& job, const engine::EngineError& error) {
+  if (error.kind == engine::ErrorKind::kChanged && job->begin_again(job)) return;
+  job->refuse(failed(error));
+}
+
 void Service::change(const Queue& queue, StoredQueue changed, engine::Completion<void> done) {
   changed.changed_s = shard_.now().wall / 1000;
-  ArgumentChange change = difference(*queue.entry->arguments, to_arguments(changed));
+  ArgumentChange change = difference(to_arguments(stored(*queue.entry)), to_arguments(changed));
   engine::Session& session = make_session();
   session.change_queue(
       {.vhost = queue.entry->vhost->id,
        .queue = queue.name,
        .set = std::move(change.set),
-       .clear = std::move(change.clear)},
+       .clear = std::move(change.clear),
+       .expected = queue.entry->arguments},
       [this, done = std::move(done), &session](const engine::EngineResult<void>& result) {
         end_session(session);
         done(result);

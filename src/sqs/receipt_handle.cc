@@ -1,4 +1,4 @@
-// Layout: a version octet, three numbers of eight octets, the first octets of their HMAC.
+// Layout: a version octet, four numbers of eight octets, the first octets of their HMAC.
 #include "sqs/receipt_handle.h"
 
 #include "base/bytes.h"
@@ -7,8 +7,8 @@
 namespace polymq::sqs {
 namespace {
 
-constexpr std::size_t kSignedSize = 25;
-constexpr std::size_t kSignatureSize = 17;
+constexpr std::size_t kSignedSize = 33;
+constexpr std::size_t kSignatureSize = 15;
 constexpr std::size_t kSize = kSignedSize + kSignatureSize;
 constexpr char kVersion = 1;
 static_assert(base64_size(kSize, Base64::kUrlSafe) == kReceiptHandleSize);
@@ -21,6 +21,7 @@ ReceiptHandleText ReceiptHandles::write(const ReceiptHandle& handle) {
   store_big_endian(bytes.data() + 1, handle.queue);
   store_big_endian(bytes.data() + 9, handle.position);
   store_big_endian(bytes.data() + 17, handle.generation);
+  store_big_endian(bytes.data() + 25, handle.life);
   const Sha256Bytes signature = hmac_.sign({bytes.data(), kSignedSize});
   std::memcpy(bytes.data() + kSignedSize, signature.data(), kSignatureSize);
   ReceiptHandleText text;
@@ -42,7 +43,8 @@ Result<ReceiptHandle, HandleFault> ReceiptHandles::read(std::string_view text,
   }
   const ReceiptHandle handle{load_big_endian<std::uint64_t>(bytes.data() + 1),
                              load_big_endian<std::uint64_t>(bytes.data() + 9),
-                             load_big_endian<std::uint64_t>(bytes.data() + 17)};
+                             load_big_endian<std::uint64_t>(bytes.data() + 17),
+                             load_big_endian<std::uint64_t>(bytes.data() + 25)};
   if (handle.queue != queue) return tl::make_unexpected(HandleFault::kOtherQueue);
   return handle;
 }

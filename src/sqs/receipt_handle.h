@@ -13,12 +13,13 @@ namespace polymq::sqs {
 struct ReceiptHandle {
   std::uint64_t queue = 0;       // the queue's incarnation
   std::uint64_t position = 0;    // of the message in its queue
-  std::uint64_t generation = 0;  // which delivery of it
+  std::uint64_t generation = 0;  // which delivery of it,
+  std::uint64_t life = 0;        // since the broker was started
   bool operator==(const ReceiptHandle&) const = default;
 };
 
-/// 25 octets and a signature of 17, as URL-safe base64.
-inline constexpr std::size_t kReceiptHandleSize = 56;
+/// 33 octets and a signature of 15, as URL-safe base64.
+inline constexpr std::size_t kReceiptHandleSize = 64;
 using ReceiptHandleText = std::array<char, kReceiptHandleSize>;
 
 enum class HandleFault : std::uint8_t {

@@ -8,7 +8,7 @@
 namespace polymq::sqs {
 namespace {
 
-const ReceiptHandle kHandle{.queue = 7, .position = 1ull << 63, .generation = 3};
+const ReceiptHandle kHandle{.queue = 7, .position = 1ull << 63, .generation = 3, .life = 9};
 
 std::string text_of(ReceiptHandles& handles, const ReceiptHandle& handle) {
   return std::string(view(handles.write(handle)));
@@ -63,8 +63,8 @@ TEST(ReceiptHandles, ThatNeverWereAreMalformed) {
   ReceiptHandles handles("key");
   const std::string text = text_of(handles, kHandle);
   for (const std::string& garbage :
-       {std::string(), std::string("garbage"), text + "A", text.substr(1), std::string(56, '='),
-        std::string(56, '\0'), std::string(56, '/'), std::string(56, 'A')}) {
+       {std::string(), std::string("garbage"), text + "A", text.substr(1), std::string(64, '='),
+        std::string(64, '\0'), std::string(64, '/'), std::string(64, 'A')}) {
     EXPECT_EQ(fault(handles, garbage), HandleFault::kMalformed) << garbage;
   }
 }

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::int64_t kMs = 1000;
 constexpr std::uint64_t kMostInFlight = 120'000;
-constexpr std::int64_t kLongestLeaseMs = 43'200 * kMs;
-
+// Counted in whole seconds: the longest one may be asked for right after a receive.
+constexpr std::int64_t kLongestLeaseMs = 43'200 * kMs + kMs - 1;
 
 /// What a message received is answered with, and the texts that views point to.
 struct Told {
@@ -176,7 +176,7 @@ void Service::perform(const JobPointer& job, const Queue& queue,
         client_.flush();
       });
   // What would be handed to a client that has gone is for others.
-  if (waiting != 0 && job->waiting()) {
+  if (waiting != 0 && wait != 0 && job->waiting()) {
     job->exchange().when_gone(
         [this, name = queue.name, waiting] { session_.stop_receiving(name, waiting); });
   }
@@ -206,7 +206,8 @@ void Service::answer_received(Job& job, const action::ReceiveMessage::Request& r
     add_system_attributes(item, asked.system, asked.is_fifo, job, one);
     one.handle = handles_.write({.queue = received.queue,
                                  .position = item.token.position,
-                                 .generation = item.token.acquired});
+                                 .generation = item.token.acquired,
+                                 .life = item.token.life});
     one.body_digest = digests_.md5(one.body);
     messages.push_back({.message_id = one.sent.id,
                         .receipt_handle = view(one.handle),
@@ -235,7 +236,8 @@ bool has_expired(engine::TokenEnd end, engine::Freshness freshness) {
 SqsResult<engine::LeaseToken> Service::token_of(const Queue& queue, std::string_view handle) {
   const auto read = handles_.read(handle, queue.entry->id);
   if (!read) return tl::make_unexpected(malformed_receipt_handle(handle));
-  return engine::LeaseToken{read->position, static_cast<std::uint16_t>(read->generation)};
+  return engine::LeaseToken{read->position, static_cast<std::uint16_t>(read->generation),
+                            read->life};
 }
 
 engine::Freshness Service::freshness_of(const Queue& queue, engine::Freshness of_standard_queues) {

@@ -53,8 +53,11 @@ std::vector<std::string> Service::dead_letter_sources(const Queue& queue) {
 // The next token is the last name that was given.
 void Service::perform(const JobPointer& job, const Queue& queue,
                       const action::ListDeadLetterSourceQueues::Request& request) {
-  const Page page =
-      page_of(*job, dead_letter_sources(queue), request.next_token, request.max_results);
+  std::vector<std::string> names = dead_letter_sources(queue);
+  std::erase_if(names, [&](const std::string& name) {
+    return !may(*job, need_of<action::GetQueueUrl>(), name, entry_of(name));
+  });
+  const Page page = page_of(*job, std::move(names), request.next_token, request.max_results);
   action::ListDeadLetterSourceQueues::Answer answer{.queue_urls = page.views};
   if (!page.next.empty()) answer.next_token = page.next;
   job->answer<action::ListDeadLetterSourceQueues>(answer);

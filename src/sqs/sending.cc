@@ -9,6 +9,7 @@
 #include "sqs/sent_message.h"
 #include "sqs/sequence_number.h"
 #include "sqs/service.h"
+#include "sqs/text.h"
 #include "sqs/uuid.h"
 
 namespace polymq::sqs {
@@ -95,7 +96,10 @@ std::string_view trace_of(const Entry& entry, const Job& job) {
   for (const MessageAttribute& attribute : entry.message_system_attributes) {
     if (attribute.name == kTraceHeader) return attribute.string_value.value_or("");
   }
-  return job.view().header("X-Amzn-Trace-Id");
+  // Nobody has asked for this one to be checked: what cannot be told again is left out.
+  constexpr std::size_t kLongest = 1024;
+  const std::string_view trace = job.view().header("X-Amzn-Trace-Id");
+  return trace.size() <= kLongest && is_message_text(trace) ? trace : std::string_view();
 }
 
 struct Ids {

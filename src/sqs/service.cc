@@ -99,7 +99,9 @@ void Service::handle(http::Request request, http::Exchange exchange) {
   if (const auto known = authenticate(*job); !known) return job->refuse(known.error());
   if (!read) return job->refuse(read.error());
   with_action(*job->call().action, [&]<class Action>() {
-    if (const auto* members = job->members<Action>()) run<Action>(job, *members);
+    const auto* members = job->members<Action>();
+    if (members == nullptr) return;
+    job->begin(job, [this, members](const JobPointer& self) { run<Action>(self, *members); });
   });
 }
 

@@ -125,6 +125,8 @@ class Service final : public http::Service,
   std::optional<engine::MoveOrder> new_order(Job& job, const Queue& source,
                                              const action::StartMessageMoveTask::Request& request);
   void give_order(const JobPointer& job, const Queue& source, const engine::MoveOrder& order);
+  void note_cancelled(const JobPointer& job, const std::string& source, const std::string& id,
+                      std::int64_t moved);
   static void answer_tasks(Job& job, const std::string& source,
                            const std::vector<engine::MoveOrder>& orders);
   /// Those after `token`, in the order of their names; at most `most` of them if that is given.
@@ -133,6 +135,8 @@ class Service final : public http::Service,
   void answer_known(Job& job, const engine::QueueEntry& entry, const QueueSettings& asked);
   void make(const std::string& name, const StoredQueue& queue, engine::Completion<void> done);
   void change(const Queue& queue, StoredQueue changed, engine::Completion<void> done);
+  /// It was not done: it is tried again if others were faster, else the job is refused.
+  void not_changed(const JobPointer& job, const engine::EngineError& error);
   /// With the answer to the action.
   template <class Action>
   void change(const JobPointer& job, const Queue& queue, StoredQueue changed);

@@ -30,7 +30,6 @@ constexpr std::string_view kFair = "fair";
 constexpr std::string_view kWindow = "x-deduplication-window";
 constexpr std::string_view kScope = "x-deduplication-scope";
 constexpr std::string_view kScopeGroup = "group";
-constexpr std::string_view kMaxPriority = "x-max-priority";
 constexpr std::string_view kUnroutable = "x-dead-letter-unroutable";
 constexpr std::array kOfTheEngine{kDelay,         kRetention, kReceiveLimit, kDeadLetterExchange,
                                   kDeadLetterKey, kGroups,    kWindow,       kScope,
@@ -55,14 +54,18 @@ void add_fifo_arguments(const QueueSettings& settings, Fields& arguments) {
   arguments.push_back({std::string(kScope), Value::string(std::string(kScopeGroup))});
 }
 
-void add_engine_arguments(const QueueSettings& settings, Fields& arguments) {
+/// `whole`: of a queue that was made over SQS. Of others only what was asked for here counts: the
+/// rest is as they were declared.
+void add_engine_arguments(const QueueSettings& settings, bool whole, Fields& arguments) {
   const std::int64_t delay = settings.number(QueueAttribute::kDelaySeconds);
   if (delay != 0) arguments.push_back({std::string(kDelay), Value::integer(delay * kMs)});
-  const std::int64_t retention = settings.number(QueueAttribute::kMessageRetentionPeriod);
-  arguments.push_back({std::string(kRetention), Value::integer(retention * kMs)});
+  if (whole || settings.is_set(QueueAttribute::kMessageRetentionPeriod)) {
+    const std::int64_t retention = settings.number(QueueAttribute::kMessageRetentionPeriod);
+    arguments.push_back({std::string(kRetention), Value::integer(retention * kMs)});
+  }
   if (settings.is_fifo()) {
     add_fifo_arguments(settings, arguments);
-  } else {
+  } else if (whole) {
     arguments.push_back({std::string(kGroups), Value::string(std::string(kFair))});
   }
   if (!settings.is_set(QueueAttribute::kRedrivePolicy)) return;
@@ -89,9 +92,29 @@ Fields to_arguments(const StoredQueue& queue) {
   }
   arguments.push_back({std::string(kCreated), Value::integer(queue.created_s)});
   arguments.push_back({std::string(kChanged), Value::integer(queue.changed_s)});
-  add_engine_arguments(queue.settings, arguments);
+  add_engine_arguments(queue.settings, queue.created_s != 0, arguments);
   return arguments;
 }
+
+namespace {
+
+/// What is no legal value (somebody else has set it) does not count.
+QueueSettings settings_of(const std::vector<NamedText>& attributes) {
+  if (auto all = QueueSettings::create(attributes)) return *std::move(all);
+  QueueSettings settings;
+  std::vector<NamedText> legal;
+  for (const NamedText& attribute : attributes) {
+    legal.push_back(attribute);
+    if (auto more = QueueSettings::create(legal)) {
+      settings = *std::move(more);
+    } else {
+      legal.pop_back();
+    }
+  }
+  return settings;
+}
+
+}  // namespace
 
 StoredQueue from_arguments(const Fields& arguments) {
   StoredQueue queue;
@@ -106,22 +129,24 @@ StoredQueue from_arguments(const Fields& arguments) {
       queue.tags.emplace_back(name.substr(kTag.size()), *text);
     }
   }
-  std::string delay;
-  const bool is_foreign = attributes.empty();
-  if (is_foreign && integer_of(arguments, kDelay) != 0) {
-    delay = std::to_string(integer_of(arguments, kDelay) / kMs);
-    attributes.push_back({"DelaySeconds", delay});
-  }
-  if (is_foreign && is_text(arguments, kGroups, kExclusive)) {
-    attributes.push_back({"FifoQueue", "true"});
-    if (is_text(arguments, kScope, kScopeGroup)) {
-      attributes.push_back({"DeduplicationScope", "messageGroup"});
-    }
-  }
-  if (auto settings = QueueSettings::create(attributes)) queue.settings = *std::move(settings);
-  std::sort(queue.tags.begin(), queue.tags.end());
   queue.created_s = integer_of(arguments, kCreated);
   queue.changed_s = integer_of(arguments, kChanged);
+  // The first one decides about some of the others.
+  const auto add = [&](std::string_view name, std::string_view text) {
+    const bool known = std::any_of(attributes.begin(), attributes.end(),
+                                   [&](const NamedText& one) { return one.name == name; });
+    if (!known) attributes.insert(attributes.begin(), {name, text});
+  };
+  const std::string delay = std::to_string(integer_of(arguments, kDelay) / kMs);
+  const std::string retention = std::to_string(integer_of(arguments, kRetention) / kMs);
+  if (queue.created_s == 0) {
+    if (delay != "0") add("DelaySeconds", delay);
+    if (retention != "0") add("MessageRetentionPeriod", retention);
+    if (is_text(arguments, kScope, kScopeGroup)) add("DeduplicationScope", "messageGroup");
+    if (is_text(arguments, kGroups, kExclusive)) add("FifoQueue", "true");
+  }
+  queue.settings = settings_of(attributes);
+  std::sort(queue.tags.begin(), queue.tags.end());
   return queue;
 }
 
@@ -133,10 +158,7 @@ ArgumentChange difference(const Fields& before, const Fields& after) {
         std::find(kOfTheEngine.begin(), kOfTheEngine.end(), field.name) != kOfTheEngine.end();
     if (ours && engine::find(after, field.name) == nullptr) change.clear.push_back(field.name);
   }
-  // A queue with priorities that was declared otherwise cannot be fair as well.
-  const bool has_priorities = engine::find(before, kMaxPriority) != nullptr;
   for (const engine::Field& field : after) {
-    if (field.name == kGroups && has_priorities) continue;
     const Value* known = engine::find(before, field.name);
     if (known == nullptr || *known != field.value) change.set.push_back(field);
   }

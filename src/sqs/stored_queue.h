@@ -27,7 +27,8 @@ engine::Fields to_arguments(const StoredQueue& queue);
 /// say otherwise.
 StoredQueue from_arguments(const engine::Fields& arguments);
 
-/// What is to be set and cleared so that arguments of `before` become those of `after`.
+/// What is to be set and cleared so that arguments of `before` become those of `after`; both are
+/// to_arguments(), so that what others have set stays.
 struct ArgumentChange {
   engine::Fields set;
   std::vector<std::string> clear;

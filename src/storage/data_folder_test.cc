@@ -78,7 +78,7 @@ TEST_F(DataFolderTest, ANewerFormatIsRefusedAndLeftAlone) {
   EXPECT_EQ(refusal(), "");
   write("format", "polymq-data 3\n");
   EXPECT_THAT(refusal(), HasSubstr("another version: 'polymq-data 3'"));
-  EXPECT_EQ(read("format"), "polymq-data 2\n");
+  EXPECT_EQ(read("format"), "polymq-data 3\n");
   write("format", std::string(1000, 'x'));
   EXPECT_THAT(refusal(), HasSubstr("another version"));
   write("format", "");

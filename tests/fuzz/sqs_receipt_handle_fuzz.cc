@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     FUZZ_CHECK(size == kReceiptHandleSize);
   }
   ByteReader in(text);
-  const ReceiptHandle handle{in.u64(), in.u64(), in.u64()};
+  const ReceiptHandle handle{in.u64(), in.u64(), in.u64(), in.u64()};
   const ReceiptHandleText written = handles.write(handle);
   const auto back = handles.read(view(written), handle.queue);
   FUZZ_CHECK(back && *back == handle);

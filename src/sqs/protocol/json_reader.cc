@@ -147,6 +147,14 @@ SqsResult<void> read_attribute_text(const json::object& object, std::string_view
   return {};
 }
 
+/// An empty list is as good as none.
+bool has_values(const json::object& object, std::string_view name) {
+  const json::value* const list = find(object, name);
+  if (list == nullptr) return false;
+  const json::array* const array = list->if_array();
+  return array == nullptr || !array->empty();
+}
+
 SqsResult<void> read_attribute(const json::object& object, MessageAttribute& attribute,
                                Arena& arena) {
   OptionalText data_type;
@@ -157,7 +165,7 @@ SqsResult<void> read_attribute(const json::object& object, MessageAttribute& att
   if (!read) return read;
   attribute.data_type = data_type.value_or(std::string_view());
   attribute.has_list_values =
-      find(object, "StringListValues") != nullptr || find(object, "BinaryListValues") != nullptr;
+      has_values(object, "StringListValues") || has_values(object, "BinaryListValues");
   if (!base64) return {};
   char* const bytes = arena.text(base64->size());
   const std::size_t size = decode_base64(*base64, Base64::kPadded, bytes);
