@@ -209,7 +209,8 @@ TEST_F(FairGroupsTest, AtRandomItIsAsTold) {
   for (int step = 0; step < 20'000; ++step) {
     const unsigned what = random() % 20;
     if (what < 7) {
-      const std::string group(random() % 3 == 0 ? "" : std::string(1, "aaaabbcdefgh"[random() % 12]));
+      const std::string group(random() % 3 == 0 ? ""
+                                                : std::string(1, "aaaabbcdefgh"[random() % 12]));
       const bool waits = random() % 8 == 0;
       if (model.messages.size() > 200) continue;
       add(group, 1, waits);

@@ -72,8 +72,7 @@ class ThreeTenants : public FairQueueTest {
         const bool noisy = delivery.body[0] == 'a';
         working_.push_back({result.steps + (noisy ? 10 : 3), i, delivery});
         if (!noisy) {
-          result.longest =
-              std::max(result.longest, result.delivered - sent_at_.at(delivery.body));
+          result.longest = std::max(result.longest, result.delivered - sent_at_.at(delivery.body));
         }
         ++result.delivered;
       }
@@ -251,8 +250,8 @@ TEST_P(FairQueueTest, AtRandomNothingIsLostOrDoubled) {
       const unsigned what = random() % 12;
       if (what < 6) {
         const bool may_group = step > static_cast<int>(50 * seed);
-        Post one = post(std::string(1, may_group ? "-aaab"[random() % 5] : '-') +
-                        std::to_string(step));
+        Post one =
+            post(std::string(1, may_group ? "-aaab"[random() % 5] : '-') + std::to_string(step));
         if (random() % 10 == 0) one.delay_ms = 30;
         sent.insert(one.body);
         EXPECT_EQ(peer(0).publish(one), "ack");
@@ -268,8 +267,8 @@ TEST_P(FairQueueTest, AtRandomNothingIsLostOrDoubled) {
         by.settle(delivery, ack ? Settle::kAck : Settle::kRequeue);
       } else if (what < 11) {
         auto receiver = std::make_unique<Receiver>(peer(random() % 3));
-        receiver->receive("q", {.most = 1 + static_cast<std::uint32_t>(random() % 9),
-                                .lease_ms = 100});
+        receiver->receive("q",
+                          {.most = 1 + static_cast<std::uint32_t>(random() % 9), .lease_ms = 100});
         if (random() % 2 == 0) {
           for (const auto& item : receiver->items) {
             EXPECT_EQ(receiver->settle("q", item.token, Freshness::kCurrent), TokenEnd::kDone);

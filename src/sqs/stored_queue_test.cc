@@ -65,8 +65,7 @@ TEST(StoredQueue, OfStandardTypeIsFair) {
   const Fields standard = to_arguments(with({}));
   EXPECT_EQ(*engine::find(standard, "x-message-groups"), Value::string("fair"));
   EXPECT_FALSE(from_arguments(standard).settings.is_fifo());
-  EXPECT_FALSE(
-      from_arguments({{"x-message-groups", Value::string("fair")}}).settings.is_fifo());
+  EXPECT_FALSE(from_arguments({{"x-message-groups", Value::string("fair")}}).settings.is_fifo());
 }
 
 TEST(StoredQueue, WithPrioritiesKeepsThem) {
