@@ -31,11 +31,15 @@ struct GroupKey {
 /// Shard: its queue's home. Knows positions and groups, not where messages are.
 /// A message is leased, waits (it must not be handed out yet), or is ready. A message without a
 /// group is alone: it is its own group.
+///
 /// Exclusive: a group is locked while one of its messages is leased: only who holds it may have
-/// more of it. It is blocked while its first message that is not leased waits. Fair: nothing is
-/// locked nor blocked. A group is noisy while it has too much of what is leased, or of the time
-/// that leases took (see FairShares); else it is quiet. Who is alone is quiet. First comes what is
-/// quiet, then the noisy group of which the fewest are leased. Invariants:
+/// more of it. It is blocked while its first message that is not leased waits.
+///
+/// Fair: nothing is locked nor blocked. A group is noisy while it has too much of what is leased,
+/// or of the time that leases took (see FairShares); else it is quiet. Who is alone is quiet. First
+/// comes what is quiet, then the noisy group of which the fewest are leased.
+///
+/// Invariants:
 ///  1. a group's messages are in `first`..`last` in order of position, or leased, or aside, or have
 ///     been one of these and are in `returned`, which is in order, too;
 ///  2. available_ has the first position of each group that has one and is not blocked: under who

@@ -261,7 +261,7 @@ void Queue::page_groups(std::uint64_t window) {
     } else if (head_wanted_) {  // by what expires, or is too much
       head_wanted_ = head_is_cold();
       if (head_wanted_) read_on();
-    } else if (groups.looks_on) {
+    } else if (groups.looks_on && hot_cost() < window * 2) {  // else some leave at first
       read_for_groups(groups.end);
     }
   }

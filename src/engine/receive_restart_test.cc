@@ -170,7 +170,7 @@ TEST_P(ReceiveRestartTest, ADeadLetterGoesOnGettingOlder) {
   Receiver(peer(2)).receive("q", kTen);
   cluster().pass(1000);
   EXPECT_EQ(ready("dead"), 1u);
-  restart();
+  restart_after(3000);
   cluster().pass(1999);
   EXPECT_EQ(ready("dead"), 1u);
   cluster().pass(1);

@@ -68,13 +68,32 @@ TEST(StoredQueue, OfStandardTypeIsFair) {
   EXPECT_FALSE(from_arguments({{"x-message-groups", Value::string("fair")}}).settings.is_fifo());
 }
 
-TEST(StoredQueue, WithPrioritiesKeepsThem) {
-  const Fields standard = to_arguments(with({}));
-  const auto is_changed = [&](const Fields& before) {
-    return engine::find(difference(before, standard).set, "x-message-groups") != nullptr;
-  };
-  EXPECT_TRUE(is_changed({{"x-max-length", Value::integer(5)}}));
-  EXPECT_FALSE(is_changed({{"x-max-priority", Value::integer(5)}}));
+// What an AMQP client has declared is compared with its next declaration, and does what it says.
+TEST(StoredQueue, OfAQueueThatWasDeclaredOtherwiseChangesOnlyWhatIsAskedFor) {
+  const Fields declared{{"x-max-priority", Value::integer(5)},
+                        {"x-message-retention", Value::integer(120'000)},
+                        {"x-message-delay", Value::integer(1'000'000)},
+                        {"x-receive-limit", Value::integer(3)},
+                        {"x-dead-letter-exchange", Value::string("graves")}};
+  const StoredQueue before = from_arguments(declared);
+  StoredQueue tagged = before;
+  tagged.tags = {{"a", "1"}};
+  const ArgumentChange change = difference(to_arguments(before), to_arguments(tagged));
+  ASSERT_THAT(change.set, testing::SizeIs(1));
+  EXPECT_EQ(change.set.front().name, "x-sqs-tag-a");
+  EXPECT_THAT(change.clear, IsEmpty());
+  EXPECT_EQ(before.settings.number(QueueAttribute::kMessageRetentionPeriod), 120);
+}
+
+TEST(StoredQueue, IllegalValuesOfOthersHideNoneOfTheRest) {
+  const StoredQueue read =
+      from_arguments({{"x-message-groups", Value::string("exclusive")},
+                      {"x-message-delay", Value::integer(1'000'000)},
+                      {"x-sqs-attribute-VisibilityTimeout", Value::string("abc")},
+                      {"x-sqs-attribute-MaximumMessageSize", Value::string("2048")}});
+  EXPECT_TRUE(read.settings.is_fifo());
+  EXPECT_EQ(read.settings.number(QueueAttribute::kMaximumMessageSize), 2048);
+  EXPECT_EQ(read.settings.number(QueueAttribute::kVisibilityTimeout), 30);
 }
 
 TEST(StoredQueue, OfGroupsThatWasDeclaredOtherwiseIsFifo) {

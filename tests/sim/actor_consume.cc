@@ -149,14 +149,14 @@ void ChannelActor::check_order(Consumer& consumer, const Held& held,
                                const engine::DeliveryItem& item) {
   const MessageId id = held.key.message;
   world_.model().check_group(held.key, {held.consumer.value, 0}, item.redelivered);
-  if (kind_of(world_.model().queue_name(consumer.queue)).grouped) return;
+  const QueueKind& kind = kind_of(world_.model().queue_name(consumer.queue));
+  if (kind.grouped || kind.fair) return;
   if (item.redelivered || held.key.path != 0) return;
   if (world_.model().may_be_disordered(id, consumer.queue)) return;
   const Published& message = world_.model().message(id);
   if (message.delay_ms != 0 && !message.via.empty()) return check_delayed_order(consumer, id);
-  const bool prioritized = kind_of(world_.model().queue_name(consumer.queue)).prioritized;
   std::uint64_t& last =
-      consumer.last_order[{message.by.value, prioritized ? message.priority : 0, message.via}];
+      consumer.last_order[{message.by.value, kind.prioritized ? message.priority : 0, message.via}];
   if (message.order < last) {
     violated("(c) channel %lx: message %lu of %s comes behind a later one", session_.id().value, id,
              world_.model().queue_name(consumer.queue).c_str());

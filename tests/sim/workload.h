@@ -39,6 +39,8 @@ struct QueueKind {
   bool deduplicates = false;
   /// Its messages are in groups, each with one holder at a time.
   bool grouped = false;
+  /// Its messages are in groups that take turns, and come in no order.
+  bool fair = false;
   /// Bound to kRecent once, after messages went there.
   bool history = false;
   /// Its dead letters go through exchanges that remember, by nobody knows how many ways.
