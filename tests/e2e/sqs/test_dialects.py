@@ -208,3 +208,15 @@ def test_a_single_active_consumer_has_the_queue_for_itself(sqs, channel):
     assert bodies(receive(sqs, url, wait=0)) == []
     assert channel.basic_get(name, auto_ack=True)[2] == b"x"
     channel.queue_delete(name)
+
+
+def test_what_amqp_declared_stays_when_sqs_changes_the_queue(sqs, channel):
+    name = f"declared-{uuid.uuid4()}"
+    arguments = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "elsewhere",
+                 "x-message-retention": 7200000}
+    channel.queue_declare(name, durable=True, arguments=arguments)
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    sqs.tag_queue(QueueUrl=url, Tags={"a": "1"})
+    channel.queue_declare(name, durable=True, arguments=arguments)
+    assert attributes(sqs, url, "MessageRetentionPeriod") == {"MessageRetentionPeriod": "7200"}
+    channel.queue_delete(name)

@@ -1,8 +1,11 @@
 """Messages of standard queues: sending, receiving, deleting, leases, delays, redrive."""
 import hashlib
+import http.client
 import json
+import os
 import threading
 import time
+import urllib.parse
 
 import pytest
 from botocore.exceptions import ClientError
@@ -137,6 +140,20 @@ def test_a_client_that_goes_away_while_it_waits_takes_no_message_with_it(sqs, ma
     sqs.send_message(QueueUrl=url, MessageBody="x")
     (got,) = receive(sqs, url, wait=5)
     assert got["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_a_trace_header_that_is_no_text_is_left_out(sqs, make_queue):
+    url = make_queue()
+    there = urllib.parse.urlparse(os.environ["SQS_URL"])
+    for trace, told in ((b"Root=1-5759e988", True), (b"Root=\xff\xfe", False)):
+        connection = http.client.HTTPConnection(there.hostname, there.port)
+        connection.request("POST", urllib.parse.urlparse(url).path, "Action=SendMessage&MessageBody=x",
+                           {"Content-Type": "application/x-www-form-urlencoded",
+                            "X-Amzn-Trace-Id": trace})
+        assert connection.getresponse().status == 200
+        connection.close()
+        (got,) = receive(sqs, url)
+        assert ("AWSTraceHeader" in got["Attributes"]) == told
 
 
 def test_delays(sqs, make_queue):

@@ -1,5 +1,6 @@
 """Tasks that move messages out of dead-letter queues: where to, how fast, and after a crash."""
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -150,6 +151,37 @@ def test_messages_stay_when_their_dead_letter_queue_is_gone(sqs, live, dead):
     sqs.delete_queue(QueueUrl=dead)
     for _ in range(5):
         assert [got["Body"] for got in receive(sqs, live)] == ["kept"]
+
+
+def test_a_cancelled_task_does_not_go_on_after_a_crash(own_broker):
+    server = own_broker(arguments=["--data-dir", "moves"])
+    url = server.sqs_url
+    dead = call("CreateQueue", url, QueueName="dead")["QueueUrl"]
+    call("CreateQueue", url, QueueName="to")
+    arn = "arn:aws:sqs:us-east-1:000000000000:dead"
+    call("CreateQueue", url, QueueName="live", Attributes={"RedrivePolicy": redrive_to(arn, 1)})
+    for number in range(10):
+        call("SendMessage", url, QueueUrl=dead, MessageBody=str(number))
+    handle = call("StartMessageMoveTask", url, SourceArn=arn, MaxNumberOfMessagesPerSecond=1,
+                  DestinationArn=arn.replace("dead", "to"))["TaskHandle"]
+    moved = call("CancelMessageMoveTask", url,
+                 TaskHandle=handle)["ApproximateNumberOfMessagesMoved"]
+    server.process.kill()
+    server.process.wait()
+    server.start()
+    task = await_status(arn, "CANCELLED", url)
+    assert task["ApproximateNumberOfMessagesMoved"] == moved
+
+
+def test_of_many_starts_at_once_one_is_done(sqs, make_queue, live, dead):
+    let_die(sqs, live, dead, [str(number) for number in range(5)])
+    arn = arn_of(sqs, dead)
+    with ThreadPoolExecutor(12) as pool:
+        starts = [pool.submit(call, "StartMessageMoveTask", SourceArn=arn,
+                              MaxNumberOfMessagesPerSecond=1) for _ in range(12)]
+        refused = [start.exception() for start in starts if start.exception()]
+    assert len(refused) == 11
+    assert all("There is already a task running" in str(each) for each in refused)
 
 
 def test_a_task_goes_on_after_a_crash(own_broker):

@@ -1,6 +1,7 @@
 """AddPermission, RemovePermission, dead-letter queues and who may use them, configured queues."""
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
@@ -44,6 +45,15 @@ def test_permissions_are_statements_of_the_policy(sqs, make_queue):
     assert [each["Sid"] for each in policy_of(sqs, url)["Statement"]] == ["two"]
     sqs.remove_permission(QueueUrl=url, Label="two")
     assert policy_of(sqs, url) is None
+
+
+def test_statements_that_are_added_at_once_are_all_there(sqs, make_queue):
+    url = make_queue()
+    labels = [f"label-{number}" for number in range(20)]
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(lambda label: sqs.add_permission(
+            QueueUrl=url, Label=label, AWSAccountIds=[ALICE], Actions=["SendMessage"]), labels))
+    assert {each["Sid"] for each in policy_of(sqs, url)["Statement"]} == set(labels)
 
 
 @pytest.mark.parametrize("changed, code", [
