@@ -138,4 +138,3 @@ scenario('a deleted queue takes its messages with it, and its name can be used a
     assert.deepEqual(await again.bodies({ wait: 0 }), []);
     assert.deepEqual(await again.counts(), [0, 0, 0]);
   });
-

@@ -1,4 +1,4 @@
-"""Requests of AWS JSON 1.0 without an SDK: for actions that Debian's does not know, and for load."""
+"""Requests of AWS JSON 1.0 without an SDK: for actions that Debian's does not know, and load."""
 import http.client
 import json
 import os

@@ -126,9 +126,6 @@ def test_who_waits_is_answered_when_something_is_sent(sqs, make_queue):
 
 
 def test_a_client_that_goes_away_while_it_waits_takes_no_message_with_it(sqs, make_queue):
-    import http.client
-    import os
-    import urllib.parse
     url = make_queue()
     for _ in range(5):
         there = urllib.parse.urlparse(os.environ["SQS_URL"])
@@ -147,7 +144,8 @@ def test_a_trace_header_that_is_no_text_is_left_out(sqs, make_queue):
     there = urllib.parse.urlparse(os.environ["SQS_URL"])
     for trace, told in ((b"Root=1-5759e988", True), (b"Root=\xff\xfe", False)):
         connection = http.client.HTTPConnection(there.hostname, there.port)
-        connection.request("POST", urllib.parse.urlparse(url).path, "Action=SendMessage&MessageBody=x",
+        connection.request("POST", urllib.parse.urlparse(url).path,
+                           "Action=SendMessage&MessageBody=x",
                            {"Content-Type": "application/x-www-form-urlencoded",
                             "X-Amzn-Trace-Id": trace})
         assert connection.getresponse().status == 200
