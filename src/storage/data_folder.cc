@@ -20,6 +20,9 @@ namespace {
 
 constexpr mode_t kOwnerOnly = 0700;
 constexpr std::string_view kFormat = "polymq-data 2\n";
+/// All that it has is read; what is written is not for programs that know no more than that.
+constexpr std::string_view kFormerFormat = "polymq-data 1\n";
+constexpr std::string_view kNewFormatFile = "format.new";
 /// Queues and exchanges get their numbers from a range of this size, a new one at each start.
 constexpr std::uint64_t kIncarnationsPerStart = std::uint64_t{1} << 36;
 
@@ -72,6 +75,21 @@ void DataFolder::close() {
   metadata_.reset();
 }
 
+// Whole or not at all: the one before stays until then.
+Result<void> DataFolder::write_format() {
+  const auto files = open_folder(path_);
+  const std::string name(kNewFormatFile);
+  (void)files->remove(name);  // of a start that broke off there
+  auto made = files->create(name);
+  if (!made) return fail(made.error().text);
+  const std::string_view text = kFormat;
+  if (auto done = (*made)->write(0, {&text, 1}); !done) return fail(done.error().text);
+  if (auto done = (*made)->sync(); !done) return fail(done.error().text);
+  if (auto done = files->rename(name, "format"); !done) return fail(done.error().text);
+  if (auto done = files->sync_names(); !done) return fail(done.error().text);
+  return {};
+}
+
 // A new folder gets the format's file last but before any data.
 Result<void> DataFolder::check_format() {
   const auto files = open_folder(path_);
@@ -80,13 +98,7 @@ Result<void> DataFolder::check_format() {
     if (std::filesystem::exists(path_ + "/metadata.sqlite")) {
       return fail("the data folder " + path_ + " has data, but no file `format`");
     }
-    auto made = files->create("format");
-    if (!made) return fail(made.error().text);
-    const std::string_view text = kFormat;
-    if (auto done = (*made)->write(0, {&text, 1}); !done) return fail(done.error().text);
-    if (auto done = (*made)->sync(); !done) return fail(done.error().text);
-    if (auto done = files->sync_names(); !done) return fail(done.error().text);
-    return {};
+    return write_format();
   }
   const auto size = (*file)->size();
   std::string text(size ? std::min<std::uint64_t>(*size, 64) : 0, '\0');
@@ -94,6 +106,7 @@ Result<void> DataFolder::check_format() {
     return fail(read.error().text);
   }
   if (text == kFormat) return {};
+  if (text == kFormerFormat) return write_format();
   // The start that made it broke off there.
   if (text.empty() && !std::filesystem::exists(path_ + "/metadata.sqlite")) {
     if (auto gone = files->remove("format"); !gone) return fail(gone.error().text);

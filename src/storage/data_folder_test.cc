@@ -74,6 +74,15 @@ TEST_F(DataFolderTest, TheLockOfAnotherProcessCounts) {
   EXPECT_EQ(refusal(), "");
 }
 
+TEST_F(DataFolderTest, AnOlderFormatIsTakenOverAlsoWhereThatBrokeOff) {
+  EXPECT_EQ(refusal(), "");
+  write("format", "polymq-data 1\n");
+  write("format.new", "polymq");
+  EXPECT_EQ(refusal(), "");
+  EXPECT_EQ(read("format"), "polymq-data 2\n");
+  EXPECT_EQ(read("format.new"), "");
+}
+
 TEST_F(DataFolderTest, ANewerFormatIsRefusedAndLeftAlone) {
   EXPECT_EQ(refusal(), "");
   write("format", "polymq-data 3\n");

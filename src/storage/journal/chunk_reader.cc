@@ -64,9 +64,11 @@ bool IndexReader::next(Record& record) {
     switch (type) {
       case RecordType::kQueue:
         break;
+      case RecordType::kMessageOfFormat1:
       case RecordType::kMessage:
+      case RecordType::kSharedMessageOfFormat1:
       case RecordType::kSharedMessage:
-        return read_message_entry(record, type == RecordType::kSharedMessage);
+        return read_message_entry(record, type);
       case RecordType::kSettled: {
         const std::uint64_t first = bytes_.u64();
         const std::uint64_t last = bytes_.u64();
@@ -91,7 +93,9 @@ bool IndexReader::next(Record& record) {
   return false;
 }
 
-bool IndexReader::read_message_entry(Record& record, bool shared) {
+bool IndexReader::read_message_entry(Record& record, RecordType type) {
+  const bool former =
+      type == RecordType::kMessageOfFormat1 || type == RecordType::kSharedMessageOfFormat1;
   MessageEntry entry{.queue = queue_};
   const std::string_view content = bytes_.rest();
   const std::uint8_t flags = bytes_.u8();
@@ -107,17 +111,19 @@ bool IndexReader::read_message_entry(Record& record, bool shared) {
   entry.entered = static_cast<WallMs>(bytes_.u64());
   entry.data_offset = bytes_.u32();
   entry.data_size = bytes_.u32();
+  if (former) entry.data_checksum = bytes_.u32();
   entry.body_size = bytes_.u32();
   entry.acquired = bytes_.u16();
   entry.failed = bytes_.u16();
-  if (shared) {
+  if (type == RecordType::kSharedMessage || type == RecordType::kSharedMessageOfFormat1) {
     entry.shared = ChunkName{bytes_.u16(), bytes_.u64()};
     if (entry.shared->lane >= kLanes || entry.shared->number == 0) {
       return refuse("a message with its data in no chunk");
     }
   }
   const std::size_t described = content.size() - bytes_.left();
-  entry.data_checksum = bytes_.u32() ^ entry_checksum(queue_, content.substr(0, described));
+  if (!former)
+    entry.data_checksum = bytes_.u32() ^ entry_checksum(queue_, content.substr(0, described));
   record = entry;
   return true;
 }

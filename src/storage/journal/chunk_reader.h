@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "storage/journal/layout.h"
 #include "storage/journal/record.h"
 #include "storage/message_store.h"
 
@@ -51,7 +52,7 @@ class IndexReader {
 
  private:
   bool refuse(std::string why);
-  bool read_message_entry(Record& record, bool shared);
+  bool read_message_entry(Record& record, RecordType type);
 
   std::size_t size_;
   ByteReader bytes_;

@@ -217,7 +217,7 @@ std::string record(std::uint8_t type, const std::string& content) {
 const std::string kQueueOne = record(1, std::string("\0\0\0\0\0\0\0\1", 8));
 
 TEST(Index, WrongRecordsAreRefused) {
-  EXPECT_THAT(error_of(kQueueOne + record(8, "")), HasSubstr("unknown type 8"));
+  EXPECT_THAT(error_of(kQueueOne + record(10, "")), HasSubstr("unknown type 10"));
   EXPECT_THAT(error_of(kQueueOne + record(0, "")), HasSubstr("unknown type 0"));
   EXPECT_THAT(error_of(kQueueOne + record(6, "short")), HasSubstr("wrong size"));
   EXPECT_THAT(error_of(kQueueOne + record(6, std::string(8, 'x')).substr(0, 7)),
@@ -225,19 +225,49 @@ TEST(Index, WrongRecordsAreRefused) {
   EXPECT_THAT(error_of(record(6, std::string(8, 'x'))), HasSubstr("no queue"));
   EXPECT_THAT(error_of(kQueueOne + record(3, std::string(8, 'b') + std::string(8, 'a'))),
               HasSubstr("ends before it begins"));
-  EXPECT_THAT(error_of(kQueueOne + record(2, std::string(39, '\xFF'))), HasSubstr("unknown flags"));
+  EXPECT_THAT(error_of(kQueueOne + record(8, std::string(39, '\xFF'))), HasSubstr("unknown flags"));
   const std::string plain(39, '\0');
   for (const std::string& in :
        {std::string("\0\3\0\0\0\0\0\0\0\0", 10), std::string("\0\x40\0\0\0\0\0\0\0\1", 10)}) {
     const std::string content = plain.substr(4) + in + "\1\1\1\1";
-    EXPECT_THAT(error_of(kQueueOne + record(7, content)), HasSubstr("data in no chunk"));
+    EXPECT_THAT(error_of(kQueueOne + record(9, content)), HasSubstr("data in no chunk"));
   }
-  EXPECT_THAT(error_of(kQueueOne + record(7, plain)), HasSubstr("wrong size"));
-  EXPECT_THAT(error_of(kQueueOne + record(2, plain.substr(0, 3) + std::string(8, '\xFF') +
+  EXPECT_THAT(error_of(kQueueOne + record(9, plain)), HasSubstr("wrong size"));
+  EXPECT_THAT(error_of(kQueueOne + record(8, plain.substr(0, 3) + std::string(8, '\xFF') +
                                                  plain.substr(0, 28))),
               HasSubstr("without a position"));
   EXPECT_THAT(error_of(kQueueOne.substr(0, 1)), HasSubstr("wrong size"));
   EXPECT_THAT(records_of("").records, IsEmpty());
+}
+
+// As format 1 had it: the checksum is that of the data, and stands before the size of the body.
+TEST(Index, RecordsOfFormat1AreRead) {
+  ChunkWriter writer;
+  const DataPlace data = writer.data(kMessage);
+  writer.message(kMessage);
+  const std::string bytes = finished(writer);
+  const auto chunk = read_chunk(bytes);
+  ASSERT_TRUE(chunk);
+  const std::string content(
+      chunk->index.substr(chunk->index.size() - content_size(RecordType::kMessage)));
+  Buffer checksum;
+  checksum.u32(data.checksum);
+  constexpr std::size_t kBefore = 27;
+  const std::string former = content.substr(0, kBefore) + std::string(checksum.view()) +
+                             content.substr(kBefore, content.size() - kBefore - 4);
+  const std::string queue = record(1, std::string("\0\0\0\0\0\0\0\7", 8));
+  const std::string place = std::string("\0\3", 2) + std::string("\0\0\0\0\0\0\0\1", 8);
+  const Everything read = records_of(queue + record(2, former) + record(7, former + place));
+  ASSERT_EQ(read.error, "");
+  ASSERT_EQ(read.records.size(), 2u);
+  for (const Record& one : read.records) {
+    const auto message = read_message(std::get<MessageEntry>(one), chunk->bodies);
+    ASSERT_TRUE(message);
+    EXPECT_EQ(message->position, kMessage.position);
+    EXPECT_EQ(message->body, kMessage.body);
+    EXPECT_EQ(message->acquired, kMessage.acquired);
+  }
+  EXPECT_EQ(std::get<MessageEntry>(read.records[1]).shared, (ChunkName{3, 1}));
 }
 
 TEST(Index, AMessageOutsideOfTheBodiesIsRefused) {

@@ -21,12 +21,14 @@ inline constexpr std::size_t kChunkHeaderChecked = kChunkHeader - sizeof(std::ui
 
 enum class RecordType : std::uint8_t {
   kQueue = 1,
-  kMessage = 2,
+  kMessageOfFormat1 = 2,  // is read, and not written any more: so is that of shared data
   kSettled = 3,
   kRemoved = 4,
   kReturned = 5,
   kHandedOut = 6,
-  kSharedMessage = 7,
+  kSharedMessageOfFormat1 = 7,
+  kMessage = 8,
+  kSharedMessage = 9,
 };
 
 /// Bytes of a record's content, which its second byte repeats.
@@ -35,6 +37,7 @@ constexpr std::uint8_t content_size(RecordType type) {
     case RecordType::kQueue:
     case RecordType::kHandedOut:
       return 8;
+    case RecordType::kMessageOfFormat1:
     case RecordType::kMessage:
       return 39;
     case RecordType::kSettled:
@@ -43,6 +46,7 @@ constexpr std::uint8_t content_size(RecordType type) {
       return 0;
     case RecordType::kReturned:
       return 12;
+    case RecordType::kSharedMessageOfFormat1:
     case RecordType::kSharedMessage:
       return content_size(RecordType::kMessage) + sizeof(Lane) + sizeof(std::uint64_t);
   }
