@@ -18,10 +18,6 @@ void rename_by_id(const Message& message, PropertyChanges& changes) {
   changes.set_headers.push_back({std::string(kHeader), Value::string(id)});
 }
 
-}  // namespace
-
-namespace {
-
 /// Are the dead letters of a queue with these settings for the queue of that name?
 bool leads_to(const QueueSettings& settings, std::string_view queue) {
   return settings.dead_letter_exchange == "" && settings.dead_letter_routing_key == queue;

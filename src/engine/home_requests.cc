@@ -50,8 +50,7 @@ void Home::handle(ShardIndex from, QueueRequest& request) {
       body = extend(*queue, *extend_what);
     } else if (const auto* move_what = std::get_if<InspectMove>(&request.what)) {
       if (move_what->cancel) moves_.cancel(*queue);
-      const Moves::Progress progress = moves_.progress(*queue);
-      body = MoveProgressed{progress.moved, progress.running};
+      body = moves_.progress(*queue);
     } else {
       body = inspect(*queue);
     }

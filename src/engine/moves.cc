@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "engine/mail.h"
 #include "engine/topology.h"
 
 namespace polymq::engine {
@@ -86,13 +85,13 @@ WallMs Moves::next_timer() const {
     const auto rate = static_cast<std::uint64_t>(task->order.rate);
     const std::uint64_t wait = (task->taken * kMsPerSecond + rate - 1) / rate;
     const WallMs due = task->begun + static_cast<WallMs>(wait);
-    if (due > now_.wall)
-      next = std::min(next, due);  // else it waits for something that will be heard
+    // What is due and does not go waits for something that will be heard.
+    if (due > now_.wall) next = std::min(next, due);
   }
   return next;
 }
 
-Moves::Progress Moves::progress(const Queue& queue) const {
+MoveProgressed Moves::progress(const Queue& queue) const {
   for (const auto& task : tasks_) {
     if (task->queue == &queue) return {task->progress->moved, true};
   }

@@ -8,12 +8,11 @@
 
 #include "base/time.h"
 #include "engine/dead_letters.h"
+#include "engine/mail.h"
 #include "engine/move_order.h"
 #include "engine/queue.h"
 
 namespace polymq::engine {
-
-class Mailer;
 
 /// Shard: the home of the queues that messages are taken from.
 class Moves {
@@ -31,11 +30,7 @@ class Moves {
   /// When to call work() again at the latest; kNever without need.
   WallMs next_timer() const;
 
-  struct Progress {
-    std::uint64_t moved = 0;
-    bool running = false;
-  };
-  Progress progress(const Queue& queue) const;
+  MoveProgressed progress(const Queue& queue) const;
   /// Cancels the order: what is on its way still arrives.
   void cancel(Queue& queue);
 

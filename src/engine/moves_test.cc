@@ -160,6 +160,32 @@ TEST_P(MovesTest, WhatComesMeanwhileStays) {
   EXPECT_THAT(drain("to"), ElementsAre("1", "2"));
 }
 
+TEST_P(MovesTest, OfLockedGroupsEachKeepsItsOrderAndIsFreeAfterwards) {
+  const Fields grouped{{"x-message-groups", text("exclusive")}};
+  queue("from", grouped, 1);
+  queue("to", grouped, 2);
+  const auto send_grouped = [&](const std::string& body, const std::string& group) {
+    peer(0).publish({.body = body,
+                     .key = "from",
+                     .persistent = true,
+                     .headers = {{"x-message-group", text(group)}}});
+  };
+  for (const char* body : {"1", "2", "3"}) {
+    send_grouped(std::string("a") + body, "a");
+    send_grouped(std::string("b") + body, "b");
+  }
+  order({.destination = "to"}, "from");
+  EXPECT_EQ(outcome("from").moved, 6);
+  const std::vector<std::string> moved = drain("to");
+  std::vector<std::string> of_a;
+  std::vector<std::string> of_b;
+  for (const std::string& body : moved) (body[0] == 'a' ? of_a : of_b).push_back(body);
+  EXPECT_THAT(of_a, ElementsAre("a1", "a2", "a3"));
+  EXPECT_THAT(of_b, ElementsAre("b1", "b2", "b3"));
+  send_grouped("a4", "a");
+  EXPECT_THAT(drain("from"), ElementsAre("a4"));
+}
+
 TEST_P(MovesTest, IntoItselfItEnds) {
   queue("from");
   send("from", {"1", "2"});

@@ -391,7 +391,8 @@ class Queue {
   Position unread_behind_groups() const;
   bool groups_can_read_on() const;
   /// `stay`: the holder is not finished with a group while it may have more of it.
-  Picked pick(GroupIndex::Holder holder, bool stay, bool strictly);
+  /// `goes_elsewhere`: it is not handed out, so nothing need be noted of that first.
+  Picked pick(GroupIndex::Holder holder, bool stay, bool strictly, bool goes_elsewhere = false);
   void leave_line(const Picked& picked, GroupIndex::Holder holder);
   void dispatch_groups();
   void want_group_tokens();

@@ -54,7 +54,8 @@ bool Queue::groups_can_read_on() const {
 }
 
 // --- handing out --------------------------------------------------------------------------------
-Queue::Picked Queue::pick(GroupIndex::Holder holder, bool stay, bool strictly) {
+Queue::Picked Queue::pick(GroupIndex::Holder holder, bool stay, bool strictly,
+                          bool goes_elsewhere) {
   const bool may_expire = with_ttl_ != 0 || settings().ttl_ms || settings().retention_ms;
   for (std::size_t slice = kMostPerSlice; slice != 0; --slice) {
     widen_groups();
@@ -72,7 +73,7 @@ Queue::Picked Queue::pick(GroupIndex::Holder holder, bool stay, bool strictly) {
       return {.how = Picked::How::kWaits};
     } else if (may_expire && !slot->arriving && is_over(*slot, strictly)) {
       drop_expired(*next, *slot);
-    } else if (must_be_marked(*next, *slot)) {
+    } else if (goes_elsewhere ? slot->arriving : must_be_marked(*next, *slot)) {
       return {.how = Picked::How::kWaits};
     } else {
       return {.how = Picked::How::kFound, .position = *next, .slot = slot};

@@ -90,7 +90,9 @@ bool Queue::has_ready_below(Position below) {
 // What is not durable here yet must not go elsewhere.
 Queue::Picked Queue::pick_any() {
   // Where groups are locked, the first one may not be for the taking.
-  if (groups_ && !groups_->index.fair()) return pick(GroupIndex::kNobody, false, false);
+  if (groups_ && !groups_->index.fair()) {
+    return pick(GroupIndex::kNobody, false, false, true);
+  }
   Picked next;
   next.slot = head(next.position, false);
   if (next.slot == nullptr) {
@@ -113,8 +115,9 @@ void Queue::moved(Position position) {
   if (slot == nullptr) return;
   if (dies_in_turn(position)) {
     groups_->looked_through.push_back(*groups_->index.key_of(position));
-    host_.arm_timer(*this, host_.now().wall);
   }
+  // Its group may have been locked, and somebody may wait for that.
+  if (groups_ && groups_->index.contains(position)) host_.arm_timer(*this, host_.now().wall);
   --moving_count_;
   moving_bytes_ -= slot->message->body().size();
   erase(position, *slot);

@@ -160,18 +160,16 @@ void Service::perform(const JobPointer& job, const action::StartMessageMoveTask:
   if (!allowed(*job, need_of<action::StartMessageMoveTask>(), source->name, source->entry)) return;
   auto order = new_order(*job, *source, request);
   if (!order) return;
-  session_.inspect_queue(source->name,
-                         [this, job, name = source->name, order = *std::move(order)](
-                             const engine::EngineResult<engine::QueueState>& state) mutable {
-                           const engine::QueueEntry* entry = state ? entry_of(name) : nullptr;
-                           if (entry == nullptr)
-                             return job->refuse(resource_not_found("SourceArn"));
-                           // Somebody else may have been faster.
-                           if (is_running(*entry->arguments))
-                             return job->refuse(task_already_running());
-                           order.messages = static_cast<std::int64_t>(state->messages);
-                           give_order(job, {name, entry}, order);
-                         });
+  const auto count_and_start = [this, job, name = source->name, order = *std::move(order)](
+                                   const engine::EngineResult<engine::QueueState>& state) mutable {
+    const engine::QueueEntry* entry = state ? entry_of(name) : nullptr;
+    if (entry == nullptr) return job->refuse(resource_not_found("SourceArn"));
+    // Somebody else may have been faster.
+    if (is_running(*entry->arguments)) return job->refuse(task_already_running());
+    order.messages = static_cast<std::int64_t>(state->messages);
+    give_order(job, {name, entry}, order);
+  };
+  session_.inspect_queue(source->name, count_and_start);
 }
 
 void Service::give_order(const JobPointer& job, const Queue& source, const MoveOrder& order) {
@@ -207,16 +205,16 @@ void Service::perform(const JobPointer& job, const action::ListMessageMoveTasks:
   if (orders.empty() || orders.front().state != MoveState::kRunning) {
     return answer_tasks(*job, source->name, orders);
   }
-  session_.inspect_move(
-      source->name, false,
-      [job, name = source->name, orders = std::move(orders)](
-          const engine::EngineResult<engine::MoveProgressed>& progress) mutable {
-        if (!progress) return job->refuse(resource_not_found("SourceArn"));
-        // It has ended just now if it does not run.
-        MoveOrder& last = orders.front();
-        last.moved = progress->running ? static_cast<std::int64_t>(progress->moved) : last.messages;
-        answer_tasks(*job, name, orders);
-      });
+  session_.inspect_move(source->name, false,
+                        [job, name = source->name, orders = std::move(orders)](
+                            const engine::EngineResult<engine::MoveProgressed>& progress) mutable {
+                          if (!progress) return job->refuse(resource_not_found("SourceArn"));
+                          // It has only just begun or ended, and not all have heard of that: look
+                          // again.
+                          if (!progress->running && job->begin_again(job)) return;
+                          orders.front().moved = static_cast<std::int64_t>(progress->moved);
+                          answer_tasks(*job, name, orders);
+                        });
 }
 
 void Service::answer_tasks(Job& job, const std::string& source,
