@@ -21,6 +21,8 @@ class IdleHost final : public QueueHost {
   void arm_timer(Queue&, WallMs) override {}
   void dead_letter(Queue&, Position, const Message&, DeathReason) override {}
   void forget_stored(Queue&, Position, Position) override {}
+  void lent_stored(Queue&, Position, std::uint16_t, std::uint16_t, const storage::Lease&) override {
+  }
   void returned_stored(Queue&, Position, std::uint16_t, std::uint16_t) override {}
   void handed_out_stored(Queue&, Position) override {}
   storage::Unmarked unmarked(const Queue&) const override { return {}; }
