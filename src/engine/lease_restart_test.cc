@@ -26,6 +26,10 @@ class LeaseRestartTest : public RestartsTest {
                                .headers = {{"x-message-group", text(group)}}}),
               "ack");
   }
+  /// More than is read at once, of one group.
+  void send_pages() {
+    for (int i = 0; i < 40; ++i) send(std::string(64 * 1024, 'x'), "x");
+  }
   /// The next life begins that much later; all that is due by then has been done.
   void again(WallMs later = 0) {
     restart_after(later);
@@ -66,7 +70,7 @@ TEST_P(LeaseRestartTest, WhatIsOutStaysOutUntilItsTimeIsUpAndReturnsToItsPlace) 
   cluster().pass(1);
   EXPECT_EQ(out(), 0u);
   const auto after = receive();
-  EXPECT_THAT(bodies(after), ElementsAre("1", "22", "333", "4444"));
+  ASSERT_THAT(bodies(after), ElementsAre("1", "22", "333", "4444"));
   EXPECT_EQ(after[0].token.acquired, 2u);
   EXPECT_EQ(after[0].first_received, before[0].first_received);
   EXPECT_EQ(after[2].token.acquired, 1u);
@@ -121,6 +125,20 @@ TEST_P(LeaseRestartTest, WhatExtendsALeaseSurvives) {
   EXPECT_THAT(bodies(receive()), ElementsAre("1", "2", "3"));
 }
 
+TEST_P(LeaseRestartTest, WhatIsReceivedWhileItComesStaysOut) {
+  for (const Fields& arguments : {Fields{}, Fields{{"x-max-length", number(1)}}}) {
+    queue("q", arguments);
+    Receiver receiver(peer(2));
+    const ReceiveOptions waits{.wait_ms = 1000, .lease_ms = 1000};
+    EXPECT_THAT(receiver.receive("q", waits), ElementsAre("no answer"));
+    publish({"1"});
+    EXPECT_THAT(receiver.take(), ElementsAre("1"));
+    again();
+    EXPECT_EQ(out(), 1u);
+    EXPECT_EQ(peer(1).remove("q"), "");
+  }
+}
+
 TEST_P(LeaseRestartTest, ALeaseThatHasEndedIsNotRestored) {
   queue("q");
   publish({"1", "2", "3", "4"});
@@ -136,7 +154,7 @@ TEST_P(LeaseRestartTest, ALeaseThatHasEndedIsNotRestored) {
   again();
   EXPECT_EQ(out(), 1u);
   const auto items = receive();
-  EXPECT_THAT(bodies(items), ElementsAre("1", "4"));
+  ASSERT_THAT(bodies(items), ElementsAre("1", "4"));
   EXPECT_EQ(items[0].token.acquired, 2u) << "what never reached a client does not count";
   EXPECT_EQ(items[1].token.acquired, 1u);
 }
@@ -153,7 +171,7 @@ TEST_P(LeaseRestartTest, WhatRanOutMeanwhileHasFailed) {
   again(1100);
   EXPECT_THAT(drain("dead"), ElementsAre("1"));
   const auto items = receive();
-  EXPECT_THAT(bodies(items), ElementsAre("2"));
+  ASSERT_THAT(bodies(items), ElementsAre("2"));
   EXPECT_EQ(items[0].token.acquired, 2u);
 }
 
@@ -188,13 +206,20 @@ TEST_P(LeaseRestartTest, PrioritiesOfWhatIsNotOutAreKept) {
 TEST_P(LeaseRestartTest, WhatIsOutIsKnownBeforeAnybodyIsServed) {
   queue("q");
   publish({"1", "2"});
-  receive(kTwo);
+  const auto items = receive(kTwo);
   publish({"3"});
   restart_and_hold();
   Receiver receiver(peer(2));
   EXPECT_THAT(receiver.receive("q", kTen), ElementsAre("no answer"));
+  const auto ends = std::make_shared<std::vector<TokenEnd>>();
+  peer(2).session.settle_tokens(
+      "q", {{items[0].token}, Freshness::kCurrent, Settle::kAck},
+      [ends](EngineResult<std::vector<TokenEnd>> told) { *ends = *told; });
+  cluster().run();
+  EXPECT_THAT(*ends, IsEmpty());
   release();
   EXPECT_THAT(receiver.take(), ElementsAre("3"));
+  EXPECT_THAT(*ends, ElementsAre(TokenEnd::kDone));
 }
 
 TEST_P(LeaseRestartTest, MoreThanAPageIsReadPageByPage) {
@@ -268,13 +293,15 @@ TEST_P(LeaseRestartTest, ALockedGroupStaysLocked) {
 
 TEST_P(LeaseRestartTest, AGroupIsInOrderThoughALaterMessageOfItReturnsFirst) {
   queue("q", {{"x-message-groups", text("exclusive")}});
-  for (const char* body : {"a1", "a2", "a3", "b1"}) send(body, std::string(body, 1));
-  const auto items = receive({.most = 3, .lease_ms = 1000});
-  EXPECT_THAT(bodies(items), ElementsAre("a1", "a2", "a3"));
+  send_pages();
+  for (const char* body : {"a1", "a2", "a3"}) send(body, "a");
+  EXPECT_THAT(receive(kOne), SizeIs(1));
+  const auto items = receive({.most = 3, .lease_ms = 3000});
+  ASSERT_THAT(bodies(items), ElementsAre("a1", "a2", "a3"));
   EXPECT_EQ(settle(items[0], Settle::kRequeue), TokenEnd::kDone);
-  again();
-  EXPECT_THAT(bodies(receive()), ElementsAre("b1")) << "2 and 3 of the other are out";
-  again();
+  again(1000);
+  EXPECT_EQ(out(), 2u);
+  EXPECT_THAT(receive(kOne), SizeIs(1));
   EXPECT_EQ(settle(items[1], Settle::kRequeue), TokenEnd::kDone);
   EXPECT_EQ(settle(items[2], Settle::kRequeue), TokenEnd::kDone);
   EXPECT_THAT(bodies(receive()), ElementsAre("a1", "a2", "a3")) << "though 1 is on disk";
@@ -314,6 +341,23 @@ TEST_P(LeaseRestartTest, WhatRanOutMeanwhileOfALockedGroupDiesThoughNobodyAsks) 
   again(1000);
   EXPECT_EQ(ready(), 1u);
   EXPECT_THAT(drain("dead"), ElementsAre("1", "2"));
+}
+
+TEST_P(LeaseRestartTest, WhatRanOutMeanwhileBehindALotDiesWhenItsGroupIsKnown) {
+  queue("dead");
+  queue("q", {{"x-message-groups", text("exclusive")},
+              {"x-receive-limit", number(1)},
+              {"x-dead-letter-exchange", text("")},
+              {"x-dead-letter-routing-key", text("dead")}});
+  send_pages();
+  for (const char* body : {"a1", "a2", "a3"}) send(body, "a");
+  EXPECT_THAT(receive(kOne), SizeIs(1));
+  EXPECT_THAT(bodies(receive(kTwo)), ElementsAre("a1", "a2"));
+  again(1000);
+  EXPECT_THAT(drain("dead"), SizeIs(1)) << "of the first group";
+  EXPECT_THAT(receive(kOne), SizeIs(1));
+  EXPECT_THAT(bodies(receive()), ElementsAre("a3"));
+  EXPECT_THAT(drain("dead"), ElementsAre("a1", "a2"));
 }
 
 TEST_P(LeaseRestartTest, FairGroupsKnowWhatIsOut) {
