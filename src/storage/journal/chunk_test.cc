@@ -251,7 +251,7 @@ std::string record(std::uint8_t type, const std::string& content) {
 const std::string kQueueOne = record(1, std::string("\0\0\0\0\0\0\0\1", 8));
 
 TEST(Index, WrongRecordsAreRefused) {
-  EXPECT_THAT(error_of(kQueueOne + record(10, "")), HasSubstr("unknown type 10"));
+  EXPECT_THAT(error_of(kQueueOne + record(11, "")), HasSubstr("unknown type 11"));
   EXPECT_THAT(error_of(kQueueOne + record(0, "")), HasSubstr("unknown type 0"));
   EXPECT_THAT(error_of(kQueueOne + record(6, "short")), HasSubstr("wrong size"));
   EXPECT_THAT(error_of(kQueueOne + record(6, std::string(8, 'x')).substr(0, 7)),
