@@ -112,6 +112,14 @@ TEST(Hmac, AnEmptyKeyIsOne) {
   EXPECT_EQ(empty.sign("a"), other.sign("a"));
 }
 
+TEST(Digests, InHexadecimalStandForTheirBytes) {
+  Digests digests;
+  const Md5Hex hex = digests.md5("text");
+  const Md5Bytes bytes = to_bytes(hex);
+  EXPECT_EQ(bytes.front(), '\x1c');
+  EXPECT_EQ(to_hex(view(bytes)), hex);
+}
+
 TEST(SipHashTags, DependOnAllOfKeyAndText) {
   SipHash hash("key");
   const SipHash::Tag tag = hash.sign("some text");
