@@ -104,19 +104,19 @@ TEST_P(PolicyRestartTest, WhatExpiredMeanwhileGoesWhereAPolicySaysItGoes) {
 TEST_P(PolicyRestartTest, ItHasNoEffectBeforeItIsStored) {
   queue("q");
   publish({"1", "2"});
-  metadata_.held = true;
+  metadata_.may_end = 0;
   EXPECT_EQ(set(length(1)), "no answer");
   EXPECT_EQ(limit(), 0);
   EXPECT_EQ(ready(), 2u);
-  metadata_.held = false;
+  metadata_.may_end = KeepingMetadata::kAll;
   cluster().run();
   EXPECT_EQ(limit(), 1);
   EXPECT_EQ(ready(), 1u);
 
-  metadata_.held = true;
+  metadata_.may_end = 0;
   EXPECT_EQ(clear("p"), "no answer");
   EXPECT_EQ(limit(), 1);
-  metadata_.held = false;
+  metadata_.may_end = KeepingMetadata::kAll;
   cluster().run();
   EXPECT_EQ(limit(), 0);
   drain();
@@ -124,18 +124,36 @@ TEST_P(PolicyRestartTest, ItHasNoEffectBeforeItIsStored) {
 
 TEST_P(PolicyRestartTest, WhatIsAskedMeanwhileIsDoneInOrder) {
   queue("q");
-  metadata_.held = true;
+  metadata_.may_end = 0;
   EXPECT_EQ(set(length(1)), "no answer");
   EXPECT_EQ(set(length(2)), "no answer");
   EXPECT_EQ(set(length(3, "p", kOperator), kOperator), "no answer");
   EXPECT_EQ(limit(), 0);
-  metadata_.held = false;
+  metadata_.may_end = KeepingMetadata::kAll;
   cluster().run();
   EXPECT_EQ(limit(), 2);
   restart();
   EXPECT_EQ(limit(), 2);
   EXPECT_EQ(clear("p"), "");
   EXPECT_EQ(limit(), 3);
+}
+
+TEST_P(PolicyRestartTest, APolicyThatIsStoredSaysNothingOfWhatWasDeclaredBehindIt) {
+  metadata_.may_end = 0;
+  EXPECT_EQ(set(length(1)), "no answer");
+  EXPECT_EQ(peer(1).declare({.name = "q", .durable = true, .arguments = {}}), "no answer");
+  const std::uint64_t declared = cluster().shard(0).kept_round() + 1;
+  metadata_.may_end = 1;
+  cluster().run();
+  EXPECT_EQ(limit(), 1);
+  for (ShardIndex i = 0; i < cluster().size(); ++i) {
+    EXPECT_LT(cluster().shard(i).kept_round(), declared) << "shard " << i;
+  }
+  metadata_.may_end = KeepingMetadata::kAll;
+  cluster().run();
+  for (ShardIndex i = 0; i < cluster().size(); ++i) {
+    EXPECT_TRUE(cluster().shard(i).replica_is_kept()) << "shard " << i;
+  }
 }
 
 TEST_P(PolicyRestartTest, WhatTheConfigurationNamesLaterHidesTheOtherForAsLong) {
@@ -201,11 +219,11 @@ TEST_P(PolicyRestartTest, AVhostTakesItsPoliciesAlong) {
 
 TEST_P(PolicyRestartTest, AVhostThatGoesMeanwhileHasNoPolicyWhenItComesAgain) {
   EXPECT_EQ(cluster().administer(AddVhost{"v", "", {}}), "");
-  metadata_.held = true;
+  metadata_.may_end = 0;
   EXPECT_EQ(set(policy({{"max-length", number(1)}}, "p", kUser, "v")), "no answer");
   EXPECT_EQ(cluster().administer(RemoveVhost{"v"}), "no answer");
   EXPECT_EQ(cluster().administer(AddVhost{"v", "", {}}), "no answer");
-  metadata_.held = false;
+  metadata_.may_end = KeepingMetadata::kAll;
   cluster().run();
   EXPECT_EQ(cluster().shard(0).topology().vhost("v")->policies, nullptr);
   EXPECT_THAT(metadata_.image().policies, IsEmpty());

@@ -297,15 +297,17 @@ class KeepingMetadata final : public storage::MetadataStore {
     }
   }
   void take_ended(std::vector<storage::MetadataEnd>& ended) override {
-    if (held) return;
-    ended.insert(ended.end(), untold_,
+    const std::size_t told = std::min(untold_, may_end);
+    ended.insert(ended.end(), told,
                  broken ? storage::MetadataEnd::kFailed : storage::MetadataEnd::kDurable);
-    untold_ = 0;
+    untold_ -= told;
+    if (may_end != kAll) may_end -= told;
   }
   const storage::MetadataImage& image() const { return image_; }
 
   bool broken = false;
-  bool held = false;  // nothing ends
+  static constexpr std::size_t kAll = SIZE_MAX;
+  std::size_t may_end = kAll;  // so many more
 
  private:
   template <class Row>
