@@ -71,6 +71,7 @@ TEST_P(PolicyRestartTest, APolicyIsThereAfterARestartAsItWasSet) {
   restart();
   EXPECT_EQ(limit(), 2);
   const Vhost& vhost = *cluster().shard(0).topology().vhost("/");
+  ASSERT_NE(vhost.policies, nullptr);
   const auto& users = vhost.policies->of(kUser);
   ASSERT_EQ(users.size(), 2u);
   EXPECT_EQ(users[0].name, "p");

@@ -82,13 +82,16 @@ TEST(UseSurvey, MessagesThatMovedCountOnce) {
     commit(node);
   }
   node.store(10).settle(10, 1, 400);
+  commit(node);
   for (int i = 0; i < 2000 && node.journal().usage().segments > 10; ++i) {
-    node.commit();
+    node.turn();
     node.wait();
+    // What has moved is in both places until the next turn hears of it.
+    const auto found = survey(node);
+    ASSERT_TRUE(found) << found.error().text;
+    ASSERT_EQ(found->live, 50 * (kMessageRecord + 1 + 2 + 4 + 1000));
   }
-  const auto found = survey(node);
-  ASSERT_TRUE(found) << found.error().text;
-  EXPECT_EQ(found->live, 50 * (kMessageRecord + 1 + 2 + 4 + 1000));
+  EXPECT_LE(node.journal().usage().segments, 10u) << "of 25 or so";
 }
 
 TEST(UseSurvey, NobodyWaitsForIt) {
