@@ -12,6 +12,8 @@
 #include "server/config/policies.h"
 #include "server/config/sqs_queues.h"
 #include "server/memory_limit.h"
+#include "server/operations.h"
+#include "server/queue_operations.h"
 #include "server/secret_file.h"
 #include "server/socket_connection.h"
 #include "sqs/property_codec.h"
@@ -289,23 +291,30 @@ Result<void> Broker::listen(Protocol& protocol, const Config::Listen& where,
   return {};
 }
 
-// The shard's thread. Without it there is no backup while the node runs, and nothing else is lost.
+// The control shard's thread. Without it the node runs as well, but takes no commands.
 void Broker::open_control(ShardRuntime& shard) {
-  control_ = std::make_unique<ControlSocket>(
-      shard.io(), config_.server.data_dir,
-      [this](const std::string& target, const std::atomic<bool>& stop) -> Result<std::string> {
-        const auto done = data_->back_up(target, stop);
-        log::Line line(log::Area::kStorage, done ? log::Level::kInfo : log::Level::kWarning,
-                       done ? "backup made" : "no backup was made");
-        line.with("target", target);
-        if (done) return storage::to_text(*done);
-        line.with("reason", done.error().text);
-        return tl::make_unexpected(done.error());
-      });
+  SlowCommands slow = make_queue_operations(shards_, *data_);
+  slow["backup"] = [this](const std::string& target, const std::atomic<bool>& stop) {
+    return back_up(target, stop);
+  };
+  control_ = std::make_unique<ControlSocket>(shard.io(), config_.server.data_dir, std::move(slow),
+                                             make_operations(shard));
   if (auto opened = control_->open(); !opened) {
-    log::Line(log::Area::kServer, log::Level::kWarning, "no online backups are possible")
+    log::Line(log::Area::kServer, log::Level::kWarning,
+              "no online backups are possible, nor other commands to this node")
         .with("reason", opened.error().text);
   }
+}
+
+// The control socket's thread.
+Result<std::string> Broker::back_up(const std::string& target, const std::atomic<bool>& stop) {
+  const auto done = data_->back_up(target, stop);
+  log::Line line(log::Area::kStorage, done ? log::Level::kInfo : log::Level::kWarning,
+                 done ? "backup made" : "no backup was made");
+  line.with("target", target);
+  if (done) return storage::to_text(*done);
+  line.with("reason", done.error().text);
+  return tl::make_unexpected(done.error());
 }
 
 Result<void> Broker::set_policies(engine::PolicySets sets) {

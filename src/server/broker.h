@@ -58,6 +58,7 @@ class Broker {
   Result<void> open_stores(const engine::PolicySets& policies);
   void make_shards(std::size_t count);
   void open_control(ShardRuntime& shard);
+  Result<std::string> back_up(const std::string& target, const std::atomic<bool>& stop);
 
   std::vector<std::unique_ptr<ShardRuntime>> shards_;
   /// In memory: a store for each shard. Else all is in the data folder.
