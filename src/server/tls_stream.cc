@@ -121,7 +121,7 @@ ssize_t TlsStream::receive(char* to, std::size_t space) {
   wire_.received = {};
   ended_ = error == SSL_ERROR_ZERO_RETURN;
   if (!ended_ && error != SSL_ERROR_WANT_READ) return fail(reason());
-  if (!flush() && errno != EAGAIN) return -1;
+  flush();  // of the handshake; what became of it is seen when more is sent
   if (end != to) return end - to;
   if (std::exchange(ended_, false)) return 0;
   errno = EAGAIN;
