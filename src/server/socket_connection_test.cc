@@ -81,7 +81,7 @@ class Client {
 
   void begin_tls(const testing::TlsClient::Options& options) {
     tls_ = std::make_unique<testing::TlsClient>(fd_, options);
-    tls_->shake_hands();
+    tls_->shake_hands_sending();
   }
   void finish_tls() {
     ASSERT_TRUE(eventually([&] { return tls_->shake_hands(); }));
@@ -100,6 +100,7 @@ class Client {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
   }
+  void drain(std::size_t filled) { testing::drain(fd_, filled); }
   /// Nothing more comes from it, and it says so.
   void end() {
     if (tls_) tls_->close();
@@ -165,11 +166,12 @@ class SocketConnectionTest : public ::testing::TestWithParam<bool> {
         .value();
   }
   /// One that has not said anything yet, which TLS is spoken with or not.
-  Client& accept(bool tls, bool proxied = false) {
+  Client& accept(bool tls, bool proxied = false, std::size_t* filled = nullptr) {
     if (tls && !context_) context_ = make_context();
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     clients_.push_back(std::make_unique<Client>(ends[0]));
+    if (filled != nullptr) *filled = testing::fill(ends[1]);
     shard_.expect_connection();
     on_shard([&] {
       SocketConnection::Socket socket(shard_.io());
@@ -306,6 +308,18 @@ TEST_P(TlsConnectionTest, AClientThatDoesNotFinishTheHandshakeIsClosedInTime) {
   EXPECT_EQ(silent.hear("x"), "<end>");
   EXPECT_EQ(slow.hear("x"), "<end>");
   EXPECT_EQ(admission_.inside, 0) << "they never were connections of the protocol's";
+}
+
+TEST_P(TlsConnectionTest, AHandshakeGoesOnWhenThereIsRoomInTheSocket) {
+  std::size_t filled = 0;
+  Client& client = accept(true, false, &filled);
+  client.begin_tls({.authority = authority_.certificate()});
+  on_shard([] {});
+  on_shard([] {});  // by now the hello has been read
+  client.drain(filled);
+  client.finish_tls();
+  client.send(kNow);
+  EXPECT_TRUE(client.hear("now").ends_with("now"));
 }
 
 TEST_P(TlsConnectionTest, AClientThatSpeaksPlainIsClosedAtOnce) {

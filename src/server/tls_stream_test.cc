@@ -179,6 +179,20 @@ TEST_F(TlsStreamTest, AFullSocketIsWaitedForAndWhatItTookIsCountedOnce) {
   EXPECT_TRUE(arrived == all);
 }
 
+TEST_F(TlsStreamTest, AHandshakeWaitsForRoomInTheSocketToo) {
+  connect();
+  const std::size_t filled = testing::fill(ends_[0]);
+  client_->shake_hands_sending();
+  EXPECT_EQ(receive(), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  EXPECT_TRUE(stream_->is_blocked());
+  EXPECT_FALSE(stream_->flush());
+  testing::drain(ends_[1], filled);
+  EXPECT_TRUE(stream_->flush());
+  shake_hands();
+  EXPECT_TRUE(stream_->is_open()) << stream_->failure();
+}
+
 TEST_F(TlsStreamTest, OctetsThatWereReceivedBeforeCountFirst) {
   connect();
   client_->shake_hands();

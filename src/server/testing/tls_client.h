@@ -17,6 +17,29 @@
 
 namespace polymq::server::testing {
 
+/// Until the socket takes no more. Returns how much it took.
+inline std::size_t fill(int fd) {
+  const std::array<char, 4096> junk{};
+  std::size_t filled = 0;
+  for (std::size_t size : {junk.size(), std::size_t{1}}) {
+    ssize_t sent = 0;
+    while ((sent = ::send(fd, junk.data(), size, MSG_NOSIGNAL | MSG_DONTWAIT)) > 0) {
+      filled += static_cast<std::size_t>(sent);
+    }
+  }
+  return filled;
+}
+
+/// Takes out of the other end what fill() put in.
+inline void drain(int fd, std::size_t filled) {
+  std::array<char, 4096> junk{};
+  while (filled != 0) {
+    const ssize_t got = ::recv(fd, junk.data(), std::min(junk.size(), filled), 0);
+    ASSERT_GT(got, 0);
+    filled -= static_cast<std::size_t>(got);
+  }
+}
+
 /// On a non-blocking socket, which is not its own.
 class TlsClient {
  public:
@@ -51,6 +74,10 @@ class TlsClient {
   /// A step of the handshake. True: it is done, as far as the client is concerned.
   bool shake_hands() {
     pull();
+    return shake_hands_sending();
+  }
+  /// The same, without a look at what has come.
+  bool shake_hands_sending() {
     ERR_clear_error();
     const bool done = SSL_do_handshake(ssl_.get()) == 1;
     push();
