@@ -268,8 +268,9 @@ void SocketConnection::shut_output(std::chrono::milliseconds after) {
 }
 
 bool SocketConnection::peer_closed() const {
+  if (closed_ || (tls_ && tls_->has_ended())) return true;
   // Asking for the descriptor is no change of the socket, though Asio declares it as one.
-  return closed_ || hung_up(const_cast<Socket&>(socket_).native_handle());
+  return hung_up(const_cast<Socket&>(socket_).native_handle());
 }
 
 void SocketConnection::tick(MonotonicMs now) {
@@ -278,7 +279,7 @@ void SocketConnection::tick(MonotonicMs now) {
     if (!expects_proxy_header_) log_tls_failure("it took too long");
     return close_now();
   }
-  if (connection_->ends_with_peer() && hung_up(socket_.native_handle())) return close_now();
+  if (connection_->ends_with_peer() && peer_closed()) return close_now();
   connection_->tick(now);
   if (shut_ && now >= close_at_) close_now();
 }

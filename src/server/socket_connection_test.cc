@@ -348,6 +348,13 @@ TEST_P(TlsConnectionTest, ARequestWithTheEndRightBehindItIsAnswered) {
   EXPECT_TRUE(client.hear("<never>").ends_with("now<end>")) << "though the socket is open";
 }
 
+TEST_P(TlsConnectionTest, AnEndBehindRequestsThatNobodyReadsIsNoticed) {
+  Client& client = connect();
+  client.tls()->write(std::string(kWait) + std::string(kNow), 0);
+  client.tls()->close();
+  EXPECT_TRUE(eventually([&] { return service_->gone == 1; })) << "though the socket is open";
+}
+
 TEST_P(TlsConnectionTest, TheServiceIsToldThatItIsTls) {
   Client& client = connect();
   client.send(kNow);

@@ -78,10 +78,9 @@ Result<void> use_key(SSL_CTX* context, const Config::Tls& settings) {
 Result<void> verify_clients(SSL_CTX* context, const Config::Tls& settings) {
   if (settings.client_certificates == "none") return {};
   const char* const file = settings.ca.c_str();
-  STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(file);
-  if (names == nullptr || SSL_CTX_load_verify_file(context, file) != 1) {
-    return wrong("tls.ca", settings.ca, take_openssl_reason());
-  }
+  STACK_OF(X509_NAME)* names = nullptr;
+  if (SSL_CTX_load_verify_file(context, file) == 1) names = SSL_load_client_CA_file(file);
+  if (names == nullptr) return wrong("tls.ca", settings.ca, take_openssl_reason());
   SSL_CTX_set_client_CA_list(context, names);  // told to clients, for them to choose by
   const bool required = settings.client_certificates == "required";
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
