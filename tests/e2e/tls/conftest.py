@@ -1,6 +1,5 @@
 """Fixtures: an authority with its certificates, and brokers that speak TLS."""
 import os
-import shutil
 import ssl
 import tempfile
 import time
@@ -10,7 +9,7 @@ import pytest
 from harness import process, wire
 from harness.certificates import Authority
 from harness.deadline import time_limit  # noqa: F401  (an autouse fixture)
-from harness.own_broker import OwnBroker
+from harness.own_broker import OwnBroker, that_end_well
 
 
 def pytest_collection_modifyitems(items):
@@ -72,25 +71,16 @@ class Server(OwnBroker):
 def start(authority, server_files):
     """start({"key": value}, ...) -> a running Server. At the end it must end with 0, and must have
     logged no error but those that `tolerated` announces."""
-    servers = []
+    with that_end_well() as servers:
+        def begin(settings=None, tolerated=(), files=None, **options):
+            directory = tempfile.mkdtemp(prefix="polymq-tls-")
+            server = Server(directory, authority, files or server_files, settings or {}, **options)
+            server.tolerated = tolerated
+            servers.append(server)
+            server.start()
+            return server
 
-    def begin(settings=None, tolerated=(), files=None, **options):
-        directory = tempfile.mkdtemp(prefix="polymq-tls-")
-        server = Server(directory, authority, files or server_files, settings or {}, **options)
-        server.tolerated = tolerated
-        servers.append(server)
-        server.start()
-        return server
-
-    yield begin
-    complaints = []
-    for server in servers:
-        server.stop()
-        complaints += server.intolerable(server.tolerated)
-        if complaints:
-            print(server.last_words())
-        shutil.rmtree(server.directory, ignore_errors=True)
-    assert not complaints
+        yield begin
 
 
 @pytest.fixture(scope="module")
