@@ -19,7 +19,7 @@ _polymq() {
   done
   COMPREPLY=()
   case $previous in
-    --config | -c | --output | -o | --json-file)
+    --config | -c | --output | -o | --json-file | --tls-certificate | --tls-key)
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     --data-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;

@@ -16,6 +16,7 @@
 #include "server/queue_operations.h"
 #include "server/secret_file.h"
 #include "server/socket_connection.h"
+#include "server/tls_stream.h"
 #include "sqs/property_codec.h"
 
 namespace polymq::server {
@@ -192,6 +193,9 @@ Result<void> Broker::start() {
   for (const Config::Vhost& vhost : vhosts) vhosts_.push_back(vhost.name);
   auto policies = config::make_policy_sets(config_, vhosts_);
   if (!policies) return tl::make_unexpected(policies.error());
+  auto tls = TlsContext::load(config_.tls);
+  if (!tls) return tl::make_unexpected(tls.error());
+  if (*tls) use_tls(*std::move(tls));
   if (auto opened = open_stores(*policies); !opened) return opened;
   for (const auto& shard : shards_) shard->start();
   for (const Config::Vhost& vhost : vhosts) {
@@ -203,7 +207,7 @@ Result<void> Broker::start() {
   }
   if (auto set = set_policies(*std::move(policies)); !set) return set;
 
-  if (!config_.sqs.endpoints.empty()) {
+  if (config_.sqs.is_served()) {
     if (auto opened = open_sqs(); !opened) return opened;
   }
   std::promise<Result<void>> listening;
@@ -278,11 +282,18 @@ Result<void> Broker::listen() {
 
 Result<void> Broker::listen(Protocol& protocol, const Config::Listen& where,
                             Listener::Options options, std::string_view name) {
-  for (const Endpoint& endpoint : where.endpoints) {
-    auto listener = std::make_unique<Listener>(shards_.front()->io(), options,
-                                               [this, &protocol, &where](int fd, SocketPeer peer) {
-                                                 deal(protocol, where, fd, std::move(peer));
-                                               });
+  auto opened = listen(protocol, where, false, options, name);
+  if (opened) opened = listen(protocol, where, true, options, std::string(name) + " over TLS");
+  return opened;
+}
+
+Result<void> Broker::listen(Protocol& protocol, const Config::Listen& where, bool tls,
+                            Listener::Options options, std::string_view name) {
+  for (const Endpoint& endpoint : tls ? where.tls_endpoints : where.endpoints) {
+    auto listener = std::make_unique<Listener>(
+        shards_.front()->io(), options, [this, &protocol, &where, tls](int fd, SocketPeer peer) {
+          deal(protocol, where, tls, fd, std::move(peer));
+        });
     if (auto opened = listener->open(endpoint); !opened) return opened;
     listeners_.push_back(std::move(listener));
     log::Line(log::Area::kServer, log::Level::kInfo, "listening for " + std::string(name))
@@ -324,10 +335,21 @@ Result<void> Broker::set_policies(engine::PolicySets sets) {
   return {};
 }
 
+// For those who connect from now on.
+void Broker::use_tls(std::shared_ptr<const TlsContext> context) {
+  log::Line(log::Area::kServer, log::Level::kInfo, "TLS certificate read")
+      .with("subject", context->subject())
+      .with("expires", context->expiry());
+  tls_.replace(std::move(context));
+}
+
 // All that can be wrong is found before anything is changed.
 Result<void> Broker::reload(const Config& config, const Access& access) {
   auto policies = config::make_policy_sets(config, vhosts_);
   if (!policies) return tl::make_unexpected(policies.error());
+  auto tls = TlsContext::load(config.tls);
+  if (!tls) return tl::make_unexpected(tls.error());
+  if (*tls && config_.tls.enabled()) use_tls(*std::move(tls));
   admission_.replace(access.users);
   keys_.replace(access.keys);
   return set_policies(*std::move(policies));
@@ -345,19 +367,24 @@ ShardRuntime& Broker::next_shard() {
 }
 
 // The accepting shard's thread.
-void Broker::deal(Protocol& protocol, const Config::Listen& where, int fd, SocketPeer peer) {
+void Broker::deal(Protocol& protocol, const Config::Listen& where, bool tls, int fd,
+                  SocketPeer peer) {
   ShardRuntime& target = next_shard();
   target.expect_connection();
   const auto& trusted = where.proxy_networks;
   const bool proxied = std::any_of(trusted.begin(), trusted.end(), [&](const Network& network) {
     return network.contains(peer.ip);
   });
-  target.post([&protocol, &target, fd, peer = std::move(peer.peer), proxied]() mutable {
+  auto context = tls ? tls_.get() : nullptr;
+  target.post([&protocol, &target, fd, peer = std::move(peer.peer), proxied,
+               context = std::move(context)]() mutable {
+    std::unique_ptr<TlsStream> stream;
+    if (context) stream = std::make_unique<TlsStream>(*context, fd, protocol.alpn());
     SocketConnection::Socket socket(target.io());
     boost::system::error_code error;
     socket.assign(boost::asio::generic::stream_protocol(AF_UNSPEC, 0), fd, error);
     target.add(std::make_unique<SocketConnection>(target, std::move(socket), std::move(peer),
-                                                  protocol, proxied));
+                                                  protocol, proxied, std::move(stream)));
   });
 }
 

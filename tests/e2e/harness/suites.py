@@ -11,7 +11,7 @@ from . import process
 
 HERE = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 SUITES = ["python", "celery", "node", "go", "java", "ruby", "php", "tools", "examples",
-          "sqs", "sqs-cli", "sqs-node", "sqs-go", "sqs-celery", "hostile", "crash"]
+          "sqs", "sqs-cli", "sqs-node", "sqs-go", "sqs-celery", "tls", "hostile", "crash"]
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
 
 
