@@ -6,8 +6,9 @@
 #     LIBS     re2::re2                  # libraries from outside
 #     TESTS    queue_test.cc)            # GoogleTest files beside the code
 #
-# Besides the library this makes: NAME_test (the tests), NAME_headers (every header compiled alone)
-# and NAME_link (a do-nothing main that links the whole room, so that a missing MAY_USE shows).
+# Besides the library this makes: NAME_test (the tests), NAME_headers (headers compiled alone; not
+# those that a source file of their name begins with, which the tidy test sees to) and NAME_link (a
+# do-nothing main that links the whole room, so that a missing MAY_USE shows).
 
 function(polymq_room NAME)
   cmake_parse_arguments(ROOM "" "" "SOURCES;MAY_USE;LIBS;TESTS;TEST_LIBS" ${ARGN})
@@ -26,6 +27,10 @@ function(polymq_room NAME)
   file(GLOB_RECURSE headers RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS *.h)
   set(alone "")
   foreach(header IN LISTS headers)
+    string(REGEX REPLACE "h$" "cc" source ${header})
+    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${source})
+      continue()
+    endif()
     string(REPLACE "/" "_" stem ${header})
     set(file ${root}/alone/${stem}.cc)
     file(CONFIGURE OUTPUT ${file} CONTENT "#include \"${NAME}/${header}\"\n")
@@ -34,6 +39,7 @@ function(polymq_room NAME)
   if(alone)
     add_library(${NAME}_headers OBJECT EXCLUDE_FROM_ALL ${alone})
     target_link_libraries(${NAME}_headers PRIVATE ${NAME})
+    target_compile_options(${NAME}_headers PRIVATE -O0)
     if(ROOM_TEST_LIBS)
       target_link_libraries(${NAME}_headers PRIVATE GTest::gmock)
     endif()
@@ -56,6 +62,8 @@ function(polymq_test NAME)
   include(GoogleTest)
   add_executable(${NAME} EXCLUDE_FROM_ALL ${TEST_SOURCES})
   target_link_libraries(${NAME} PRIVATE ${TEST_LIBS} GTest::gmock_main)
+  # Matchers are large and run for a moment: optimizing them takes longer than it saves.
+  target_compile_options(${NAME} PRIVATE $<$<CONFIG:Debug>:-O0>)
   gtest_discover_tests(${NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
   set_property(GLOBAL APPEND PROPERTY POLYMQ_TESTS ${NAME})
 endfunction()

@@ -10,14 +10,16 @@ _polymq() {
   for part in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $part in
       server | config | init | show | check | reference | hash-password | make-access-key | \
-        backup | store | dump | repair | perf | version | run | fanout | fill-drain | rpc | \
-        declares | connections | idle | relay | sqs)
+        backup | store | dump | repair | usage | list-queues | perf | version | run | fanout | \
+        fill-drain | rpc | \
+        declares | connections | idle | relay | sqs | set-policy | clear-policy | list-policies | \
+        set-operator-policy | clear-operator-policy | list-operator-policies)
         command+=("$part") ;;
     esac
   done
   COMPREPLY=()
   case $previous in
-    --config | -c | --output | -o | --json-file)
+    --config | -c | --output | -o | --json-file | --tls-certificate | --tls-key)
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     --data-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
@@ -26,10 +28,12 @@ _polymq() {
       case "${command[*]}" in
         "")
           choices="server config hash-password make-access-key backup store perf version"
+          choices+=" list-queues set-policy clear-policy list-policies set-operator-policy"
+          choices+=" clear-operator-policy list-operator-policies"
           choices+=" $(_polymq_options server)" ;;
         config) choices="init show check reference" ;;
-        store) choices="check repair dump" ;;
-        "store check" | "store repair" | "store dump")
+        store) choices="check usage repair dump" ;;
+        "store check" | "store usage" | "store repair" | "store dump")
           mapfile -t COMPREPLY < <(compgen -d -- "$word"; compgen -W "--help" -- "$word")
           return ;;
         backup)

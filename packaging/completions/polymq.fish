@@ -3,8 +3,10 @@
 function __polymq_command --description "Commands given so far"
     for part in (commandline -opc)[2..-1]
         if contains -- $part server config init show check reference hash-password \
-                make-access-key backup store dump repair perf version run fanout fill-drain rpc \
-                declares connections idle relay sqs
+                make-access-key backup store dump repair usage list-queues perf version run \
+                fanout fill-drain rpc \
+                declares connections idle relay sqs set-policy clear-policy list-policies \
+                set-operator-policy clear-operator-policy list-operator-policies
             echo $part
         end
     end
@@ -30,8 +32,16 @@ complete -c polymq -n '__polymq_at' -a perf -d 'Load a server and measure it'
 complete -c polymq -n '__polymq_at' -a version -d 'Print the version'
 complete -c polymq -n '__polymq_at' -a backup -d 'Copy the data folder, used by a broker or not'
 complete -c polymq -n '__polymq_at backup' -xa '(__fish_complete_directories)'
+complete -c polymq -n '__polymq_at' -a list-queues -d 'List the queues of a running node'
+complete -c polymq -n '__polymq_at' -a set-policy -d 'Set a policy of a running node'
+complete -c polymq -n '__polymq_at' -a clear-policy -d 'Take a policy of a running node away'
+complete -c polymq -n '__polymq_at' -a list-policies -d 'List the policies of a running node'
+complete -c polymq -n '__polymq_at' -a set-operator-policy -d 'Set limits that users cannot exceed'
+complete -c polymq -n '__polymq_at' -a clear-operator-policy -d 'Take an operator policy away'
+complete -c polymq -n '__polymq_at' -a list-operator-policies -d 'List the operator policies'
 complete -c polymq -n '__polymq_at' -a store -d 'Check, repair or dump a data folder'
 complete -c polymq -n '__polymq_at store' -a check -d 'Tell what is damaged'
+complete -c polymq -n '__polymq_at store' -a usage -d 'What takes the space of one in use'
 complete -c polymq -n '__polymq_at store' -a repair -d 'Make a damaged folder whole again'
 complete -c polymq -n '__polymq_at store' -a dump -d 'Print every record of the journal'
 complete -c polymq -n '__polymq_at config' -a init -d 'Print every key with its default'
@@ -52,5 +62,7 @@ complete -c polymq -n '__polymq_at config check' -F
 complete -c polymq -s c -l config -rF
 complete -c polymq -s o -l output -rF
 complete -c polymq -l json-file -rF
+complete -c polymq -l tls-certificate -rF
+complete -c polymq -l tls-key -rF
 complete -c polymq -l data-dir -xa '(__fish_complete_directories)'
 complete -c polymq -l log-level -xa 'debug info warning error off'

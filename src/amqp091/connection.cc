@@ -390,16 +390,16 @@ std::chrono::milliseconds Connection::close_patience() const {
 void Connection::log(log::Area area, log::Level level, std::string_view what,
                      std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
   if (!log::enabled(area, level)) return;
-  // Its address: every connection has another port.
-  const std::string_view address = std::string_view(peer_.name).substr(0, peer_.name.find(" -> "));
-  const std::optional<std::uint64_t> left_out = transport_.log_limiter().admit(
-      address.substr(0, address.rfind(':')), std::chrono::steady_clock::now());
+  const std::optional<std::uint64_t> left_out =
+      transport_.log_limiter().admit(peer_.address(), std::chrono::steady_clock::now());
   if (!left_out) return;
   log::Line line(area, level, what);
   line.with("peer", peer_.name);
   if (!user_.empty()) line.with("user", user_);
   if (client_) line.with("vhost", client_->vhost_name());
-  for (const auto& [key, value] : fields) line.with(key, value);
+  for (const auto& [key, value] : fields) {
+    if (!value.empty()) line.with(key, value);
+  }
   if (*left_out != 0) line.with("lines_left_out", *left_out);
 }
 

@@ -95,7 +95,7 @@ class Connection final : public StreamConnection, public engine::ClientEvents {
   void note_publish() { publishes_ = true; }
   /// A publish arrived while memory is short.
   void publishing_under_alarm();
-  /// A line about this peer, unless it had too many lately.
+  /// A line about this peer, unless it had too many lately. Fields without a value are left out.
   void log(log::Area area, log::Level level, std::string_view what,
            std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
   bool allowed(auth::Access access, std::string_view resource);

@@ -189,7 +189,10 @@ void Connection::on(const method::ConnectionOpen& open) {
   client_ = std::make_unique<engine::Client>(shard_, *this, vhost);
   state_ = State::kRunning;
   log(log::Area::kConnection, log::Level::kInfo, "connection opened",
-      {{"name", connection_name_}, {"client", client_name_}});
+      {{"name", connection_name_},
+       {"client", client_name_},
+       {"tls", peer_.tls},
+       {"certificate", peer_.certificate}});
   send(0, method::ConnectionOpenOk{});
 }
 

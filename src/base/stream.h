@@ -17,6 +17,17 @@ namespace polymq {
 struct Peer {
   std::string name;  // "host:port -> host:port", for logs and management
   bool loopback = false;
+  /// Over TLS: its version and cipher suite, as "TLSv1.3 TLS_AES_256_GCM_SHA384". Else empty.
+  std::string tls = {};
+  /// The common name in the certificate that it has proved to be its own, if any was asked for.
+  std::string certificate = {};
+
+  bool is_tls() const { return !tls.empty(); }
+  /// Without the port, which is another for every connection.
+  std::string_view address() const {
+    const std::string_view theirs = std::string_view(name).substr(0, name.find(" -> "));
+    return theirs.substr(0, theirs.rfind(':'));
+  }
 };
 
 /// What a connection asks of the one who owns its socket. Never calls back into the connection from

@@ -16,6 +16,8 @@
 #include "cli/options.h"
 #include "cli/password_command.h"
 #include "cli/perf/command.h"
+#include "cli/policy_commands.h"
+#include "cli/queue_commands.h"
 #include "cli/store_command.h"
 
 namespace polymq::cli {
@@ -103,7 +105,9 @@ void add_backup_command(CLI::App& app, config::Sources& sources) {
 
 void add_store_commands(CLI::App& app) {
   CLI::App* const group =
-      app.add_subcommand("store", "Check, repair or dump a data folder that no broker is using");
+      app.add_subcommand("store",
+                         "Check, repair or dump a data folder that no broker is using; "
+                         "tell what takes the space of one");
   group->require_subcommand(1);
   const auto folder = std::make_shared<std::string>();
   const auto add = [&](const char* name, const char* help, int (*command)(const std::string&)) {
@@ -112,6 +116,7 @@ void add_store_commands(CLI::App& app) {
     sub->callback([folder, command] { finish(command(*folder)); });
   };
   add("check", "Read everything and tell what is damaged", store_check);
+  add("usage", "Ask the broker that uses it what takes the space, queue by queue", store_usage);
   add("repair", "Make a damaged folder whole again, without what cannot be read", store_repair);
   add("dump", "Print every record of the journal", store_dump);
 }
@@ -160,6 +165,8 @@ int run_app(int argc, const char* const* argv, const char* const* environment, c
   add_access_key_command(app);
   add_backup_command(app, sources);
   add_store_commands(app);
+  add_policy_commands(app, sources);
+  add_queue_commands(app, sources);
   perf::add_perf_command(app);
   app.add_subcommand("version", "Print the version")->callback([] {
     std::puts(kVersion);

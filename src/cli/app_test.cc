@@ -156,7 +156,8 @@ TEST_F(App, HelpNamesEveryOptionWithItsDefault) {
   EXPECT_EQ(run({"server", "--help"}), kOk);
   for (const char* option :
        {"--config", "--bind", "--amqp-port", "--management-port", "--metrics-port", "--sqs-port",
-        "--pubsub-port", "--data-dir", "--in-memory", "--log-level", "--shards", "--set"}) {
+        "--amqp-tls-port", "--sqs-tls-port", "--tls-certificate", "--tls-key", "--pubsub-port",
+        "--data-dir", "--in-memory", "--log-level", "--shards", "--set"}) {
     EXPECT_THAT(out_, HasSubstr(option));
   }
   EXPECT_THAT(out_, HasSubstr("Default: 5672."));

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "cli/exit_code.h"
+#include "cli/node.h"
 #include "server/control_socket.h"
 #include "storage/backup.h"
 
@@ -15,11 +16,6 @@ namespace polymq::cli {
 namespace {
 
 std::atomic<bool> g_stop{false};
-
-int failed(const std::string& reason) {
-  std::fprintf(stderr, "polymq: %s\n", reason.c_str());
-  return kFailure;
-}
 
 /// The node gives up what it was asked for when this process ends; else it is ours to clean up.
 void stop_on_signals() {
@@ -31,27 +27,19 @@ void stop_on_signals() {
 }  // namespace
 
 int backup_to(const server::config::Sources& sources, const std::string& target) {
-  const auto loaded = server::config::load(sources);
-  if (!loaded) {
-    std::fprintf(stderr, "%s\n", server::config::to_text(loaded.error()).c_str());
-    return kUsage;
-  }
-  const std::string& folder = loaded->config.server.data_dir;
-  if (folder.empty()) {
-    std::fprintf(stderr, "polymq: which data folder? Say --data-dir FOLDER\n");
-    return kUsage;
-  }
+  const auto folder = data_folder(sources);
+  if (!folder) return folder.error().code;
   // The node may have another working directory.
   const std::string path = std::filesystem::absolute(target).lexically_normal().native();
-  const auto answer = server::ask_node(folder, "backup " + path);
-  if (!answer) return failed(answer.error().text);
+  const auto answer = server::ask_node(*folder, "backup " + path);
+  if (!answer) return failed(answer.error().text).code;
   std::string text;
   if (*answer) {
     text = **answer;
   } else {
     stop_on_signals();
-    const auto done = storage::back_up_folder(folder, path, g_stop);
-    if (!done) return failed(done.error().text);
+    const auto done = storage::back_up_folder(*folder, path, g_stop);
+    if (!done) return failed(done.error().text).code;
     text = storage::to_text(*done);
   }
   std::printf("%s: %s\n", path.c_str(), text.c_str());

@@ -8,6 +8,7 @@
 
 #include "cli/exit_code.h"
 #include "server/config/document.h"
+#include "server/tls_context.h"
 #include "server/users.h"
 
 namespace polymq::cli {
@@ -49,6 +50,9 @@ int config_check(const config::Sources& sources) {
   const server::Config& found = loaded->config;
   if (const auto access = server::load_access(found, found.sqs.verifies()); !access) {
     return complain(access.error().text);
+  }
+  if (const auto tls = server::TlsContext::load(found.tls); !tls) {
+    return complain(tls.error().text);
   }
   const std::string name = sources.file.empty() ? "configuration" : sources.file;
   std::printf("%s: ok\n", name.c_str());

@@ -31,6 +31,7 @@ std::string_view type_name(const Key& key) {
       break;
   }
   if (key.path.ends_with("_dir")) return "FOLDER";
+  if (key.path == "tls.certificate" || key.path == "tls.key") return "FILE";
   return key.path.ends_with("bind") ? "ADDRESS" : "TEXT";
 }
 

@@ -2,29 +2,12 @@
 #include "engine/control.h"
 
 #include <algorithm>
-#include <array>
 
 #include "engine/equivalence.h"
 #include "engine/metadata.h"
 
 namespace polymq::engine {
 namespace {
-
-struct Predeclared {
-  std::string_view name;
-  std::string_view type;
-  bool internal;
-};
-constexpr std::array kPredeclared{
-    Predeclared{"", "direct", false},
-    Predeclared{"amq.direct", "direct", false},
-    Predeclared{"amq.fanout", "fanout", false},
-    Predeclared{"amq.topic", "topic", false},
-    Predeclared{"amq.headers", "headers", false},
-    Predeclared{"amq.match", "headers", false},
-    Predeclared{"amq.rabbitmq.trace", "topic", true},
-    Predeclared{"amq.rabbitmq.event", "topic", true},
-};
 
 EngineError not_found(std::string what) { return {ErrorKind::kNotFound, "no " + std::move(what)}; }
 
@@ -50,17 +33,17 @@ Control::Control(Mailer& mailer, Topology& topology, const ControlLimits& limits
       message_bytes_(mailer.shard_count(), 0) {}
 
 Result<std::vector<Delta>> Control::restore(const storage::MetadataImage& image,
-                                            const PolicySets& policies,
+                                            const PolicySets& configured,
                                             std::int64_t default_delivery_limit) {
   auto deltas = to_deltas(image, mailer_.shard_count(), default_delivery_limit);
   if (!deltas) return deltas;
   // Behind the vhosts and before the queues: what has expired meanwhile must know where it goes.
-  for (const storage::VhostRow& vhost : image.vhosts) {
-    const auto of_vhost = policies.find(vhost.name);
-    if (of_vhost == policies.end()) continue;
-    deltas->insert(deltas->begin() + static_cast<std::ptrdiff_t>(image.vhosts.size()),
-                   PoliciesSet{vhost.id, of_vhost->second});
+  std::vector<Delta> policies;
+  if (auto done = restore_policies(image, configured, policies); !done) {
+    return tl::make_unexpected(done.error());
   }
+  deltas->insert(deltas->begin() + static_cast<std::ptrdiff_t>(image.vhosts.size()),
+                 policies.begin(), policies.end());
   for (Delta& delta : *deltas) {
     if (auto* exchange = std::get_if<ExchangeAdded>(&delta)) {
       const bool stateful = stateful_kind(exchange->type) != StatefulKind::kNone ||
@@ -109,21 +92,25 @@ void Control::handle(ShardIndex from, ControlRequest& request) {
     parked_[gone].push_back({from, std::move(request)});
     return;
   }
-  ReplyBody body = std::visit(
-      [&](auto& what) -> ReplyBody {
+  auto body = std::visit(
+      [&](auto& what) -> std::optional<ReplyBody> {
         using What = std::decay_t<decltype(what)>;
-        if constexpr (std::is_same_v<What, DeclareQueue> || std::is_same_v<What, DeclareExchange>) {
+        if constexpr (std::is_same_v<What, SetPolicy> || std::is_same_v<What, ClearPolicy>) {
+          return decide_later(what, from, request.request);
+        } else if constexpr (std::is_same_v<What, DeclareQueue> ||
+                             std::is_same_v<What, DeclareExchange>) {
           return decide(what, from);
         } else {
           return decide(what);
         }
       },
       request.what);
+  if (!body) return;
   remove_unused_exchanges();
-  if (request.session && std::holds_alternative<EngineError>(body)) {
+  if (request.session && std::holds_alternative<EngineError>(*body)) {
     failed_.insert(request.session.value);
   }
-  answer(from, {request.request, std::move(body)});
+  answer(from, {request.request, *std::move(body)});
 }
 
 void Control::handle(ShardIndex, const ForgetSession& ended) { failed_.erase(ended.session.value); }
@@ -359,68 +346,20 @@ ReplyBody Control::unbind(Vhost& vhost, Exchange* source, const ChangeBinding& w
   return Done{};
 }
 
-// --- vhosts and policies ------------------------------------------------------------------------
-ReplyBody Control::decide(const AddVhost& what) {
-  if (const Vhost* known = topology_.vhost(what.name)) {
-    if (known->default_queue_type != what.default_queue_type || known->limits != what.limits) {
-      apply(VhostChanged{known->id, what.default_queue_type, what.limits});
-    }
-    return Done{};
-  }
-  const VhostId id = next_vhost_++;
-  apply(VhostAdded{id, what.name, what.default_queue_type, what.limits});
-  for (const Predeclared& exchange : kPredeclared) {
-    apply(ExchangeAdded{next_incarnation_++,
-                        id,
-                        std::string(exchange.name),
-                        std::string(exchange.type),
-                        true,
-                        false,
-                        exchange.internal,
-                        {}});
-  }
-  return Done{};
-}
-
-ReplyBody Control::decide(const RemoveVhost& what) {
-  Vhost* vhost = topology_.vhost(what.name);
-  if (vhost == nullptr) return not_found("vhost '" + what.name + "'");
-  // All of it in one round: a crash leaves the whole vhost, or nothing.
-  std::vector<Delta> deltas;
-  for (const auto& [name, entry] : vhost->queues) {
-    --homes_per_shard_[entry->home];
-    deltas.emplace_back(QueueRemoved{entry->id});
-  }
-  for (const auto& [name, exchange] : vhost->exchanges) {
-    if (exchange->inlet) --homes_per_shard_[exchange->inlet->home];
-    deltas.emplace_back(ExchangeRemoved{exchange->id});
-  }
-  deltas.emplace_back(VhostRemoved{vhost->id});
-  for (const Delta& delta : deltas) note(delta);
-  for (const Delta& delta : deltas) topology_.apply(delta);
-  topology_.take_unused_exchanges();
-  return Done{};
-}
-
-ReplyBody Control::decide(const SetPolicies& what) {
-  const Vhost* vhost = topology_.vhost(what.vhost);
-  if (vhost == nullptr) return not_found("vhost '" + what.vhost + "'");
-  apply(PoliciesSet{vhost->id, what.policies});
-  return Done{};
-}
-
 // --- rounds -------------------------------------------------------------------------------------
-void Control::answer(ShardIndex to, Reply reply) {
+void Control::answer(ShardIndex to, Reply reply, std::optional<std::uint64_t> version) {
   // What changes nothing depends only on what was decided before, which may still be under way.
-  waiting_.push_back({open_.empty() ? round_ : round_ + 1,
-                      changes_.empty() ? version_ : version_ + 1, to, std::move(reply)});
+  const std::uint64_t decided = changes_.empty() ? version_ : version_ + 1;
+  waiting_.push_back(
+      {open_.empty() ? round_ : round_ + 1, version.value_or(decided), to, std::move(reply)});
 }
 
 bool Control::send_round() {
   const bool changed = !open_.empty();
   if (!changes_.empty()) {
     metadata_.append(++version_, std::exchange(changes_, {}));
-    handed_.push_back({version_, round_ + 1, next_incarnation_, std::exchange(gone_, {})});
+    handed_.push_back(
+        {version_, changed ? round_ + 1 : round_, next_incarnation_, std::exchange(gone_, {})});
     take_metadata();  // one that keeps nothing has ended it already
   }
   if (changed) {

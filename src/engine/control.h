@@ -5,9 +5,13 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <deque>
+#include <map>
+#include <optional>
+#include <variant>
 #include <vector>
 
 #include "engine/mail.h"
+#include "engine/policy_layers.h"
 #include "storage/metadata_store.h"
 
 namespace polymq::engine {
@@ -26,11 +30,11 @@ class Control {
   Control(Mailer& mailer, Topology& topology, const ControlLimits& limits,
           storage::MetadataStore& metadata, std::uint64_t first_incarnation);
 
-  /// Before anything else: what was there before a restart, and the policies as of now, under which
-  /// queues come back. Applied here; the other shards are to apply what is returned. Error: it
-  /// cannot be read.
+  /// Before anything else: what was there before a restart, and the policies of the configuration
+  /// as of now, under which queues come back. Applied here; the other shards are to apply what is
+  /// returned. Error: it cannot be read.
   Result<std::vector<Delta>> restore(const storage::MetadataImage& image,
-                                     const PolicySets& policies,
+                                     const PolicySets& configured,
                                      std::int64_t default_delivery_limit);
 
   void handle(ShardIndex from, ControlRequest& request);
@@ -45,6 +49,8 @@ class Control {
   /// Takes what has become of changes in the metadata store: answers that waited go out. True when
   /// there was something.
   bool take_metadata();
+  /// Applies the policies that are stored by now. True when there were some.
+  bool enforce_policies();
   /// All queues below it are known to the metadata for good.
   std::uint64_t incarnations_below() const { return known_below_; }
   /// Nothing more can be stored there, for good.
@@ -71,6 +77,13 @@ class Control {
     ShardIndex from;
     ControlRequest request;
   };
+  struct PolicyChange {
+    std::uint64_t version;  // of the metadata that has it
+    VhostId vhost;
+    std::variant<SetPolicy, ClearPolicy> what;
+    ShardIndex to;
+    RequestId request;
+  };
 
   // Decide, and apply what follows. The answer is sent after the round.
   ReplyBody decide(const DeclareExchange& what, ShardIndex from);
@@ -82,6 +95,12 @@ class Control {
   ReplyBody decide(const AddVhost& what);
   ReplyBody decide(const RemoveVhost& what);
   ReplyBody decide(const SetPolicies& what);
+  // The same, but of the answer only a refusal is known now.
+  std::optional<ReplyBody> decide_later(SetPolicy& what, ShardIndex from, RequestId request);
+  std::optional<ReplyBody> decide_later(ClearPolicy& what, ShardIndex from, RequestId request);
+  void enforce(const PolicyChange& change);
+  Result<void> restore_policies(const storage::MetadataImage& image, const PolicySets& configured,
+                                std::vector<Delta>& deltas);
 
   void apply(Delta delta);
   void note(const Delta& delta);
@@ -89,7 +108,8 @@ class Control {
   void remove_unused_exchanges();
   void remove_exchange(ExchangeId id);
   ShardIndex place(ShardIndex declared_on) const;
-  void answer(ShardIndex to, Reply reply);
+  /// `version`: of the metadata that it relies on; not said: all that was decided.
+  void answer(ShardIndex to, Reply reply, std::optional<std::uint64_t> version = {});
   storage::Lane next_lane(ShardIndex home);
   void release_waiting();
 
@@ -120,6 +140,8 @@ class Control {
   bool metadata_failed_ = false;                            // for good
   std::vector<storage::Lane> next_lanes_;                   // by shard: a counter
   boost::unordered_flat_map<QueueId, std::vector<Parked>> parked_;  // until that queue is removed
+  std::map<VhostId, PolicyLayers> policies_;                        // in force
+  std::deque<PolicyChange> policy_changes_;                         // decided, not stored yet
   boost::unordered_flat_set<std::uint64_t> failed_;  // sessions whose requests are dropped
   std::vector<std::uint64_t> homes_per_shard_;       // of queues and of exchanges with state
   std::vector<std::int64_t> message_bytes_;

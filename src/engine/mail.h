@@ -211,15 +211,28 @@ struct AddVhost {
 struct RemoveVhost {
   std::string name;
 };
+/// Those of the configuration; what operators have set stays.
 struct SetPolicies {
   std::string vhost;
   std::shared_ptr<const PolicySet> policies;
+};
+/// By an operator, in the place of the author's policy of that name. It is stored before it has any
+/// effect; kRefused for one that the configuration fixes.
+struct SetPolicy {
+  PolicyAuthor author;
+  Policy policy;
+};
+/// What an operator has set. kRefused for one of the configuration.
+struct ClearPolicy {
+  std::string vhost;
+  PolicyAuthor author;
+  std::string name;
 };
 struct ControlRequest {
   RequestId request;
   SessionId session;  // after one of its requests failed, its later ones are dropped
   std::variant<DeclareExchange, DeleteExchange, DeclareQueue, ChangeQueue, ChangeBinding, AddVhost,
-               RemoveVhost, SetPolicies>
+               RemoveVhost, SetPolicies, SetPolicy, ClearPolicy>
       what;
 };
 /// A home has decided that a queue goes. `request` of shard `origin` is answered with `messages`

@@ -92,7 +92,7 @@ class Changes {
     if (!both_durable(delta.source, delta.binding)) return std::nullopt;
     return storage::BindingGone{to_row(delta.source, delta.binding)};
   }
-  // They come from the configuration, at every start.
+  // They come from the configuration, or have been stored before they are in force.
   Change operator()(const PoliciesSet&) const { return std::nullopt; }
 
  private:
@@ -101,6 +101,11 @@ class Changes {
   }
   Topology& topology_;
 };
+
+tl::unexpected<Error> unreadable(std::string_view kind, const std::string& name,
+                                 const std::string& why) {
+  return fail("the stored " + std::string(kind) + " '" + name + "' cannot be read: " + why);
+}
 
 /// Reads rows one after the other.
 class Rows {
@@ -170,10 +175,6 @@ class Rows {
   std::vector<Delta> take() { return std::move(deltas_); }
 
  private:
-  static tl::unexpected<Error> unreadable(std::string_view kind, const std::string& name,
-                                          const std::string& why) {
-    return fail("the stored " + std::string(kind) + " '" + name + "' cannot be read: " + why);
-  }
   /// Many queues are declared alike.
   template <class T>
   static std::shared_ptr<const T> shared(std::shared_ptr<const T>& last, T value) {
@@ -211,6 +212,29 @@ Result<std::vector<Delta>> to_deltas(const storage::MetadataImage& image, ShardI
     if (!done) return tl::make_unexpected(done.error());
   }
   return rows.take();
+}
+
+storage::PolicyRow to_row(VhostId vhost, PolicyAuthor author, const Policy& policy) {
+  return {vhost,
+          author == PolicyAuthor::kOperator,
+          policy.name,
+          policy.pattern.text(),
+          std::string(to_text(policy.apply_to)),
+          policy.priority,
+          to_json(policy.definition)};
+}
+
+Result<Policy> to_policy(const storage::PolicyRow& row, std::string_view vhost) {
+  auto definition = fields_from_json(row.definition);
+  if (!definition) return unreadable("policy", row.name, definition.error().text);
+  auto policy = make_policy(author_of(row), {.vhost = vhost,
+                                             .name = row.name,
+                                             .pattern = row.pattern,
+                                             .apply_to = row.apply_to,
+                                             .priority = row.priority,
+                                             .definition = *std::move(definition)});
+  if (!policy) return unreadable("policy", row.name, policy.error().text);
+  return policy;
 }
 
 }  // namespace polymq::engine

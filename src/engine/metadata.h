@@ -20,6 +20,13 @@ std::optional<storage::MetadataChange> to_change(const Delta& delta, Topology& t
 Result<std::vector<Delta>> to_deltas(const storage::MetadataImage& image, ShardIndex shards,
                                      std::int64_t default_delivery_limit);
 
+inline PolicyAuthor author_of(const storage::PolicyRow& row) {
+  return row.by_operator ? PolicyAuthor::kOperator : PolicyAuthor::kUser;
+}
+storage::PolicyRow to_row(VhostId vhost, PolicyAuthor author, const Policy& policy);
+/// `vhost`: its name. Error: a row that this version cannot read.
+Result<Policy> to_policy(const storage::PolicyRow& row, std::string_view vhost);
+
 /// Which shard serves a lane. That is not stored: it may be another one after the next start.
 constexpr ShardIndex shard_of(storage::Lane lane, ShardIndex shards) {
   return static_cast<ShardIndex>(lane % shards);

@@ -263,6 +263,40 @@ TEST_F(MetadataTest, AQueueOfItsVhostsDefaultTypeKeepsThatType) {
   }
 }
 
+TEST_F(MetadataTest, APolicyBecomesARowAndTheRowTheSamePolicy) {
+  const Policy policy =
+      make_policy(PolicyAuthor::kOperator, {.vhost = "/",
+                                            .name = "p",
+                                            .pattern = "^a",
+                                            .apply_to = "quorum_queues",
+                                            .priority = -7,
+                                            .definition = {{"max-length", Value::integer(5)}}})
+          .value();
+  const storage::PolicyRow row = to_row(kVhost, PolicyAuthor::kOperator, policy);
+  EXPECT_EQ(row.vhost, kVhost);
+  EXPECT_EQ(author_of(row), PolicyAuthor::kOperator);
+  const auto read = to_policy(row, "/");
+  ASSERT_TRUE(read) << read.error().text;
+  EXPECT_EQ(read->vhost, "/");
+  EXPECT_EQ(read->name, "p");
+  EXPECT_EQ(read->pattern.text(), "^a");
+  EXPECT_EQ(read->apply_to, PolicyTarget::kQuorumQueues);
+  EXPECT_EQ(read->priority, -7);
+  EXPECT_EQ(read->definition, policy.definition);
+}
+
+TEST_F(MetadataTest, APolicyThatCannotBeReadIsRefusedByName) {
+  storage::PolicyRow row{.vhost = kVhost,
+                         .name = "p",
+                         .pattern = "",
+                         .apply_to = "all",
+                         .definition = R"([["of-another-version","int64",1]])"};
+  EXPECT_THAT(to_policy(row, "/").error().text,
+              HasSubstr("the stored policy 'p' cannot be read: [{<<\"of-another-version\">>,1}]"));
+  row.definition = "garbage";
+  EXPECT_THAT(to_policy(row, "/").error().text, HasSubstr("the stored policy 'p' cannot be read"));
+}
+
 std::string refusal(const storage::MetadataImage& image) {
   const auto deltas = to_deltas(image, 2, 20);
   return deltas ? "" : deltas.error().text;

@@ -130,6 +130,7 @@ bool Policy::applies_to(std::string_view entity, EntityKind kind) const {
 }
 
 Result<Policy> make_policy(PolicyAuthor author, PolicyRequest request) {
+  if (request.name.empty()) return fail("a policy needs a name");
   const auto target = policy_target(request.apply_to);
   if (!target) {
     return fail("apply-to '" + std::string(request.apply_to) +

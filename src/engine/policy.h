@@ -48,6 +48,8 @@ struct Policy {
   Fields definition;
   /// The kinds of entity whose policies may have all these keys: 1 << EntityKind.
   std::uint8_t applicable_kinds;
+  /// Set while the node runs, and stored. Else it is of the configuration, which fixes it.
+  bool at_run_time = false;
 
   /// Does it apply to an entity of that name and kind?
   bool applies_to(std::string_view entity, EntityKind kind) const;
@@ -90,8 +92,9 @@ class PolicySet {
   std::string alternate_exchange(std::string_view exchange) const;
 
   /// Highest priority first.
-  const std::vector<Policy>& users() const { return users_; }
-  const std::vector<Policy>& operators() const { return operators_; }
+  const std::vector<Policy>& of(PolicyAuthor author) const {
+    return author == PolicyAuthor::kUser ? users_ : operators_;
+  }
 
  private:
   std::vector<Policy> users_;

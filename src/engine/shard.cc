@@ -85,6 +85,7 @@ void Shard::settle_mail() {
     more = home_.work();
     if (control_) {
       more = control_->send_round() || more;
+      more = control_->enforce_policies() || more;
       round_ = control_->round();
     }
     more = more || !own_mail_.empty();

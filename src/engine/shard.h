@@ -44,8 +44,9 @@ class Shard final : public Mailer, private TopologyObserver {
         storage::MetadataStore& metadata);
   ~Shard() override;
 
-  /// Before the first turn, on the control shard: what was there before a restart, and the policies
-  /// under which it comes back. The others get what is returned. Error: it cannot be read.
+  /// Before the first turn, on the control shard: what was there before a restart, and the
+  /// configuration's policies, under which it comes back, as under those that were stored. The
+  /// others get what is returned. Error: it cannot be read.
   Result<std::vector<Delta>> restore(const storage::MetadataImage& image,
                                      const PolicySets& policies);
   /// Before the first turn, on the others.

@@ -12,8 +12,11 @@
 #include "server/config/policies.h"
 #include "server/config/sqs_queues.h"
 #include "server/memory_limit.h"
+#include "server/operations.h"
+#include "server/queue_operations.h"
 #include "server/secret_file.h"
 #include "server/socket_connection.h"
+#include "server/tls_stream.h"
 #include "sqs/property_codec.h"
 
 namespace polymq::server {
@@ -190,6 +193,9 @@ Result<void> Broker::start() {
   for (const Config::Vhost& vhost : vhosts) vhosts_.push_back(vhost.name);
   auto policies = config::make_policy_sets(config_, vhosts_);
   if (!policies) return tl::make_unexpected(policies.error());
+  auto tls = TlsContext::load(config_.tls);
+  if (!tls) return tl::make_unexpected(tls.error());
+  if (*tls) use_tls(*std::move(tls));
   if (auto opened = open_stores(*policies); !opened) return opened;
   for (const auto& shard : shards_) shard->start();
   for (const Config::Vhost& vhost : vhosts) {
@@ -201,7 +207,7 @@ Result<void> Broker::start() {
   }
   if (auto set = set_policies(*std::move(policies)); !set) return set;
 
-  if (!config_.sqs.endpoints.empty()) {
+  if (config_.sqs.is_served()) {
     if (auto opened = open_sqs(); !opened) return opened;
   }
   std::promise<Result<void>> listening;
@@ -276,11 +282,18 @@ Result<void> Broker::listen() {
 
 Result<void> Broker::listen(Protocol& protocol, const Config::Listen& where,
                             Listener::Options options, std::string_view name) {
-  for (const Endpoint& endpoint : where.endpoints) {
-    auto listener = std::make_unique<Listener>(shards_.front()->io(), options,
-                                               [this, &protocol, &where](int fd, SocketPeer peer) {
-                                                 deal(protocol, where, fd, std::move(peer));
-                                               });
+  auto opened = listen(protocol, where, false, options, name);
+  if (opened) opened = listen(protocol, where, true, options, std::string(name) + " over TLS");
+  return opened;
+}
+
+Result<void> Broker::listen(Protocol& protocol, const Config::Listen& where, bool tls,
+                            Listener::Options options, std::string_view name) {
+  for (const Endpoint& endpoint : tls ? where.tls_endpoints : where.endpoints) {
+    auto listener = std::make_unique<Listener>(
+        shards_.front()->io(), options, [this, &protocol, &where, tls](int fd, SocketPeer peer) {
+          deal(protocol, where, tls, fd, std::move(peer));
+        });
     if (auto opened = listener->open(endpoint); !opened) return opened;
     listeners_.push_back(std::move(listener));
     log::Line(log::Area::kServer, log::Level::kInfo, "listening for " + std::string(name))
@@ -289,23 +302,30 @@ Result<void> Broker::listen(Protocol& protocol, const Config::Listen& where,
   return {};
 }
 
-// The shard's thread. Without it there is no backup while the node runs, and nothing else is lost.
+// The control shard's thread. Without it the node runs as well, but takes no commands.
 void Broker::open_control(ShardRuntime& shard) {
-  control_ = std::make_unique<ControlSocket>(
-      shard.io(), config_.server.data_dir,
-      [this](const std::string& target, const std::atomic<bool>& stop) -> Result<std::string> {
-        const auto done = data_->back_up(target, stop);
-        log::Line line(log::Area::kStorage, done ? log::Level::kInfo : log::Level::kWarning,
-                       done ? "backup made" : "no backup was made");
-        line.with("target", target);
-        if (done) return storage::to_text(*done);
-        line.with("reason", done.error().text);
-        return tl::make_unexpected(done.error());
-      });
+  SlowCommands slow = make_queue_operations(shards_, *data_);
+  slow["backup"] = [this](const std::string& target, const std::atomic<bool>& stop) {
+    return back_up(target, stop);
+  };
+  control_ = std::make_unique<ControlSocket>(shard.io(), config_.server.data_dir, std::move(slow),
+                                             make_operations(shard));
   if (auto opened = control_->open(); !opened) {
-    log::Line(log::Area::kServer, log::Level::kWarning, "no online backups are possible")
+    log::Line(log::Area::kServer, log::Level::kWarning,
+              "no online backups are possible, nor other commands to this node")
         .with("reason", opened.error().text);
   }
+}
+
+// The control socket's thread.
+Result<std::string> Broker::back_up(const std::string& target, const std::atomic<bool>& stop) {
+  const auto done = data_->back_up(target, stop);
+  log::Line line(log::Area::kStorage, done ? log::Level::kInfo : log::Level::kWarning,
+                 done ? "backup made" : "no backup was made");
+  line.with("target", target);
+  if (done) return storage::to_text(*done);
+  line.with("reason", done.error().text);
+  return tl::make_unexpected(done.error());
 }
 
 Result<void> Broker::set_policies(engine::PolicySets sets) {
@@ -315,10 +335,21 @@ Result<void> Broker::set_policies(engine::PolicySets sets) {
   return {};
 }
 
+// For those who connect from now on.
+void Broker::use_tls(std::shared_ptr<const TlsContext> context) {
+  log::Line(log::Area::kServer, log::Level::kInfo, "TLS certificate read")
+      .with("subject", context->subject())
+      .with("expires", context->expiry());
+  tls_.replace(std::move(context));
+}
+
 // All that can be wrong is found before anything is changed.
 Result<void> Broker::reload(const Config& config, const Access& access) {
   auto policies = config::make_policy_sets(config, vhosts_);
   if (!policies) return tl::make_unexpected(policies.error());
+  auto tls = TlsContext::load(config.tls);
+  if (!tls) return tl::make_unexpected(tls.error());
+  if (*tls && config_.tls.enabled()) use_tls(*std::move(tls));
   admission_.replace(access.users);
   keys_.replace(access.keys);
   return set_policies(*std::move(policies));
@@ -336,19 +367,24 @@ ShardRuntime& Broker::next_shard() {
 }
 
 // The accepting shard's thread.
-void Broker::deal(Protocol& protocol, const Config::Listen& where, int fd, SocketPeer peer) {
+void Broker::deal(Protocol& protocol, const Config::Listen& where, bool tls, int fd,
+                  SocketPeer peer) {
   ShardRuntime& target = next_shard();
   target.expect_connection();
   const auto& trusted = where.proxy_networks;
   const bool proxied = std::any_of(trusted.begin(), trusted.end(), [&](const Network& network) {
     return network.contains(peer.ip);
   });
-  target.post([&protocol, &target, fd, peer = std::move(peer.peer), proxied]() mutable {
+  auto context = tls ? tls_.get() : nullptr;
+  target.post([&protocol, &target, fd, peer = std::move(peer.peer), proxied,
+               context = std::move(context)]() mutable {
+    std::unique_ptr<TlsStream> stream;
+    if (context) stream = std::make_unique<TlsStream>(*context, fd, protocol.alpn());
     SocketConnection::Socket socket(target.io());
     boost::system::error_code error;
     socket.assign(boost::asio::generic::stream_protocol(AF_UNSPEC, 0), fd, error);
     target.add(std::make_unique<SocketConnection>(target, std::move(socket), std::move(peer),
-                                                  protocol, proxied));
+                                                  protocol, proxied, std::move(stream)));
   });
 }
 

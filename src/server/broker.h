@@ -15,6 +15,7 @@
 #include "server/protocols.h"
 #include "server/shard_runtime.h"
 #include "server/sqs_site.h"
+#include "server/tls_context.h"
 #include "server/users.h"
 #include "sqs/settings.h"
 #include "storage/data_folder.h"
@@ -31,7 +32,7 @@ class Broker {
 
   /// Starts the shards, declares vhosts and policies, listens. The error says what failed.
   Result<void> start();
-  /// New users, access keys and policies; connections go on.
+  /// New users, access keys, certificates and policies; connections go on.
   Result<void> reload(const Config& config, const Access& access);
   /// No new connections; clients are told to go (320). Returns when all have, or at the deadline.
   void stop();
@@ -41,12 +42,15 @@ class Broker {
   Result<void> listen();
   Result<void> listen(Protocol& protocol, const Config::Listen& where, Listener::Options options,
                       std::string_view name);
+  Result<void> listen(Protocol& protocol, const Config::Listen& where, bool tls,
+                      Listener::Options options, std::string_view name);
   Result<void> open_sqs();
   Result<void> provide_queues(SqsSite& site);
   void open_http(const Config::Http& config, std::string_view name,
                  const HttpProtocol::ServiceFactory& make_service);
-  void deal(Protocol& protocol, const Config::Listen& where, int fd, SocketPeer peer);
+  void deal(Protocol& protocol, const Config::Listen& where, bool tls, int fd, SocketPeer peer);
   Result<void> administer(decltype(engine::ControlRequest::what) what);
+  void use_tls(std::shared_ptr<const TlsContext> context);
   Result<void> set_policies(engine::PolicySets sets);
   std::size_t connection_count();
 
@@ -55,9 +59,11 @@ class Broker {
   sqs::Settings sqs_;
   ConnectionAdmission admission_;
   Current<auth::AccessKeys> keys_;
+  Current<TlsContext> tls_{nullptr};  // null: no TLS
   Result<void> open_stores(const engine::PolicySets& policies);
   void make_shards(std::size_t count);
   void open_control(ShardRuntime& shard);
+  Result<std::string> back_up(const std::string& target, const std::atomic<bool>& stop);
 
   std::vector<std::unique_ptr<ShardRuntime>> shards_;
   /// In memory: a store for each shard. Else all is in the data folder.

@@ -27,8 +27,8 @@ using Local = asio::local::stream_protocol;
 
 constexpr mode_t kOwnerOnly = 0600;
 constexpr auto kPauseAfterError = std::chrono::milliseconds(100);
-constexpr std::size_t kLongestLine = 8192;
-constexpr std::string_view kBackUp = "backup ";
+constexpr std::size_t kLongestRequest = 65536;
+constexpr std::size_t kReadAtOnce = 8192;
 constexpr std::string_view kOk = "ok ";
 constexpr std::string_view kError = "error ";
 
@@ -56,12 +56,14 @@ struct ControlSocket::Client {
   std::string answer;
 };
 
-ControlSocket::ControlSocket(asio::io_context& io, const std::string& folder, BackUp back_up)
+ControlSocket::ControlSocket(asio::io_context& io, const std::string& folder, SlowCommands slow,
+                             ControlCommands commands)
     : io_(io),
       acceptor_(io),
       pause_(io),
       path_(folder + "/" + kControlName),
-      back_up_(std::move(back_up)) {}
+      slow_(std::move(slow)),
+      commands_(std::move(commands)) {}
 
 ControlSocket::~ControlSocket() {
   close();
@@ -113,41 +115,56 @@ void ControlSocket::accept() {
 }
 
 void ControlSocket::receive(const std::shared_ptr<Client>& client) {
-  asio::async_read_until(client->socket, asio::dynamic_buffer(client->received, kLongestLine), '\n',
-                         [this, client](const error_code& error, std::size_t size) {
+  asio::async_read_until(client->socket, asio::dynamic_buffer(client->received, kLongestRequest),
+                         '\n', [this, client](const error_code& error, std::size_t size) {
                            if (error) return;
                            serve(client, client->received.substr(0, size - 1));
                          });
 }
 
 void ControlSocket::serve(const std::shared_ptr<Client>& client, const std::string& request) {
-  if (!request.starts_with(kBackUp)) return answer(client, "error this node knows `backup` only");
-  if (served_) return answer(client, "error a backup is under way already");
+  const std::size_t space = std::min(request.find(' '), request.size());
+  const std::string name = request.substr(0, space);
+  const std::string argument = request.substr(std::min(space + 1, request.size()));
+  if (const auto slow = slow_.find(name); slow != slow_.end()) {
+    return serve_slowly(client, *slow, argument);
+  }
+  const auto command = commands_.find(name);
+  if (command == commands_.end()) {
+    return answer(client, fail("this node does not know `" + name + "`"));
+  }
+  command->second(argument, [client](const Result<std::string>& done) { answer(client, done); });
+}
+
+void ControlSocket::serve_slowly(const std::shared_ptr<Client>& client,
+                                 const SlowCommands::value_type& command,
+                                 const std::string& argument) {
+  if (served_) return answer(client, fail("`" + serving_ + "` is under way already"));
   if (worker_.joinable()) worker_.join();  // it has told us that it is done
   stop_ = !acceptor_.is_open();
-  const auto work = [this, client, target = request.substr(kBackUp.size())] {
-    ::pthread_setname_np(::pthread_self(), "backup");
-    auto done = back_up_(target, stop_);
-    std::string line = done ? std::string(kOk) + *done : std::string(kError) + done.error().text;
-    asio::post(io_, [this, client, line = std::move(line)]() mutable {
+  const auto work = [this, client, &command, argument] {
+    ::pthread_setname_np(::pthread_self(), "control");
+    asio::post(io_, [this, client, done = command.second(argument, stop_)] {
       served_.reset();
-      answer(client, std::move(line));
+      answer(client, done);
     });
   };
   try {
     worker_ = std::thread(work);
   } catch (const std::system_error& error) {
-    return answer(client, "error cannot start a thread: " + error.code().message());
+    return answer(client, fail("cannot start a thread: " + error.code().message()));
   }
   served_ = client;
+  serving_ = command.first;
   // It has nothing more to say: this is the end of the connection.
   client->socket.async_wait(Local::socket::wait_read, [this, client](const error_code& error) {
     if (!error && served_ == client) stop_ = true;
   });
 }
 
-void ControlSocket::answer(const std::shared_ptr<Client>& client, std::string line) {
-  client->answer = on_one_line(std::move(line));
+void ControlSocket::answer(const std::shared_ptr<Client>& client, const Result<std::string>& done) {
+  client->answer =
+      on_one_line(done ? std::string(kOk) + *done : std::string(kError) + done.error().text);
   asio::async_write(client->socket, asio::buffer(client->answer),
                     [client](const error_code&, std::size_t) {
                       error_code ignored;
@@ -183,7 +200,7 @@ class Connection {
   /// Until the other end closes it.
   std::string receive_all() const {
     std::string all;
-    std::array<char, kLongestLine> part;
+    std::array<char, kReadAtOnce> part;
     while (true) {
       const ssize_t got = ::recv(fd_, part.data(), part.size(), 0);
       if (got < 0 && errno == EINTR) continue;
@@ -201,7 +218,7 @@ class Connection {
 Result<std::optional<std::string>> ask_node(const std::string& folder, const std::string& request) {
   const auto endpoint = endpoint_of(folder);
   if (!endpoint) return std::nullopt;  // nor can a node listen there
-  if (request.size() >= kLongestLine || request.find('\n') != std::string::npos) {
+  if (request.size() >= kLongestRequest || request.find('\n') != std::string::npos) {
     return fail("that is too long, or has a line end in it");
   }
   const Connection connection;

@@ -4,11 +4,13 @@
 // One request for a connection, a line; one answer, a line; then it is closed. Texts are UTF-8
 // without line ends.
 //
-//   backup TARGET     make a copy of the data folder in TARGET, an absolute path
-//   ok TEXT           it is done; TEXT is for people
+//   COMMAND ARGUMENT  something that the node can do: `backup TARGET` makes a copy of the data
+//                     folder in TARGET, an absolute path; others are in operations.h and
+//                     queue_operations.h
+//   ok TEXT           it is done; TEXT is for people, or what the command says
 //   error TEXT        it is not, and why
 //
-// A client that leaves before the answer has changed its mind: what it asked for is given up.
+// A client that leaves before its backup is made has changed its mind: what takes long is given up.
 #pragma once
 
 #include <atomic>
@@ -16,6 +18,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,16 +31,23 @@ namespace polymq::server {
 /// The socket's name in the data folder.
 inline constexpr char kControlName[] = "control";
 
-/// Lives on one shard's loop. What is asked for is done on a thread of its own, one thing at a
-/// time.
+/// Called once, on the loop's thread: the text behind `ok`, or why not.
+using ControlAnswer = std::function<void(Result<std::string>)>;
+/// Called on the loop's thread, and must not hold it up.
+using ControlCommand = std::function<void(const std::string& argument, ControlAnswer answer)>;
+/// By name.
+using ControlCommands = std::map<std::string, ControlCommand, std::less<>>;
+/// Called on a thread of its own; ends soon when `stop` becomes true.
+using SlowCommand =
+    std::function<Result<std::string>(const std::string& argument, const std::atomic<bool>& stop)>;
+using SlowCommands = std::map<std::string, SlowCommand, std::less<>>;
+
+/// Lives on one shard's loop. What takes long is done on another thread, one thing at a time.
 class ControlSocket {
  public:
-  /// Makes a backup and tells of it in a line; ends soon when `stop` becomes true.
-  using BackUp =
-      std::function<Result<std::string>(const std::string& target, const std::atomic<bool>& stop)>;
-
   /// `folder`: locked by this process.
-  ControlSocket(boost::asio::io_context& io, const std::string& folder, BackUp back_up);
+  ControlSocket(boost::asio::io_context& io, const std::string& folder, SlowCommands slow,
+                ControlCommands commands = {});
   /// Any thread, when the loop has ended; waits for what is under way.
   ~ControlSocket();
 
@@ -51,14 +61,18 @@ class ControlSocket {
   void accept();
   void receive(const std::shared_ptr<Client>& client);
   void serve(const std::shared_ptr<Client>& client, const std::string& request);
-  void answer(const std::shared_ptr<Client>& client, std::string line);
+  void serve_slowly(const std::shared_ptr<Client>& client, const SlowCommands::value_type& command,
+                    const std::string& argument);
+  static void answer(const std::shared_ptr<Client>& client, const Result<std::string>& done);
 
   boost::asio::io_context& io_;
   boost::asio::local::stream_protocol::acceptor acceptor_;
   boost::asio::steady_timer pause_;
   const std::string path_;
-  const BackUp back_up_;
-  std::shared_ptr<Client> served_;  // whose request is under way
+  const SlowCommands slow_;
+  const ControlCommands commands_;
+  std::shared_ptr<Client> served_;  // whose slow command is under way
+  std::string serving_;             // its name
   std::atomic<bool> stop_{false};
   std::thread worker_;
 };

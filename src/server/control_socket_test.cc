@@ -1,5 +1,5 @@
 // Promises of the control socket: a line is asked and a line answered, for the owner only, without
-// holding up the loop; a client that leaves, and a node that stops, end what is under way.
+// holding up the loop; a client that leaves, and a node that stops, end what takes long.
 #include "server/control_socket.h"
 
 #include <gmock/gmock.h>
@@ -27,10 +27,11 @@ class ControlSocketTest : public ::testing::Test {
   ControlSocketTest() {
     std::string path = ::testing::TempDir() + "polymq_control_XXXXXX";
     folder_ = ::mkdtemp(path.data());
-    control_.emplace(io_, folder_,
-                     [this](const std::string& target, const std::atomic<bool>& stop) {
-                       return back_up(target, stop);
-                     });
+    SlowCommands slow;
+    slow["backup"] = [this](const std::string& target, const std::atomic<bool>& stop) {
+      return back_up(target, stop);
+    };
+    control_.emplace(io_, folder_, std::move(slow), commands());
     opened_ = control_->open().has_value();
     loop_ = std::thread([this] { io_.run(); });
   }
@@ -63,19 +64,32 @@ class ControlSocketTest : public ::testing::Test {
     stopped_.set_value();
     return fail("stopped");
   }
+  ControlCommands commands() {
+    return {{"repeat", [](const std::string& text, const ControlAnswer& answer) { answer(text); }},
+            {"refuse", [](const std::string& text,
+                          const ControlAnswer& answer) { answer(fail("not " + text)); }},
+            {"later", [this](const std::string&, ControlAnswer answer) {
+               later_ = std::move(answer);
+               begun_.set_value();
+             }}};
+  }
   std::string ask(const std::string& request) {
     const auto answer = ask_node(folder_, request);
     if (!answer) return "error: " + answer.error().text;
     return *answer ? **answer : "no node";
   }
-  /// A client of its own that asks for "slow" and does not wait for the answer.
-  int ask_slowly() {
+  /// A client of its own that does not wait for the answer.
+  int connect_and_send(std::string_view line) {
     const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     (folder_ + "/control").copy(address.sun_path, sizeof address.sun_path - 1);
     EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(::send(fd, "backup /slow\n", 13, 0), 13);
+    EXPECT_EQ(::send(fd, line.data(), line.size(), 0), static_cast<ssize_t>(line.size()));
+    return fd;
+  }
+  int ask_slowly() {
+    const int fd = connect_and_send("backup /slow\n");
     begun_.get_future().get();
     return fd;
   }
@@ -89,6 +103,7 @@ class ControlSocketTest : public ::testing::Test {
       io_.get_executor()};
   std::promise<void> begun_;
   std::promise<void> stopped_;
+  ControlAnswer later_;
 };
 
 TEST_F(ControlSocketTest, AnswersALineWithALine) {
@@ -96,8 +111,26 @@ TEST_F(ControlSocketTest, AnswersALineWithALine) {
   EXPECT_EQ(ask("backup /a folder"), "made /a folder");
   EXPECT_EQ(ask("backup /full"), "error: the disk is full");
   EXPECT_EQ(ask("backup /again"), "made /again");
-  EXPECT_THAT(ask("restore /a"), HasSubstr("error: this node knows `backup` only"));
+  EXPECT_EQ(ask("restore /a"), "error: this node does not know `restore`");
+  EXPECT_EQ(ask(""), "error: this node does not know ``");
   EXPECT_THAT(ask("backup /a\nbackup /b"), HasSubstr("line end"));
+}
+
+TEST_F(ControlSocketTest, OtherCommandsAreAnsweredOnTheLoop) {
+  EXPECT_EQ(ask("repeat a b"), "a b");
+  EXPECT_EQ(ask("repeat"), "");
+  EXPECT_EQ(ask("refuse it"), "error: not it");
+  const std::string long_one(60'000, 'x');
+  EXPECT_EQ(ask("repeat " + long_one), long_one);
+  EXPECT_THAT(ask("repeat " + std::string(70'000, 'x')), HasSubstr("too long"));
+}
+
+TEST_F(ControlSocketTest, AnAnswerMayComeLaterAndItsClientBeGone) {
+  const int client = connect_and_send("later x\n");
+  begun_.get_future().get();
+  EXPECT_EQ(ask("repeat meanwhile"), "meanwhile");
+  ::close(client);
+  on_loop([&] { later_("done"); });
 }
 
 TEST_F(ControlSocketTest, IsItsOwnersOnly) {
@@ -109,7 +142,7 @@ TEST_F(ControlSocketTest, IsItsOwnersOnly) {
 TEST_F(ControlSocketTest, WhatIsAskedForDoesNotHoldUpTheLoopAndIsOneThingAtATime) {
   const int client = ask_slowly();
   on_loop([] {});
-  EXPECT_EQ(ask("backup /other"), "error: a backup is under way already");
+  EXPECT_EQ(ask("backup /other"), "error: `backup` is under way already");
   ::close(client);
   stopped_.get_future().get();
 }
@@ -121,7 +154,7 @@ TEST_F(ControlSocketTest, AClientThatLeavesHasChangedItsMind) {
   std::string answer;
   do {
     answer = ask("backup /next");
-  } while (answer == "error: a backup is under way already");
+  } while (answer == "error: `backup` is under way already");
   EXPECT_EQ(answer, "made /next");
 }
 
@@ -145,14 +178,14 @@ TEST_F(ControlSocketTest, WhatAKilledNodeLeftIsReplaced) {
   ::close(dead);
   EXPECT_EQ(ask_node(other, "backup /a"), std::nullopt) << "nobody listens";
   boost::asio::io_context io;
-  ControlSocket control(io, other, [](const auto&, const auto&) { return "made"; });
+  ControlSocket control(io, other, {});
   EXPECT_TRUE(control.open());
 }
 
 TEST_F(ControlSocketTest, APathThatIsTooLongIsSaidSo) {
   const std::string folder = folder_ + "/" + std::string(150, 'x');
   std::filesystem::create_directory(folder);
-  ControlSocket control(io_, folder, [](const auto&, const auto&) { return "made"; });
+  ControlSocket control(io_, folder, {});
   EXPECT_THAT(control.open().error().text, HasSubstr("too long for a Unix socket"));
   EXPECT_EQ(ask_node(folder, "backup /a"), std::nullopt);
 }

@@ -102,6 +102,7 @@ TEST_F(ListenerTest, TellsWhoCameAndFromWhere) {
   EXPECT_EQ(peer.peer.name, "127.0.0.1:" + std::to_string(ntohs(theirs.sin_port)) +
                                 " -> 127.0.0.1:" + std::to_string(port));
   EXPECT_TRUE(peer.peer.loopback);
+  EXPECT_EQ(peer.peer.address(), "127.0.0.1");
   EXPECT_EQ(peer.ip[10], 0xff) << "IPv4 is mapped into IPv6";
   EXPECT_EQ(peer.ip[12], 127);
   listener.close();
@@ -215,6 +216,7 @@ TEST(PeerBehindProxy, IsWhomTheHeaderNamesAndElseTheProxy) {
       << "a proxy on this machine does not make everybody local";
   header.destination = ProxyAddress{{0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 5672};
   EXPECT_EQ(peer_behind_proxy(proxy, header).name, "192.0.2.7:5000 -> [2001:db8::1]:5672");
+  EXPECT_EQ(peer_behind_proxy(proxy, header).address(), "192.0.2.7");
   header.source = ProxyAddress{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 1};
   EXPECT_TRUE(peer_behind_proxy(proxy, header).loopback);
 }

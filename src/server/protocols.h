@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "amqp091/settings.h"
@@ -22,8 +23,10 @@ class Protocol {
   /// The shard's thread.
   virtual std::unique_ptr<StreamConnection> connect(ShardRuntime& shard, Transport& transport,
                                                     Peer peer) = 0;
-  /// For a proxy to say whom it speaks for.
+  /// For a proxy to say whom it speaks for, and for the handshake of TLS.
   virtual std::chrono::milliseconds patience() const = 0;
+  /// Its name for ALPN (RFC 7301); empty: it has none.
+  virtual std::string_view alpn() const { return {}; }
   /// The shard's thread, when the server is about to end.
   virtual void shutting_down(ShardRuntime&) {}
 };
@@ -56,6 +59,7 @@ class HttpProtocol final : public Protocol {
   std::unique_ptr<StreamConnection> connect(ShardRuntime& shard, Transport& transport,
                                             Peer peer) override;
   std::chrono::milliseconds patience() const override { return limits_.header_time; }
+  std::string_view alpn() const override { return "http/1.1"; }
   void shutting_down(ShardRuntime& shard) override;
 
  private:

@@ -13,6 +13,7 @@
 #include "server/protocols.h"
 #include "server/proxy_protocol.h"
 #include "server/shard_runtime.h"
+#include "server/tls_stream.h"
 
 namespace polymq::server {
 namespace {
@@ -33,25 +34,40 @@ bool hung_up(int fd) {
 }  // namespace
 
 SocketConnection::SocketConnection(ShardRuntime& runtime, Socket socket, Peer peer,
-                                   Protocol& protocol, bool expects_proxy_header)
+                                   Protocol& protocol, bool expects_proxy_header,
+                                   std::unique_ptr<TlsStream> tls)
     : runtime_(runtime),
       socket_(std::move(socket)),
       peer_(std::move(peer)),
       protocol_(protocol),
+      tls_(std::move(tls)),
       expects_proxy_header_(expects_proxy_header) {}
 
 SocketConnection::~SocketConnection() = default;
 
 void SocketConnection::start() {
   started_ = runtime_.shard().now().monotonic;
-  if (!expects_proxy_header_) connection_ = protocol_.connect(runtime_, *this, peer_);
+  if (!expects_proxy_header_ && !tls_) connect();
   read_if_wanted();
+}
+
+void SocketConnection::connect() {
+  if (tls_) {
+    peer_.tls = std::string(tls_->version()) + " " + std::string(tls_->cipher());
+    peer_.certificate = tls_->client_name();
+    log::Line(log::Area::kConnection, log::Level::kDebug, "TLS handshake done")
+        .with("peer", peer_.name)
+        .with("tls", peer_.tls)
+        .with("certificate", peer_.certificate);
+  }
+  connection_ = protocol_.connect(runtime_, *this, peer_);
 }
 
 // --- reading ------------------------------------------------------------------------------------
 void SocketConnection::read_if_wanted() {
   if (reading_ || closed_ || peer_ended_) return;
   if (connection_ && !connection_->wants_input()) return;
+  if (tls_ && tls_->has_ended()) return on_end_of_input();
   reading_ = true;
   runtime_.read_later(*this);
 }
@@ -78,13 +94,10 @@ void SocketConnection::on_readable() {
   } else if (runtime_.shard().consumers_behind() && publishes()) {
     space = std::min(space, kReadUnderBacklog);
   }
-  const ssize_t got = ::recv(socket_.native_handle(), to, space, 0);
+  const ssize_t got = receive(to, space);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return read_if_wanted();
-  if (got == 0 && connection_ && connection_->peer_ended()) {
-    peer_ended_ = true;
-    return;
-  }
-  if (got <= 0) return close_now();
+  if (got < 0) return close_now();
+  if (got == 0) return on_end_of_input();
   if (own) {
     input_.commit(static_cast<std::size_t>(got));
     return continue_input();
@@ -94,6 +107,24 @@ void SocketConnection::on_readable() {
     input_.consume(rest);
   }
   feed({shared.data(), rest + static_cast<std::size_t>(got)});
+}
+
+// As recv() does.
+ssize_t SocketConnection::receive(char* to, std::size_t space) {
+  if (expects_proxy_header_) space = std::min(space, kMaxProxyHeader);
+  if (!tls_ || expects_proxy_header_) return ::recv(socket_.native_handle(), to, space, 0);
+  const ssize_t got = tls_->receive(to, space);
+  const int error = errno;
+  if (got < 0 && error == EPROTO) log_tls_failure(tls_->failure());
+  if (tls_->is_blocked()) wait_for_room();
+  if (!connection_ && tls_->is_open()) connect();
+  errno = error;
+  return got;
+}
+
+void SocketConnection::on_end_of_input() {
+  peer_ended_ = connection_ && connection_->peer_ended();
+  if (!peer_ended_) close_now();
 }
 
 void SocketConnection::continue_input() {
@@ -137,8 +168,17 @@ bool SocketConnection::take_proxy_header(std::string_view& bytes) {
   expects_proxy_header_ = false;
   bytes.remove_prefix(result.header.size);
   peer_ = peer_behind_proxy(peer_, result.header);
-  connection_ = protocol_.connect(runtime_, *this, peer_);
-  return true;
+  if (!tls_) {
+    connect();
+    return true;
+  }
+  tls_->begin_with(bytes);
+  if (bytes.empty()) {
+    read_if_wanted();
+  } else {
+    on_readable();
+  }
+  return false;
 }
 
 // --- writing ------------------------------------------------------------------------------------
@@ -157,17 +197,11 @@ void SocketConnection::flush() {
   const Buffer& output = connection_->output();
   while (!output.empty()) {
     const std::string_view bytes = output.view();
-    const ssize_t sent =
-        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = send(bytes);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && errno != EAGAIN) return close_now();
     if (sent < 0) {
-      writing_ = true;
-      socket_.async_wait(Socket::wait_write, [this](const boost::system::error_code& error) {
-        if (error) return;
-        runtime_.begin_turn();
-        on_writable();
-      });
+      wait_for_room();
       break;
     }
     connection_->written(static_cast<std::size_t>(sent));
@@ -175,12 +209,43 @@ void SocketConnection::flush() {
   if (!wanted_input && connection_->wants_input()) resume();
   if (!shut_ || !output.empty()) return;
   if (peer_ended_ || close_at_ <= runtime_.shard().now().monotonic) return close_now();
-  if (std::exchange(shut_output_, false)) ::shutdown(socket_.native_handle(), SHUT_WR);
+  if (!std::exchange(shut_output_, false)) return;
+  if (tls_) tls_->close();
+  ::shutdown(socket_.native_handle(), SHUT_WR);
+}
+
+// As send() does.
+ssize_t SocketConnection::send(std::string_view bytes) {
+  if (tls_) return tls_->send(bytes);
+  return ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void SocketConnection::wait_for_room() {
+  if (std::exchange(writing_, true)) return;
+  socket_.async_wait(Socket::wait_write, [this](const boost::system::error_code& error) {
+    if (error) return;
+    runtime_.begin_turn();
+    on_writable();
+  });
 }
 
 void SocketConnection::on_writable() {
   writing_ = false;
+  if (tls_ && !tls_->flush()) {
+    if (errno != EAGAIN) return close_now();
+    return wait_for_room();
+  }
   output_ready();
+}
+
+void SocketConnection::log_tls_failure(std::string_view reason) {
+  const auto left_out =
+      runtime_.log_limiter().admit(peer_.address(), std::chrono::steady_clock::now());
+  if (!left_out) return;
+  log::Line line(log::Area::kConnection, log::Level::kWarning,
+                 connection_ ? "TLS error" : "TLS handshake failed");
+  line.with("peer", peer_.name).with("reason", reason);
+  if (*left_out != 0) line.with("lines_left_out", *left_out);
 }
 
 // --- ending -------------------------------------------------------------------------------------
@@ -203,16 +268,18 @@ void SocketConnection::shut_output(std::chrono::milliseconds after) {
 }
 
 bool SocketConnection::peer_closed() const {
+  if (closed_ || (tls_ && tls_->has_ended())) return true;
   // Asking for the descriptor is no change of the socket, though Asio declares it as one.
-  return closed_ || hung_up(const_cast<Socket&>(socket_).native_handle());
+  return hung_up(const_cast<Socket&>(socket_).native_handle());
 }
 
 void SocketConnection::tick(MonotonicMs now) {
-  if (!connection_) {  // a proxy that says nothing
-    if (now - started_ > protocol_.patience().count()) close_now();
-    return;
+  if (!connection_) {  // a proxy or a client of TLS that says nothing
+    if (now - started_ <= protocol_.patience().count()) return;
+    if (!expects_proxy_header_) log_tls_failure("it took too long");
+    return close_now();
   }
-  if (connection_->ends_with_peer() && hung_up(socket_.native_handle())) return close_now();
+  if (connection_->ends_with_peer() && peer_closed()) return close_now();
   connection_->tick(now);
   if (shut_ && now >= close_at_) close_now();
 }
@@ -220,6 +287,7 @@ void SocketConnection::tick(MonotonicMs now) {
 void SocketConnection::close_now() {
   if (closed_) return;
   closed_ = true;
+  if (tls_) tls_->close();
   boost::system::error_code ignored;
   socket_.close(ignored);
   if (!connection_) return runtime_.remove(*this);

@@ -12,6 +12,7 @@ namespace polymq::server {
 
 class Protocol;
 class ShardRuntime;
+class TlsStream;
 
 /// Shard: lives and dies on its runtime's thread.
 class SocketConnection final : public Transport {
@@ -19,8 +20,9 @@ class SocketConnection final : public Transport {
   using Socket = boost::asio::generic::stream_protocol::socket;
 
   /// `expects_proxy_header`: the peer is a trusted proxy, which says first whom it speaks for.
+  /// `tls`: on this socket; null: plain.
   SocketConnection(ShardRuntime& runtime, Socket socket, Peer peer, Protocol& protocol,
-                   bool expects_proxy_header);
+                   bool expects_proxy_header, std::unique_ptr<TlsStream> tls);
   ~SocketConnection() override;
 
   void start();
@@ -46,16 +48,23 @@ class SocketConnection final : public Transport {
   std::size_t place = 0;  // among the runtime's connections
 
  private:
+  void connect();
   void on_readable();
+  ssize_t receive(char* to, std::size_t space);
+  void on_end_of_input();
   void feed(std::string_view bytes);
   bool take_proxy_header(std::string_view& bytes);
+  ssize_t send(std::string_view bytes);
+  void wait_for_room();
   void on_writable();
+  void log_tls_failure(std::string_view reason);
   void close_now();
 
   ShardRuntime& runtime_;
   Socket socket_;
   Peer peer_;
   Protocol& protocol_;
+  std::unique_ptr<TlsStream> tls_;                // null: plain
   std::unique_ptr<StreamConnection> connection_;  // made when the peer is known
   Buffer input_;                                  // received and not handled yet
   bool expects_proxy_header_;

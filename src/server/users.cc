@@ -30,7 +30,7 @@ Result<Access> load_access(const Config& settings, bool needs_keys) {
   if (const std::string& anonymous = settings.auth.anonymous_user; !anonymous.empty()) {
     good = check_named(**users, "auth.anonymous_user", anonymous);
   }
-  if (good && !needs_keys && !settings.sqs.endpoints.empty()) {
+  if (good && !needs_keys && settings.sqs.is_served()) {
     good = check_named(**users, "sqs.user", settings.sqs.user);
   }
   if (!good) return tl::make_unexpected(good.error());

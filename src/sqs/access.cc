@@ -63,15 +63,13 @@ SqsResult<void> Service::authenticate(Job& job) {
 
 void Service::log_refusal(const Job& job, const SqsError& error) {
   if (!log::enabled(log::Area::kAuth, log::Level::kWarning)) return;
-  const std::string_view peer = job.peer().name;
-  const std::string_view address = peer.substr(0, peer.find(" -> "));
-  const auto left_out =
-      log_limiter_.admit(address.substr(0, address.rfind(':')), std::chrono::steady_clock::now());
+  const Peer& peer = job.peer();
+  const auto left_out = log_limiter_.admit(peer.address(), std::chrono::steady_clock::now());
   if (!left_out) return;
   const std::string_view reason =
       error.message.empty() ? default_message(error.code, true) : std::string_view(error.message);
   log::Line line(log::Area::kAuth, log::Level::kWarning, "a request for SQS was refused");
-  line.with("peer", peer).with("sender", job.sender()).with("reason", reason);
+  line.with("peer", peer.name).with("sender", job.sender()).with("reason", reason);
   if (*left_out != 0) line.with("lines_left_out", *left_out);
 }
 

@@ -29,15 +29,18 @@ std::uint32_t octet(char c) { return static_cast<std::uint8_t>(c); }
 }  // namespace
 
 void encode_base64(std::string_view bytes, Base64 form, char* out) {
-  const std::string_view digits = form == Base64::kPadded ? kUsual : kUrl;
+  const char* const digits = (form == Base64::kPadded ? kUsual : kUrl).data();
   const auto digit = [&](std::uint32_t group, int shift) { return digits[group >> shift & 63]; };
-  for (; bytes.size() >= 3; bytes.remove_prefix(3)) {
-    const std::uint32_t group = octet(bytes[0]) << 16 | octet(bytes[1]) << 8 | octet(bytes[2]);
-    *out++ = digit(group, 18);
-    *out++ = digit(group, 12);
-    *out++ = digit(group, 6);
-    *out++ = digit(group, 0);
+  std::size_t at = 0;
+  for (; at + 3 <= bytes.size(); at += 3, out += 4) {
+    const std::uint32_t group =
+        octet(bytes[at]) << 16 | octet(bytes[at + 1]) << 8 | octet(bytes[at + 2]);
+    out[0] = digit(group, 18);
+    out[1] = digit(group, 12);
+    out[2] = digit(group, 6);
+    out[3] = digit(group, 0);
   }
+  bytes.remove_prefix(at);
   if (bytes.empty()) return;
   const std::uint32_t group =
       octet(bytes[0]) << 16 | (bytes.size() == 2 ? octet(bytes[1]) << 8 : 0u);
@@ -55,22 +58,25 @@ std::size_t decode_base64(std::string_view text, Base64 form, char* out) {
   }
   const auto& values = form == Base64::kPadded ? kUsualValues : kUrlValues;
   char* const begin = out;
-  std::uint32_t group = 0;
   std::uint32_t bad = 0;
-  const auto take = [&](char c) {
-    const std::uint8_t value = values[static_cast<std::uint8_t>(c)];
-    bad |= value & 0x80u;
-    group = group << 6 | value;
+  const auto value = [&](char c) {
+    const std::uint32_t found = values[static_cast<std::uint8_t>(c)];
+    bad |= found;
+    return found;
   };
-  for (; text.size() >= 4; text.remove_prefix(4)) {
-    for (int i = 0; i < 4; ++i) take(text[static_cast<std::size_t>(i)]);
-    *out++ = static_cast<char>(group >> 16);
-    *out++ = static_cast<char>(group >> 8);
-    *out++ = static_cast<char>(group);
+  std::size_t at = 0;
+  for (; at + 4 <= text.size(); at += 4, out += 3) {
+    const std::uint32_t group = value(text[at]) << 18 | value(text[at + 1]) << 12 |
+                                value(text[at + 2]) << 6 | value(text[at + 3]);
+    out[0] = static_cast<char>(group >> 16);
+    out[1] = static_cast<char>(group >> 8);
+    out[2] = static_cast<char>(group);
   }
+  text.remove_prefix(at);
   if (text.size() == 1) return kNotBase64;
-  group = 0;
-  for (const char c : text) take(c);
+  std::uint32_t group = 0;
+  for (const char c : text) group = group << 6 | value(c);
+  bad &= kBad & ~63u;
   if (text.size() == 2) {
     *out++ = static_cast<char>(group >> 4);
     bad |= group & 0xF;

@@ -5,9 +5,11 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "base/bytes.h"
@@ -75,6 +77,15 @@ class Collected {
   std::array<char, 1024> room_;
 };
 
+MacContext new_mac(const char* name) {
+  EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, name, nullptr);
+  if (algorithm == nullptr) throw std::runtime_error(std::string("OpenSSL has no ") + name);
+  MacContext context(EVP_MAC_CTX_new(algorithm));
+  EVP_MAC_free(algorithm);  // the context holds it
+  check(context != nullptr);
+  return context;
+}
+
 }  // namespace
 
 void write_hex(std::span<const unsigned char> bytes, char* out) {
@@ -83,6 +94,21 @@ void write_hex(std::span<const unsigned char> bytes, char* out) {
     *out++ = kHex[byte >> 4];
     *out++ = kHex[byte & 15];
   }
+}
+
+Md5Bytes to_bytes(const Md5Hex& hex) {
+  const auto value = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  Md5Bytes bytes;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<char>(value(hex[2 * i]) << 4 | value(hex[2 * i + 1]));
+  }
+  return bytes;
+}
+
+Md5Hex to_hex(std::string_view bytes) {
+  Md5Hex hex;
+  write_hex({octets(bytes), hex.size() / 2}, hex.data());
+  return hex;
 }
 
 bool same_in_constant_time(std::string_view a, std::string_view b) {
@@ -142,16 +168,9 @@ Md5Hex Digests::md5_of_attributes(MessageAttributes attributes) {
   return hex;
 }
 
-void HmacSha256::Free::operator()(evp_mac_ctx_st* context) const { EVP_MAC_CTX_free(context); }
+void FreeMac::operator()(evp_mac_ctx_st* context) const { EVP_MAC_CTX_free(context); }
 
-HmacSha256::HmacSha256(std::string_view key) {
-  EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-  if (algorithm == nullptr) throw std::runtime_error("OpenSSL has no HMAC");
-  context_.reset(EVP_MAC_CTX_new(algorithm));
-  EVP_MAC_free(algorithm);  // the context holds it
-  check(context_ != nullptr);
-  set_key(key);
-}
+HmacSha256::HmacSha256(std::string_view key) : context_(new_mac("HMAC")) { set_key(key); }
 
 void HmacSha256::set_key(std::string_view key) {
   std::array<char, 7> name{"SHA256"};
@@ -171,6 +190,22 @@ Sha256Bytes HmacSha256::sign(std::string_view bytes) {
         EVP_MAC_final(context_.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
                       signature.size()) == 1);
   return signature;
+}
+
+SipHash::SipHash(std::string_view key) : context_(new_mac("SIPHASH")) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+  SHA256(octets(key), key.size(), digest.data());
+  std::copy_n(digest.begin(), key_.size(), key_.begin());
+}
+
+SipHash::Tag SipHash::sign(std::string_view bytes) {
+  Tag tag;
+  std::size_t size = 0;
+  check(EVP_MAC_init(context_.get(), octets(view(key_)), key_.size(), nullptr) == 1 &&
+        EVP_MAC_update(context_.get(), octets(bytes), bytes.size()) == 1 &&
+        EVP_MAC_final(context_.get(), reinterpret_cast<unsigned char*>(tag.data()), &size,
+                      tag.size()) == 1);
+  return tag;
 }
 
 }  // namespace polymq::sqs

@@ -16,6 +16,7 @@ struct evp_mac_ctx_st;
 namespace polymq::sqs {
 
 using Md5Hex = std::array<char, 32>;
+using Md5Bytes = std::array<char, 16>;
 using Sha256Hex = std::array<char, 64>;
 using Sha256Bytes = std::array<char, 32>;
 
@@ -53,6 +54,11 @@ class Digests {
   Context sha256_context_;
 };
 
+struct FreeMac {
+  void operator()(evp_mac_ctx_st* context) const;
+};
+using MacContext = std::unique_ptr<evp_mac_ctx_st, FreeMac>;
+
 /// HMAC-SHA256 with one key, again and again. One a thread.
 class HmacSha256 {
  public:
@@ -62,15 +68,29 @@ class HmacSha256 {
   void set_key(std::string_view key);
 
  private:
-  struct Free {
-    void operator()(evp_mac_ctx_st* context) const;
-  };
-  std::unique_ptr<evp_mac_ctx_st, Free> context_;
+  MacContext context_;
+};
+
+/// SipHash-2-4 with one key, again and again: 16 octets that only who has the key can make, for a
+/// third of what an HMAC takes. One a thread.
+class SipHash {
+ public:
+  using Tag = std::array<char, 16>;
+  /// Of a key of any length its SHA-256 counts.
+  explicit SipHash(std::string_view key);
+  Tag sign(std::string_view bytes);
+
+ private:
+  MacContext context_;
+  std::array<char, 16> key_;
 };
 
 /// Takes as long whatever the texts have in common.
 bool same_in_constant_time(std::string_view a, std::string_view b);
 
 void write_hex(std::span<const unsigned char> bytes, char* out);
+/// What a digest in hexadecimal stands for, and back; `bytes` are sizeof(Md5Bytes).
+Md5Bytes to_bytes(const Md5Hex& hex);
+Md5Hex to_hex(std::string_view bytes);
 
 }  // namespace polymq::sqs

@@ -112,5 +112,24 @@ TEST(Hmac, AnEmptyKeyIsOne) {
   EXPECT_EQ(empty.sign("a"), other.sign("a"));
 }
 
+TEST(Digests, InHexadecimalStandForTheirBytes) {
+  Digests digests;
+  const Md5Hex hex = digests.md5("text");
+  const Md5Bytes bytes = to_bytes(hex);
+  EXPECT_EQ(bytes.front(), '\x1c');
+  EXPECT_EQ(to_hex(view(bytes)), hex);
+}
+
+TEST(SipHashTags, DependOnAllOfKeyAndText) {
+  SipHash hash("key");
+  const SipHash::Tag tag = hash.sign("some text");
+  EXPECT_EQ(SipHash("key").sign("some text"), tag);
+  EXPECT_EQ(hash.sign("some text"), tag) << "it goes on with the same key";
+  EXPECT_NE(hash.sign("some texT"), tag);
+  EXPECT_NE(SipHash("kez").sign("some text"), tag);
+  const std::string long_key(40, 'k');
+  EXPECT_NE(SipHash(long_key).sign("a"), SipHash(long_key + "k").sign("a"));
+}
+
 }  // namespace
 }  // namespace polymq::sqs

@@ -53,8 +53,8 @@ void Job::send(int status, std::string_view type, const Buffer& body, const Erro
 }
 
 std::string Job::url_of(std::string_view queue) const {
-  return queue_url(base_url(view_, false, settings_.public_url, settings_.trusts_proxy), owner_,
-                   queue);
+  return queue_url(base_url(view_, peer().is_tls(), settings_.public_url, settings_.trusts_proxy),
+                   owner_, queue);
 }
 
 std::string Job::arn_of(std::string_view queue) const {

@@ -26,6 +26,10 @@ SqsResult<void> add_tags(TextMap tags, StoredQueue& queue) {
     std::erase_if(queue.tags, [&](const auto& known) { return known.first == tag.name; });
     queue.tags.emplace_back(tag.name, tag.value);
   }
+  constexpr std::size_t kMost = 50;
+  if (queue.tags.size() > kMost) {
+    return refuse(ErrorCode::kInvalidParameterValue, "A queue has at most 50 tags.");
+  }
   return {};
 }
 

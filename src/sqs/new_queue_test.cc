@@ -45,5 +45,17 @@ TEST(NewQueue, LaterTagsReplaceThoseOfTheSameKey) {
   EXPECT_THAT(queue.tags, UnorderedElementsAre(Pair("a", "1"), Pair("b", "3"), Pair("c", "4")));
 }
 
+TEST(Tags, AreAtMostFifty) {
+  StoredQueue queue;
+  const auto add = [&](int first, int last) {
+    std::vector<std::pair<std::string, std::string>> tags;
+    for (int n = first; n <= last; ++n) tags.emplace_back("tag" + std::to_string(n), "");
+    return add_tags(views_of(tags), queue).has_value();
+  };
+  EXPECT_TRUE(add(1, 30));
+  EXPECT_TRUE(add(11, 50)) << "some are there already";
+  EXPECT_FALSE(add(51, 51));
+}
+
 }  // namespace
 }  // namespace polymq::sqs

@@ -15,6 +15,8 @@ using testing::IsEmpty;
 
 constexpr std::string_view kId = "01234567-89ab-4cde-8f01-23456789abcd";
 
+constexpr std::string_view kDigest = "sixteen octets.!";
+
 MessageAttribute text(std::string_view name, std::string_view type, std::string_view value) {
   return {.name = name, .data_type = type, .string_value = value};
 }
@@ -36,6 +38,7 @@ TEST(SentMessage, IsReadAsItWasWritten) {
       MessageAttribute{
           .name = "Raw", .data_type = "Binary", .binary_value = std::string_view("\0\xff", 2)}};
   const std::string bytes = encoded({.id = kId,
+                                     .body_digest = kDigest,
                                      .sender = "AIDA",
                                      .group = "g",
                                      .deduplication = "d",
@@ -45,6 +48,7 @@ TEST(SentMessage, IsReadAsItWasWritten) {
   SentMessage read;
   ASSERT_TRUE(decode(bytes, arena, read));
   EXPECT_EQ(read.id, kId);
+  EXPECT_EQ(read.body_digest, kDigest);
   EXPECT_EQ(read.sender, "AIDA");
   EXPECT_EQ(read.group, "g");
   EXPECT_EQ(read.deduplication, "d");
@@ -54,6 +58,25 @@ TEST(SentMessage, IsReadAsItWasWritten) {
   EXPECT_EQ(read.attributes[0].data_type, "String.hue");
   EXPECT_EQ(read.attributes[0].string_value, "red");
   EXPECT_EQ(read.attributes[1].binary_value, std::string_view("\0\xff", 2));
+}
+
+TEST(SentMessage, OfAnOlderProgramHasNoDigest) {
+  std::string bytes = encoded({.id = kId, .sender = "AIDA", .group = "g"});
+  bytes.front() = 1;
+  bytes.erase(1 + kId.size(), 1);
+  Arena arena;
+  SentMessage read;
+  ASSERT_TRUE(decode(bytes, arena, read));
+  EXPECT_EQ(read.id, kId);
+  EXPECT_EQ(read.body_digest, "");
+  EXPECT_EQ(read.group, "g");
+  EXPECT_EQ(property_codec().group(bytes), "g");
+}
+
+TEST(SentMessage, WithADigestOfAnotherSizeIsNone) {
+  Arena arena;
+  SentMessage read;
+  EXPECT_FALSE(decode(encoded({.id = kId, .body_digest = "short"}), arena, read));
 }
 
 TEST(SentMessage, IsAskedForItsGroupAlone) {

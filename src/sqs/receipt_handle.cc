@@ -1,4 +1,4 @@
-// Layout: a version octet, four numbers of eight octets, the first octets of their HMAC.
+// Layout: a version octet, four numbers of eight octets, the first octets of their SipHash.
 #include "sqs/receipt_handle.h"
 
 #include "base/bytes.h"
@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kSignedSize = 33;
 constexpr std::size_t kSignatureSize = 15;
 constexpr std::size_t kSize = kSignedSize + kSignatureSize;
-constexpr char kVersion = 1;
+constexpr char kVersion = 2;
 static_assert(base64_size(kSize, Base64::kUrlSafe) == kReceiptHandleSize);
 
 }  // namespace
@@ -22,7 +22,7 @@ ReceiptHandleText ReceiptHandles::write(const ReceiptHandle& handle) {
   store_big_endian(bytes.data() + 9, handle.position);
   store_big_endian(bytes.data() + 17, handle.generation);
   store_big_endian(bytes.data() + 25, handle.life);
-  const Sha256Bytes signature = hmac_.sign({bytes.data(), kSignedSize});
+  const SipHash::Tag signature = seal_.sign({bytes.data(), kSignedSize});
   std::memcpy(bytes.data() + kSignedSize, signature.data(), kSignatureSize);
   ReceiptHandleText text;
   encode_base64(view(bytes), Base64::kUrlSafe, text.data());
@@ -36,7 +36,7 @@ Result<ReceiptHandle, HandleFault> ReceiptHandles::read(std::string_view text,
       decode_base64(text, Base64::kUrlSafe, bytes.data()) != kSize || bytes[0] != kVersion) {
     return tl::make_unexpected(HandleFault::kMalformed);
   }
-  const Sha256Bytes signature = hmac_.sign({bytes.data(), kSignedSize});
+  const SipHash::Tag signature = seal_.sign({bytes.data(), kSignedSize});
   if (!same_in_constant_time({bytes.data() + kSignedSize, kSignatureSize},
                              {signature.data(), kSignatureSize})) {
     return tl::make_unexpected(HandleFault::kWrongSignature);

@@ -31,13 +31,13 @@ enum class HandleFault : std::uint8_t {
 /// Makes and reads handles with one key. One a thread.
 class ReceiptHandles {
  public:
-  explicit ReceiptHandles(std::string_view key) : hmac_(key) {}
+  explicit ReceiptHandles(std::string_view key) : seal_(key) {}
 
   ReceiptHandleText write(const ReceiptHandle& handle);
   Result<ReceiptHandle, HandleFault> read(std::string_view text, std::uint64_t queue);
 
  private:
-  HmacSha256 hmac_;
+  SipHash seal_;
 };
 
 }  // namespace polymq::sqs

@@ -20,10 +20,9 @@ constexpr std::uint64_t kMostInFlight = 120'000;
 // Counted in whole seconds: the longest one may be asked for right after a receive.
 constexpr std::int64_t kLongestLeaseMs = 43'200 * kMs + kMs - 1;
 
-/// What a message received is answered with, and the texts that views point to.
+/// What a message received is answered with; what is long lies in the job's arena.
 struct Told {
   SentMessage sent;
-  Arena arena;
   ReceiptHandleText handle;
   Md5Hex body_digest;
   Md5Hex attributes_digest;
@@ -34,12 +33,12 @@ struct Told {
 };
 
 /// Headers that stand for what SQS has a place for: they are no attributes.
-void take_ids(engine::Fields& headers, Told& told) {
+void take_ids(engine::Fields& headers, Arena& arena, Told& told) {
   const auto take = [&](std::string_view name, std::string_view& to) {
     const engine::Value* found = engine::find(headers, name);
     const std::string* text = found == nullptr ? nullptr : found->as_string();
     if (text == nullptr || !is_message_text(*text)) return;
-    to = told.arena.copy(*text);
+    to = arena.copy(*text);
     std::erase_if(headers, [&](const engine::Field& header) { return header.name == name; });
   };
   take(kGroupHeader, told.sent.group);
@@ -47,12 +46,12 @@ void take_ids(engine::Fields& headers, Told& told) {
 }
 
 /// Headers of another protocol as attributes: text, numbers and bytes; others have no equal.
-void add_headers(const engine::Fields& headers, Told& told) {
+void add_headers(const engine::Fields& headers, Arena& arena, Told& told) {
   constexpr std::size_t kMost = 10;
   for (const engine::Field& header : headers) {
     if (told.attributes.size() == kMost) return;
     if (!is_message_text(header.name)) continue;
-    const auto own = [&](std::string_view text) { return told.arena.copy(text); };
+    const auto own = [&](std::string_view text) { return arena.copy(text); };
     MessageAttribute attribute{.name = own(header.name)};
     if (header.value.as_integer() != nullptr || header.value.type() == engine::FieldType::kDouble) {
       attribute.data_type = "Number";
@@ -77,26 +76,28 @@ std::string_view died_in(const engine::Message& message) {
 }
 
 /// What its sender said, or what stands for that in a message of another protocol.
-void read_message(const engine::ReceivedItem& item, engine::QueueId queue, Told& told) {
+void read_message(const engine::ReceivedItem& item, engine::QueueId queue, Arena& arena,
+                  Told& told) {
   const engine::Message& message = *item.message;
   if (message.dialect() == engine::Dialect::kSqs &&
-      decode(message.properties(), told.arena, told.sent)) {
+      decode(message.properties(), arena, told.sent)) {
     told.attributes.assign(told.sent.attributes.begin(), told.sent.attributes.end());
   } else {
     told.id = uuid_of_place(queue, item.token.position);
     told.sent.id = view(told.id);
     engine::Fields headers = engine::codec_of(message.dialect()).headers(message.properties());
-    take_ids(headers, told);
-    add_headers(headers, told);
+    take_ids(headers, arena, told);
+    add_headers(headers, arena, told);
   }
-  told.body = carried_body(message.body(), told.arena, told.attributes);
+  told.body = carried_body(message.body(), arena, told.attributes);
 }
 
 void add_system_attributes(const engine::ReceivedItem& item, SystemAttributeSet wanted,
-                           bool is_fifo, const Job& job, Told& told) {
+                           bool is_fifo, Job& job, Told& told) {
+  if (wanted.empty()) return;
   const auto tell = [&](SystemAttribute attribute, std::string_view text) {
     if (!wanted.has(attribute) || text.empty()) return;
-    told.named.push_back({name_of(attribute), told.arena.copy(text)});
+    told.named.push_back({name_of(attribute), job.arena().copy(text)});
   };
   tell(SystemAttribute::kSenderId, told.sent.sender);
   tell(SystemAttribute::kSentTimestamp, std::to_string(item.enqueued));
@@ -195,10 +196,11 @@ void Service::answer_received(Job& job, const action::ReceiveMessage::Request& r
                               const Asked& asked, const engine::ReceivedMessages& received) {
   std::vector<Told> told(received.items.size());
   std::vector<action::ReceiveMessage::Message> messages;
+  messages.reserve(told.size());
   for (std::size_t i = 0; i < told.size(); ++i) {
     const engine::ReceivedItem& item = received.items[i];
     Told& one = told[i];
-    read_message(item, received.queue, one);
+    read_message(item, received.queue, job.arena(), one);
     std::erase_if(one.attributes, [&](const MessageAttribute& attribute) {
       return !selects(request.message_attribute_names, attribute.name) &&
              attribute.name != kEncodingAttribute;
@@ -208,7 +210,9 @@ void Service::answer_received(Job& job, const action::ReceiveMessage::Request& r
                                  .position = item.token.position,
                                  .generation = item.token.acquired,
                                  .life = item.token.life});
-    one.body_digest = digests_.md5(one.body);
+    const bool digest_counts =
+        !one.sent.body_digest.empty() && one.body.data() == item.message->body().data();
+    one.body_digest = digest_counts ? to_hex(one.sent.body_digest) : digests_.md5(one.body);
     messages.push_back({.message_id = one.sent.id,
                         .receipt_handle = view(one.handle),
                         .md5_of_body = view(one.body_digest),

@@ -107,12 +107,14 @@ struct Ids {
   std::string_view deduplication;
 };
 
-engine::Message* make_message(const Entry& entry, const Job& job, const Ids& ids,
+engine::Message* make_message(const Entry& entry, Job& job, const Ids& ids, const Md5Hex& digest,
                               const std::string& queue, engine::MemoryMeter& meter) {
-  Arena arena;
-  const SentBody sent = sent_body(entry.message_body, entry.message_attributes, arena);
+  const SentBody sent = sent_body(entry.message_body, entry.message_attributes, job.arena());
+  const bool as_sent = sent.body.data() == entry.message_body.data();
+  const Md5Bytes digest_bytes = to_bytes(digest);
   Buffer properties;
   encode(properties, {.id = ids.message,
+                      .body_digest = as_sent ? view(digest_bytes) : std::string_view(),
                       .sender = job.sender(),
                       .group = entry.message_group_id.value_or(""),
                       .deduplication = ids.deduplication,
@@ -194,10 +196,12 @@ void Service::start_sending(const JobPointer& job, const Queue& queue,
       content = digests_.sha256(entry.message_body);
       ids.deduplication = view(content);
     }
-    engine::Message* message = make_message(entry, *job, ids, queue.name, shard_.meter());
+    engine::Message* message =
+        make_message(entry, *job, ids, outcome.body, queue.name, shard_.meter());
     engine::Target* const target = const_cast<engine::QueueEntry*>(queue.entry);
     const std::uint64_t sequence = session_.publisher().publish_tracked(message, {&target, 1});
-    sending_[sequence] = {sending, i};
+    sending_.skip_to(sequence);
+    sending_.push({sending, i});
     ++sending->owed;
   }
   session_.flush();
@@ -205,9 +209,9 @@ void Service::start_sending(const JobPointer& job, const Queue& queue,
 }
 
 void Service::note_place(const engine::PublishPlace& place) {
-  const auto at = sending_.find(place.sequence);
-  if (at == sending_.end()) return;
-  const auto& [sending, entry] = at->second;
+  const Owed* owed = sending_.find(place.sequence);
+  if (owed == nullptr) return;
+  const auto& [sending, entry] = *owed;
   if (!sending->is_fifo) return;
   Outcome& outcome = sending->outcomes[entry];
   outcome.sequence = sequence_text(place.position);
@@ -219,10 +223,10 @@ void Service::note_place(const engine::PublishPlace& place) {
 void Service::on_publishes_settled() {
   for (const auto& place : std::exchange(session_.publisher().places(), {})) note_place(place);
   for (const auto& settled : std::exchange(session_.publisher().settled(), {})) {
-    const auto at = sending_.find(settled.sequence);
-    if (at == sending_.end()) continue;
-    const auto [sending, entry] = at->second;
-    sending_.erase(at);
+    Owed* owed = sending_.find(settled.sequence);
+    if (owed == nullptr) continue;
+    const auto [sending, entry] = std::move(*owed);
+    sending_.erase(settled.sequence);
     if (settled.rejected) {
       sending->outcomes[entry].error = SqsError{
           ErrorCode::kServiceUnavailable, "The queue is full, or the message could not be stored."};

@@ -3,20 +3,42 @@
 
 #include <span>
 
+#include "sqs/digests.h"
 #include "sqs/uuid.h"
 
 namespace polymq::sqs {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kWithoutDigest = 1;  // that wrote older programs
 constexpr std::uint8_t kText = 1;
 constexpr std::uint8_t kBytes = 2;
+
+/// What stands before everything that may be long.
+struct Head {
+  std::string_view id;
+  std::string_view digest;
+  std::string_view sender;
+  std::string_view group;
+};
+
+/// Whether it was all there is for `in` to say.
+bool read_head(ByteReader& in, Head& head) {
+  const std::uint8_t version = in.u8();
+  if (version != kVersion && version != kWithoutDigest) return false;
+  head.id = in.bytes(std::tuple_size_v<Uuid>);
+  if (version == kVersion) head.digest = in.short_string();
+  head.sender = in.short_string();
+  head.group = in.short_string();
+  return head.digest.empty() || head.digest.size() == std::tuple_size_v<Md5Bytes>;
+}
 
 }  // namespace
 
 void encode(Buffer& out, const SentMessage& message) {
   out.u8(kVersion);
   out.append(message.id);
+  out.short_string(message.body_digest);
   out.short_string(message.sender);
   out.short_string(message.group);
   out.short_string(message.deduplication);
@@ -34,20 +56,20 @@ void encode(Buffer& out, const SentMessage& message) {
 
 bool decode_ids(std::string_view bytes, SentIds& ids) {
   ByteReader in(bytes);
-  if (in.u8() != kVersion) return false;
-  ids.id = in.bytes(std::tuple_size_v<Uuid>);
-  in.short_string();  // the sender
-  ids.group = in.short_string();
-  ids.deduplication = in.short_string();
+  Head head;
+  if (!read_head(in, head)) return false;
+  ids = {head.id, head.group, in.short_string()};
   return in.ok();
 }
 
 bool decode(std::string_view bytes, Arena& arena, SentMessage& message) {
   ByteReader in(bytes);
-  if (in.u8() != kVersion) return false;
-  message.id = in.bytes(std::tuple_size_v<Uuid>);
-  message.sender = in.short_string();
-  message.group = in.short_string();
+  Head head;
+  if (!read_head(in, head)) return false;
+  message.id = head.id;
+  message.body_digest = head.digest;
+  message.sender = head.sender;
+  message.group = head.group;
   message.deduplication = in.short_string();
   message.trace = in.long_string();
   const std::span<MessageAttribute> attributes = arena.array<MessageAttribute>(in.u8());
@@ -65,10 +87,8 @@ bool decode(std::string_view bytes, Arena& arena, SentMessage& message) {
 
 std::string_view group_of(std::string_view bytes) {
   ByteReader in(bytes);
-  if (in.u8() != kVersion) return {};
-  in.bytes(std::tuple_size_v<Uuid>);
-  in.short_string();
-  return in.short_string();
+  Head head;
+  return read_head(in, head) ? head.group : std::string_view();
 }
 
 }  // namespace polymq::sqs

@@ -10,7 +10,8 @@
 namespace polymq::sqs {
 
 struct SentMessage {
-  std::string_view id{};  // a UUID
+  std::string_view id{};           // a UUID
+  std::string_view body_digest{};  // the MD5 of its body as it was sent; empty: not kept
   std::string_view sender{};
   std::string_view group{};          // empty: none; so are the next two
   std::string_view deduplication{};  // as it was sent, or worked out

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/log_limiter.h"
+#include "base/sliding_window.h"
 #include "engine/move_order.h"
 #include "engine/session.h"
 #include "engine/shard.h"
@@ -194,7 +195,7 @@ class Service final : public http::Service,
     std::shared_ptr<Sending> sending;
     std::size_t entry;
   };
-  boost::unordered_flat_map<std::uint64_t, Owed> sending_;  // by sequence
+  SlidingWindow<Owed> sending_;  // by sequence
   boost::unordered_flat_map<engine::QueueId, Known> stored_;
   SignatureVerifier verifier_;
   LogLimiter log_limiter_;

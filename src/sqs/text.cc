@@ -2,18 +2,20 @@
 #include "sqs/text.h"
 
 #include <cstddef>
-#include <cstring>
 
 namespace polymq::sqs {
 namespace {
 
-constexpr std::uint64_t kHighBits = 0x8080808080808080u;
-constexpr std::uint64_t kOnes = 0x0101010101010101u;
-
-/// Eight octets that are all from 0x20 to 0x7F.
-bool is_plain(std::uint64_t word) {
-  const std::uint64_t below_space = (word - kOnes * 0x20) & ~word;
-  return ((word | below_space) & kHighBits) == 0;
+/// Octets that are all from 0x20 to 0x7F. Without a way out in the middle, so that the compiler
+/// looks at all of them at once.
+constexpr std::size_t kBlock = 16;
+bool is_plain(const char* octets) {
+  std::uint8_t special = 0;
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    const auto octet = static_cast<std::uint8_t>(octets[i]);
+    special |= static_cast<std::uint8_t>(octet < 0x20 || octet >= 0x80);
+  }
+  return special == 0;
 }
 
 struct Character {
@@ -49,14 +51,15 @@ Character decode(std::string_view text) {
 
 TextKind text_kind(std::string_view text) {
   TextKind kind = TextKind::kLegal;
+  const std::string_view whole = text;
   while (!text.empty()) {
-    if (text.size() >= 8) {
-      std::uint64_t word;
-      std::memcpy(&word, text.data(), 8);
-      if (is_plain(word)) {
-        text.remove_prefix(8);
+    if (text.size() >= kBlock) {
+      if (is_plain(text.data())) {
+        text.remove_prefix(kBlock);
         continue;
       }
+    } else if (whole.size() >= kBlock && is_plain(whole.data() + whole.size() - kBlock)) {
+      break;  // the last few, with some of those before them
     }
     const auto octet = static_cast<std::uint8_t>(text.front());
     if (octet < 0x80) {

@@ -40,8 +40,8 @@ TEST(Text, KnowsTheLimitsOfEachRange) {
       {"\xE2\x82", TextKind::kNotUtf8},
   };
   for (const Case& test : cases) {
-    for (std::size_t before = 0; before < 10; ++before) {
-      for (std::size_t after : {0u, 9u}) {
+    for (std::size_t before = 0; before < 36; ++before) {
+      for (std::size_t after : {0u, 9u, 20u}) {
         const std::string text = std::string(before, 'x') + test.text + std::string(after, 'x');
         EXPECT_EQ(text_kind(text), test.kind) << ::testing::PrintToString(text);
       }
@@ -50,8 +50,8 @@ TEST(Text, KnowsTheLimitsOfEachRange) {
 }
 
 TEST(Text, ANulIsForbiddenWhereverItStands) {
-  for (std::size_t at = 0; at < 20; ++at) {
-    std::string text(20, 'x');
+  for (std::size_t at = 0; at < 40; ++at) {
+    std::string text(40, 'x');
     text[at] = '\0';
     EXPECT_EQ(text_kind(text), TextKind::kForbidden);
   }

@@ -25,12 +25,23 @@ Uuid random_uuid() {
 Uuid to_uuid(const engine::MessageId& id) {
   constexpr char kDigits[] = "0123456789abcdef";
   Uuid text;
-  std::size_t at = 0;
-  for (int digit = 0; digit < 32; ++digit) {
-    if (has_hyphen_before(digit)) text[at++] = '-';
-    const std::uint64_t half = digit < 16 ? id.high : id.low;
-    text[at++] = kDigits[(half >> (4 * (15 - digit % 16))) & 15];
-  }
+  char* to = text.data();
+  const auto put = [&](std::uint64_t half, int first_octet, int octets) {
+    for (int octet = first_octet; octet < first_octet + octets; ++octet) {
+      const std::uint64_t value = half >> (56 - 8 * octet);
+      *to++ = kDigits[value >> 4 & 15];
+      *to++ = kDigits[value & 15];
+    }
+  };
+  put(id.high, 0, 4);
+  *to++ = '-';
+  put(id.high, 4, 2);
+  *to++ = '-';
+  put(id.high, 6, 2);
+  *to++ = '-';
+  put(id.low, 0, 2);
+  *to++ = '-';
+  put(id.low, 2, 6);
   return text;
 }
 

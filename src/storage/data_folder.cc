@@ -155,4 +155,21 @@ Result<BackedUp> DataFolder::back_up(const std::string& target, const std::atomi
   return storage::back_up(path_, *metadata_, *journal_, target, stop);
 }
 
+Result<DeclaredUse> DataFolder::survey_use(const std::atomic<bool>& stop) {
+  DeclaredUse found;
+  const auto known = [&]() -> FileResult<std::unordered_set<std::uint64_t>> {
+    auto declared = metadata_->read();
+    if (!declared) return tl::make_unexpected(FileError{false, declared.error().text});
+    found.declared = *std::move(declared);
+    std::unordered_set<std::uint64_t> incarnations;
+    for (const QueueRow& queue : found.declared.queues) incarnations.insert(queue.id);
+    for (const ExchangeRow& exchange : found.declared.exchanges) incarnations.insert(exchange.id);
+    return incarnations;
+  };
+  auto use = journal_->survey_use(known, stop);
+  if (!use) return fail(use.error().text);
+  found.use = *std::move(use);
+  return found;
+}
+
 }  // namespace polymq::storage

@@ -18,6 +18,12 @@
 
 namespace polymq::storage {
 
+/// What is declared, and the bytes of its messages in the journal.
+struct DeclaredUse {
+  MetadataImage declared;
+  journal::DiskUse use;
+};
+
 /// The main thread, but for the stores, which their shards use.
 class DataFolder {
  public:
@@ -45,6 +51,11 @@ class DataFolder {
   /// After start(), on any thread, which waits for the disk: makes a copy (backup.h). Must have
   /// ended before close().
   Result<BackedUp> back_up(const std::string& target, const std::atomic<bool>& stop);
+
+  /// After start(), on any thread, which waits for the disk: what the declared things take of it
+  /// (journal/use_survey.h). Must have ended before close(). Error, one line: it cannot be read,
+  /// a backup is under way, or `stop` became true.
+  Result<DeclaredUse> survey_use(const std::atomic<bool>& stop);
 
   /// Writes what was handed over, and stops all threads. Before what `wake` needs goes.
   void close();

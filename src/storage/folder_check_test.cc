@@ -3,8 +3,10 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "storage/journal/layout.h"
 #include "storage/journal/segment.h"
@@ -66,6 +68,46 @@ TEST_F(FolderCheckTest, CountsTheMessagesOfEachQueue) {
     EXPECT_EQ(checked->queues[0].messages, 4u);
     EXPECT_EQ(checked->queues[0].body_bytes, 4 * std::string("order number 1").size());
     EXPECT_EQ(checked->queues[1].messages, 0u);
+  }
+}
+
+TEST_F(FolderCheckTest, ARunningNodeTellsTheSameOfTheDisk) {
+  const std::uint64_t ids = log_of(10, LogPart::kSeenIds);
+  std::map<std::uint64_t, CheckedUse> told;
+  journal::DiskUse total;
+  {
+    FolderUser user(path_, 2);
+    user.declare(12, 7, "deleted");
+    user.open(ids, 5);
+    for (std::uint64_t position = 6; position <= 60; ++position) {  // some segments
+      user.keep(10, position, std::string(3000, 'x'));
+      user.keep(11, position, std::string(position, 'y'));
+      user.keep(12, position, std::string(2000, 'z'));
+      user.keep(ids, position, "id");
+    }
+    for (const std::uint64_t position : {1, 7, 8, 30, 59}) user.settle(10, position);
+    for (std::uint64_t position = 6; position <= 60; ++position) user.settle(11, position);
+    user.forget(12);
+    const auto found = user.folder().survey_use(std::atomic<bool>(false));
+    ASSERT_TRUE(found) << found.error().text;
+    EXPECT_THAT(found->declared.queues, SizeIs(2));
+    total = found->use;
+    for (const journal::LogUse& log : total.logs) {
+      told[incarnation_of(log.log)].live += log.live;
+      told[incarnation_of(log.log)].dead += log.dead;
+    }
+  }
+  const auto checked = check_folder(path_);
+  ASSERT_TRUE(checked) << checked.error().text;
+  EXPECT_EQ(total.live, checked->use.live);
+  EXPECT_EQ(total.dead, checked->use.dead);
+  EXPECT_GT(total.live, 0u);
+  ASSERT_THAT(checked->queues, SizeIs(2));
+  EXPECT_EQ(told.size(), 2u) << "what was deleted is in the total only";
+  for (const CheckedQueue& queue : checked->queues) {
+    EXPECT_EQ(told[queue.id].live, queue.use.live) << queue.name;
+    EXPECT_EQ(told[queue.id].dead, queue.use.dead) << queue.name;
+    EXPECT_GT(told[queue.id].dead, 0u) << queue.name;
   }
 }
 

@@ -1,5 +1,6 @@
-// Where declared things are kept: vhosts, exchanges, queues, bindings. Changes are numbered and
-// kept in order, each number wholly or not at all; everything is read once, at the start.
+// Where declared things are kept: vhosts, exchanges, queues, bindings, and policies that were set
+// at run time. Changes are numbered and kept in order, each number wholly or not at all; everything
+// is read once, at the start.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +46,16 @@ struct BindingRow {
   std::string arguments;
   bool operator==(const BindingRow&) const = default;
 };
+struct PolicyRow {
+  std::uint32_t vhost = 0;
+  bool by_operator = false;  // operator policies have names of their own
+  std::string name;
+  std::string pattern;
+  std::string apply_to;
+  std::int64_t priority = 0;
+  std::string definition;  // as `arguments`
+  bool operator==(const PolicyRow&) const = default;
+};
 
 // What goes. Bindings from and to it go along; with a vhost, all that is in it.
 struct VhostGone {
@@ -59,17 +70,23 @@ struct QueueGone {
 struct BindingGone {
   BindingRow binding;
 };
+struct PolicyGone {
+  std::uint32_t vhost = 0;
+  bool by_operator = false;
+  std::string name;
+};
 
-using MetadataChange = std::variant<VhostRow, ExchangeRow, QueueRow, BindingRow, VhostGone,
-                                    ExchangeGone, QueueGone, BindingGone>;
+using MetadataChange = std::variant<VhostRow, ExchangeRow, QueueRow, BindingRow, PolicyRow,
+                                    VhostGone, ExchangeGone, QueueGone, BindingGone, PolicyGone>;
 
-/// Everything, ordered by id; bindings by source and destination.
+/// Everything, ordered by id; bindings by source and destination, policies by vhost, kind and name.
 struct MetadataImage {
   std::uint64_t version = 0;  // of the last change
   std::vector<VhostRow> vhosts;
   std::vector<ExchangeRow> exchanges;
   std::vector<QueueRow> queues;
   std::vector<BindingRow> bindings;
+  std::vector<PolicyRow> policies;
 };
 
 enum class MetadataEnd : std::uint8_t {

@@ -74,6 +74,15 @@ TEST_P(MetadataStoreContract, AVersionWithoutChangesEndsToo) {
               ElementsAre(MetadataEnd::kDurable, MetadataEnd::kDurable));
 }
 
+TEST_P(MetadataStoreContract, EveryKindOfChangeEnds) {
+  store_->append(1, {testing::vhost_row(1), testing::exchange_row(2), testing::queue_row(3),
+                     testing::binding_row(2, 3), testing::policy_row("p")});
+  store_->append(2, {PolicyGone{.vhost = 1, .name = "p"}, BindingGone{testing::binding_row(2, 3)},
+                     QueueGone{.id = 3}, ExchangeGone{.id = 2}, VhostGone{.id = 1}});
+  EXPECT_THAT(collector_.await(*store_, 2),
+              ElementsAre(MetadataEnd::kDurable, MetadataEnd::kDurable));
+}
+
 TEST_P(MetadataStoreContract, EndsGoBehindThoseThatAreThere) {
   store_->append(1, {});
   EXPECT_THAT(collector_.await(*store_, 2, {MetadataEnd::kFailed}),

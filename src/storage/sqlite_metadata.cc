@@ -98,6 +98,13 @@ Result<void> SqliteMetadata::copy_to(const std::filesystem::path& file,
   return {};
 }
 
+Result<MetadataImage> SqliteMetadata::read() {
+  const std::lock_guard lock(database_lock_);
+  auto image = sqlite::read_image(database_);
+  if (!image) return fail(file_.string() + ": " + image.error().text);
+  return *std::move(image);
+}
+
 void SqliteMetadata::work() {
   ::pthread_setname_np(::pthread_self(), "metadata");
   std::vector<Append> batch;

@@ -59,6 +59,10 @@ class SqliteMetadata final : public MetadataStore {
   Result<void> copy_to(const std::filesystem::path& file,
                        const std::function<Result<void>()>& first);
 
+  /// Any thread; waits for the disk, and commits wait for it. All that is in the file. Error: it
+  /// cannot be read.
+  Result<MetadataImage> read();
+
   /// Any thread. The version that the file has for sure.
   std::uint64_t durable_version() const { return durable_version_.load(); }
   /// Any thread. Changes wait for space on the disk.

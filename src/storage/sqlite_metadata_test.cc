@@ -24,6 +24,7 @@ using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using testing::exchange_row;
 using ::testing::IsEmpty;
+using testing::policy_row;
 using testing::queue_row;
 using ::testing::SizeIs;
 using testing::vhost_row;
@@ -112,8 +113,23 @@ TEST_F(SqliteMetadataTest, EveryRowComesBackAsItWas) {
       .source = 3, .destination = 5, .to_exchange = false, .key = "#", .arguments = ""};
   const BindingRow odd_binding{
       .source = 3, .destination = 5, .to_exchange = true, .key = kOdd, .arguments = kOdd};
+  const PolicyRow policy{.vhost = 1,
+                         .by_operator = false,
+                         .name = "p",
+                         .pattern = "^q",
+                         .apply_to = "all",
+                         .priority = -9223372036854775807,
+                         .definition = "{}"};
+  const PolicyRow odd_policy{.vhost = 4294967295,
+                             .by_operator = true,
+                             .name = kOdd,
+                             .pattern = kOdd,
+                             .apply_to = kOdd,
+                             .priority = 9223372036854775807,
+                             .definition = kOdd};
   open();
-  keep({odd, plain, none, exchange, odd_exchange, odd_queue, queue, odd_binding, binding});
+  keep({odd, plain, none, exchange, odd_exchange, odd_queue, queue, odd_binding, binding,
+        odd_policy, policy});
 
   const MetadataImage image = reopened();
   EXPECT_EQ(image.version, 1u);
@@ -121,6 +137,7 @@ TEST_F(SqliteMetadataTest, EveryRowComesBackAsItWas) {
   EXPECT_THAT(image.exchanges, ElementsAre(exchange, odd_exchange));
   EXPECT_THAT(image.queues, ElementsAre(queue, odd_queue));
   EXPECT_THAT(image.bindings, ElementsAre(binding, odd_binding));
+  EXPECT_THAT(image.policies, ElementsAre(policy, odd_policy));
 }
 
 TEST_F(SqliteMetadataTest, RowsComeInTheOrderOfTheirIdsUpToTheLargest) {
@@ -156,6 +173,19 @@ TEST_F(SqliteMetadataTest, BindingsDifferByEachOfTheirParts) {
   EXPECT_THAT(reopened().bindings, ElementsAre(other_arguments, other_key, other_kind));
 }
 
+TEST_F(SqliteMetadataTest, PoliciesDifferByVhostKindAndName) {
+  PolicyRow changed = policy_row("p");
+  changed.priority = 5;
+  open();
+  keep({policy_row("p"), policy_row("p", 1, true), policy_row("p", 2), policy_row("o"), changed});
+  EXPECT_THAT(reopened().policies,
+              ElementsAre(policy_row("o"), changed, policy_row("p", 1, true), policy_row("p", 2)));
+  keep({PolicyGone{.vhost = 1, .by_operator = false, .name = "p"},
+        PolicyGone{.vhost = 1, .by_operator = false, .name = "none"}});
+  EXPECT_THAT(reopened().policies,
+              ElementsAre(policy_row("o"), policy_row("p", 1, true), policy_row("p", 2)));
+}
+
 TEST_F(SqliteMetadataTest, BindingsGoWithTheirQueueAndWithTheirExchange) {
   const BindingRow kept = binding_row(1, 12);
   // A queue's and an exchange's binding to the same number are not the same destination.
@@ -180,13 +210,15 @@ TEST_F(SqliteMetadataTest, AVhostTakesAlongAllThatIsInIt) {
   keep({vhost_row(1), vhost_row(2), other_exchange, other_queue, other_binding, exchange_row(11),
         exchange_row(12), queue_row(13), binding_row(11, 13),
         // From exchanges that are not kept themselves.
-        binding_row(99, 13), binding_row(99, 12, true)});
+        binding_row(99, 13), binding_row(99, 12, true), policy_row("p", 1),
+        policy_row("p", 1, true), policy_row("p", 2)});
   keep({VhostGone{.id = 1}});
   const MetadataImage image = reopened();
   EXPECT_THAT(image.vhosts, ElementsAre(vhost_row(2)));
   EXPECT_THAT(image.exchanges, ElementsAre(other_exchange));
   EXPECT_THAT(image.queues, ElementsAre(other_queue));
   EXPECT_THAT(image.bindings, ElementsAre(other_binding));
+  EXPECT_THAT(image.policies, ElementsAre(policy_row("p", 2)));
 }
 
 TEST_F(SqliteMetadataTest, ChangesOfOneVersionHappenInTheirOrder) {
@@ -297,9 +329,23 @@ TEST_F(SqliteMetadataTest, ASecondUserIsRefused) {
 TEST_F(SqliteMetadataTest, ANewerSchemaIsRefused) {
   open();
   store_.reset();
-  run_sql("PRAGMA user_version = 2");
+  run_sql("PRAGMA user_version = 3");
   EXPECT_THAT(refusal(), EndsWith("metadata.sqlite: written by a newer version of PolyMQ: its "
-                                  "schema is 2, known here is 1"));
+                                  "schema is 3, known here is 2"));
+}
+
+TEST_F(SqliteMetadataTest, AFileOfTheFirstSchemaGetsATableOfPolicies) {
+  open();
+  keep({vhost_row(1), queue_row(1)});
+  store_.reset();
+  run_sql("DROP TABLE policies; PRAGMA user_version = 1");
+  const MetadataImage image = reopened();
+  EXPECT_THAT(image.queues, ElementsAre(queue_row(1)));
+  EXPECT_THAT(image.policies, IsEmpty());
+  keep({policy_row("p")});
+  EXPECT_THAT(reopened().policies, ElementsAre(policy_row("p")));
+  store_.reset();
+  EXPECT_EQ(number("PRAGMA user_version"), 2u) << "programs that would ignore it refuse the file";
 }
 
 TEST_F(SqliteMetadataTest, AnotherProgramsDatabaseIsRefusedAndLeftAlone) {

@@ -60,6 +60,7 @@ storage::MetadataImage Metadata::image() const {
   for (const auto& [id, row] : exchanges_) image.exchanges.push_back(row);
   for (const auto& [id, row] : queues_) image.queues.push_back(row);
   for (const auto& [name, row] : bindings_) image.bindings.push_back(row);
+  for (const auto& [name, row] : policies_) image.policies.push_back(row);
   return image;
 }
 
@@ -87,6 +88,14 @@ void Metadata::apply(const storage::BindingGone& gone) {
   }
 }
 
+void Metadata::apply(const storage::PolicyRow& row) {
+  policies_[{row.vhost, row.by_operator, row.name}] = row;
+}
+
+void Metadata::apply(const storage::PolicyGone& gone) {
+  policies_.erase({gone.vhost, gone.by_operator, gone.name});
+}
+
 void Metadata::apply(const storage::QueueGone& gone) {
   if (queues_.erase(gone.id) == 0) violated("(h) queue #%lu goes, but was not kept", gone.id);
   unbind(gone.id);
@@ -101,6 +110,7 @@ void Metadata::apply(const storage::VhostGone& gone) {
   vhosts_.erase(gone.id);
   std::erase_if(queues_, [&](const auto& row) { return row.second.vhost == gone.id; });
   std::erase_if(exchanges_, [&](const auto& row) { return row.second.vhost == gone.id; });
+  std::erase_if(policies_, [&](const auto& row) { return row.second.vhost == gone.id; });
 }
 
 void Metadata::unbind(std::uint64_t id) {

@@ -41,6 +41,7 @@ class Metadata final : public storage::MetadataStore {
     std::vector<storage::MetadataChange> changes;
   };
   using BindingName = std::tuple<std::uint64_t, std::uint64_t, bool, std::string, std::string>;
+  using PolicyName = std::tuple<std::uint32_t, bool, std::string>;
 
   void make_durable();
   void apply(const storage::VhostRow& row) { vhosts_[row.id] = row; }
@@ -51,6 +52,8 @@ class Metadata final : public storage::MetadataStore {
   void apply(const storage::ExchangeGone& gone);
   void apply(const storage::QueueGone& gone);
   void apply(const storage::BindingGone& gone);
+  void apply(const storage::PolicyRow& row);
+  void apply(const storage::PolicyGone& gone);
   void unbind(std::uint64_t id);
 
   Random random_;
@@ -66,6 +69,7 @@ class Metadata final : public storage::MetadataStore {
   std::map<std::uint64_t, storage::ExchangeRow> exchanges_;
   std::map<std::uint64_t, storage::QueueRow> queues_;
   std::map<BindingName, storage::BindingRow> bindings_;
+  std::map<PolicyName, storage::PolicyRow> policies_;
   std::set<std::uint64_t> known_;  // queues and exchanges
 };
 

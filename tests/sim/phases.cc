@@ -153,11 +153,18 @@ void World::change_policies() {
                                      .priority = static_cast<std::int64_t>(random_.below(2)),
                                      .definition = definition});
     if (!policy) continue;  // nothing in it, or what operators may not say
+    if (random_.chance(40)) {
+      administer(engine::SetPolicy{author, std::move(*policy)}, "set a policy at run time");
+      continue;
+    }
     (author == PolicyAuthor::kUser ? users : operators).push_back(std::move(*policy));
   }
   administer(engine::SetPolicies{"/", std::make_shared<const engine::PolicySet>(
                                           std::move(users), std::move(operators))},
              "set policies");
+  if (random_.chance(30)) {
+    administer(engine::ClearPolicy{"/", PolicyAuthor::kUser, "a"}, "clear a policy");
+  }
 }
 
 // Dead letters always go the same way, so that it is known where they are.

@@ -6,6 +6,7 @@ import re
 from rules_rooms import INCLUDE
 from tree import Problem
 
+ANY_INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)')
 MAX_COLUMNS = 100
 LONG_FILE_LINES = 500
 LONG_FUNCTION_LINES = 70
@@ -57,6 +58,19 @@ def pragma_once(tree):
         code = [line for line in tree.lines(path) if line.strip() and not line.startswith("//")]
         if not code or code[0] != "#pragma once":
             yield Problem(path, 1, "#pragma once is not the first line of code")
+
+
+def own_header_first(tree):
+    """x.cc begins with x.h: so it is known that the header compiles alone."""
+    paths = set(tree.of("c++"))
+    for path in paths:
+        header = path[:-2] + "h"
+        if not path.endswith(".cc") or header not in paths:
+            continue
+        first = next(((number, match[1]) for number, line in enumerate(tree.lines(path), 1)
+                      if (match := ANY_INCLUDE.match(line))), (1, ""))
+        if not first[1] or not header.endswith("/" + first[1]):
+            yield Problem(path, first[0], f"does not include {posixpath.basename(header)} first")
 
 
 def _built_names(tree):
@@ -168,5 +182,6 @@ def long_functions(tree):
                     yield Problem(path, node.lineno, f"a function of {count} lines")
 
 
-RULES = [parent_includes, purpose, pragma_once, unreferenced, notes_to_self, layout]
+RULES = [parent_includes, purpose, pragma_once, own_header_first, unreferenced,
+         notes_to_self, layout]
 REPORTS = [long_files, long_functions]

@@ -66,8 +66,8 @@ class TidyTest(unittest.TestCase):
         room = ("# base: below all.\npolymq_room(base\n  SOURCES a.cc\n  TESTS a_test.cc\n"
                 "  TEST_LIBS engine)\n")
         header = "// A queue's face.\n#pragma once\n"
-        test = '// Promises of base.\n#include "base/a.h"\n#include "engine/q.h"\n'
-        self.assert_reports({"src/base/CMakeLists.txt": room, "src/engine/q.h": header,
+        test = '// Promises of base.\n#include "base/a.h"\n#include "engine/face.h"\n'
+        self.assert_reports({"src/base/CMakeLists.txt": room, "src/engine/face.h": header,
                              "src/base/a_test.cc": test})
 
     def test_rooms_have_no_cycle(self):
@@ -103,6 +103,11 @@ class TidyTest(unittest.TestCase):
     def test_headers_are_included_once(self):
         self.assert_reports({"src/base/a.h": "// Something of base.\nint x();\n"},
                             "src/base/a.h:1: #pragma once")
+
+    def test_a_source_begins_with_its_own_header(self):
+        self.assert_reports(
+            {"src/base/a.cc": '// Something.....\n#include <string>\n\n#include "base/a.h"\n'},
+            "src/base/a.cc:2: does not include a.h first")
 
     def test_sources_are_built_and_headers_included(self):
         self.assert_reports({"src/base/b.cc": "// Something forgotten.\n"},

@@ -309,13 +309,17 @@ class KeepingMetadata final : public storage::MetadataStore {
     }
   }
   void take_ended(std::vector<storage::MetadataEnd>& ended) override {
-    ended.insert(ended.end(), untold_,
+    const std::size_t told = std::min(untold_, may_end);
+    ended.insert(ended.end(), told,
                  broken ? storage::MetadataEnd::kFailed : storage::MetadataEnd::kDurable);
-    untold_ = 0;
+    untold_ -= told;
+    if (may_end != kAll) may_end -= told;
   }
   const storage::MetadataImage& image() const { return image_; }
 
   bool broken = false;
+  static constexpr std::size_t kAll = SIZE_MAX;
+  std::size_t may_end = kAll;  // so many more
 
  private:
   template <class Row>
@@ -328,6 +332,16 @@ class KeepingMetadata final : public storage::MetadataStore {
   void apply(const storage::QueueRow& row) { put(image_.queues, row); }
   void apply(const storage::BindingRow& row) { image_.bindings.push_back(row); }
   void apply(const storage::BindingGone& gone) { std::erase(image_.bindings, gone.binding); }
+  void apply(const storage::PolicyRow& row) {
+    apply(storage::PolicyGone{row.vhost, row.by_operator, row.name});
+    image_.policies.push_back(row);
+  }
+  void apply(const storage::PolicyGone& gone) {
+    std::erase_if(image_.policies, [&](const storage::PolicyRow& row) {
+      return row.vhost == gone.vhost && row.by_operator == gone.by_operator &&
+             row.name == gone.name;
+    });
+  }
   void apply(const storage::QueueGone& gone) {
     std::erase_if(image_.queues, [&](const auto& row) { return row.id == gone.id; });
     unbind(gone.id);
@@ -338,6 +352,7 @@ class KeepingMetadata final : public storage::MetadataStore {
   }
   void apply(const storage::VhostGone& gone) {
     std::erase_if(image_.vhosts, [&](const auto& row) { return row.id == gone.id; });
+    std::erase_if(image_.policies, [&](const auto& row) { return row.vhost == gone.id; });
     std::vector<std::uint64_t> went;
     for (const auto& row : image_.queues) {
       if (row.vhost == gone.id) went.push_back(row.id);

@@ -149,10 +149,15 @@ class RestartsTest : public testing::TestWithParam<ShardIndex> {
     return *there.queue(*there.vhost("/"), name)->local;
   }
 
-  /// As the operator has it, in every life from now on.
+  /// As the configuration has it, in every life from now on.
   void set_policy(Fields definition) {
     policies_ = policies_of(std::move(definition));
     EXPECT_EQ(cluster().administer(SetPolicies{"/", policies_.at("/")}), "");
+  }
+
+  void clear_configuration() {
+    policies_.clear();
+    EXPECT_EQ(cluster().administer(SetPolicies{"/", nullptr}), "");
   }
 
   KeptMessages kept_;

@@ -44,15 +44,23 @@ void derive_names(Config::Server& server) {
 }
 
 /// The texts were checked when they were assigned, so that parsing them cannot fail here.
-void derive_listen(Config::Listen& listen, const std::string& bind) {
-  for (const std::string& text : listen.listeners) {
-    if (auto endpoint = parse_endpoint(text)) listen.endpoints.push_back(*endpoint);
+std::vector<Endpoint> endpoints_of(const std::vector<std::string>& listeners,
+                                   const std::string& bind, std::uint16_t port) {
+  std::vector<Endpoint> endpoints;
+  for (const std::string& text : listeners) {
+    if (auto endpoint = parse_endpoint(text)) endpoints.push_back(*endpoint);
   }
-  if (listen.listeners.empty() && listen.port != 0) {
+  if (listeners.empty() && port != 0) {
     if (auto address = parse_address(bind)) {
-      listen.endpoints.push_back({.address = *address, .port = listen.port, .is_unix = false});
+      endpoints.push_back({.address = *address, .port = port, .is_unix = false});
     }
   }
+  return endpoints;
+}
+
+void derive_listen(Config::Listen& listen, const std::string& bind, bool tls) {
+  listen.endpoints = endpoints_of(listen.listeners, bind, listen.port);
+  if (tls) listen.tls_endpoints = endpoints_of(listen.tls_listeners, bind, listen.tls_port);
   for (const std::string& text : listen.proxy_protocol_from) {
     if (auto network = parse_network(text)) listen.proxy_networks.push_back(*network);
   }
@@ -79,6 +87,31 @@ void check_parts(Loaded& loaded) {
     if (part->port == 0 || origin.source == Source::kDefault) continue;
     loaded.config.unavailable.push_back(std::string(name) + " is not available in this version; " +
                                         path + " (" + to_text(origin) + ") has no effect");
+  }
+}
+
+/// A port is no mistake: it is there by default, too.
+void check_tls(Loaded& loaded, std::vector<Problem>& problems) {
+  const Config& config = loaded.config;
+  const auto report = [&](std::string_view path, std::string text) {
+    problems.push_back({origin_of(loaded, path), std::string(path), std::move(text)});
+  };
+  if (config.tls.certificate.empty() && !config.tls.key.empty()) {
+    report("tls.key", "needs tls.certificate");
+  }
+  if (config.tls.enabled() && config.tls.key.empty()) report("tls.certificate", "needs tls.key");
+  if (config.tls.client_certificates != "none" && config.tls.ca.empty()) {
+    report("tls.client_certificates", "needs tls.ca, to tell good ones from others");
+  }
+  if (config.tls.enabled()) return;
+  const std::array<std::pair<std::string, const Config::Listen*>, 2> all{
+      {{"amqp", &config.amqp}, {"sqs", &config.sqs}}};
+  for (const auto& [name, listen] : all) {
+    if (!listen->tls_listeners.empty()) report(name + ".tls_listeners", "needs tls.certificate");
+    const Origin origin = origin_of(loaded, name + ".tls_port");
+    if (listen->tls_port == 0 || origin.source == Source::kDefault) continue;
+    loaded.config.unavailable.push_back(name + ".tls_port (" + to_text(origin) +
+                                        ") has no effect without tls.certificate");
   }
 }
 
@@ -152,11 +185,13 @@ void check_sqs(const Loaded& loaded, std::vector<Problem>& problems) {
 void check(Loaded& loaded, std::vector<Problem>& problems) {
   Config& config = loaded.config;
   derive_names(config.server);
-  derive_listen(config.amqp, config.amqp.bind);
+  derive_listen(config.amqp, config.amqp.bind, config.tls.enabled());
   config.amqp.initial_frame_max = std::min(config.amqp.initial_frame_max, config.amqp.frame_max);
-  derive_listen(config.sqs, config.sqs.bind.empty() ? config.amqp.bind : config.sqs.bind);
+  derive_listen(config.sqs, config.sqs.bind.empty() ? config.amqp.bind : config.sqs.bind,
+                config.tls.enabled());
   derive_levels(config.log);
   check_parts(loaded);
+  check_tls(loaded, problems);
   if (config.amqp.heartbeat.count() % 1000 != 0) {
     problems.push_back({origin_of(loaded, "amqp.heartbeat"), "amqp.heartbeat",
                         "must be a whole number of seconds"});

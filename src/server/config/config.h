@@ -43,12 +43,18 @@ struct Config {
     std::string bind;
     std::uint16_t port = 0;
     std::vector<std::string> listeners;
+    std::uint16_t tls_port = 0;
+    std::vector<std::string> tls_listeners;
     std::vector<std::string> proxy_protocol_from;
 
     /// From `listeners`, or from `bind` and `port`; empty when the port is 0.
     std::vector<Endpoint> endpoints;
+    /// The same for TLS; empty without a certificate.
+    std::vector<Endpoint> tls_endpoints;
     /// From `proxy_protocol_from`: peers whose PROXY header is believed, and demanded.
     std::vector<Network> proxy_networks;
+
+    bool is_served() const { return !endpoints.empty() || !tls_endpoints.empty(); }
   };
 
   struct Amqp : Listen {
@@ -105,6 +111,17 @@ struct Config {
     std::string anonymous_user;  // empty: ANONYMOUS is not offered
     std::vector<std::string> loopback_users;
   } auth;
+
+  struct Tls {
+    std::string certificate;  // empty: no TLS
+    std::string key;
+    std::string ca;
+    std::string client_certificates;  // "none", "optional" or "required"
+    std::string lowest_version;       // "1.2" or "1.3"
+    std::vector<std::string> ciphers;
+
+    bool enabled() const { return !certificate.empty(); }
+  } tls;
 
   struct Limits {
     Watermark memory_high_watermark;
@@ -164,8 +181,7 @@ struct Config {
   std::vector<Policy> policies;
   std::vector<Policy> operator_policies;
 
-  /// Parts that were asked for explicitly and that this version does not have, each as a sentence
-  /// for the log.
+  /// What was asked for explicitly and is not to be had, each as a sentence for the log.
   std::vector<std::string> unavailable;
 };
 

@@ -19,6 +19,8 @@ constexpr std::array<std::string_view, 3> kMechanisms{"PLAIN", "AMQPLAIN", "RABB
 constexpr std::array<std::string_view, 2> kQueueTypes{"classic", "quorum"};
 constexpr std::array<std::string_view, 3> kSyncPolicies{"always", "interval", "never"};
 constexpr std::array<std::string_view, 2> kSqsAuth{"none", "required"};
+constexpr std::array<std::string_view, 3> kClientCertificates{"none", "optional", "required"};
+constexpr std::array<std::string_view, 2> kTlsVersions{"1.2", "1.3"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 constexpr std::array<std::string_view, 6> kAreaLevels{"",        "debug", "info",
                                                       "warning", "error", "off"};
@@ -134,11 +136,26 @@ constexpr Key kKeys[] = {
      .help = "Endpoints to listen on instead of bind and port: 127.0.0.1:5672, [::1]:5672, *:5672 "
              "or unix:/run/polymq/amqp.sock.",
      .check = check_endpoint},
+    {.path = "amqp.tls_port",
+     .type = Type::kInteger,
+     .slot = at<&C::amqp, &C::Amqp::tls_port>,
+     .initial = "5671",
+     .help = "TCP port for AMQP 0-9-1 over TLS (amqps), open when there is a tls.certificate. 0: "
+             "off.",
+     .max = kMaxPort,
+     .option = "--amqp-tls-port"},
+    {.path = "amqp.tls_listeners",
+     .type = Type::kStrings,
+     .slot = at<&C::amqp, &C::Amqp::tls_listeners>,
+     .initial = "",
+     .help = "Endpoints to listen on with TLS instead of bind and tls_port.",
+     .check = check_endpoint},
     {.path = "amqp.handshake_timeout",
      .type = Type::kDuration,
      .slot = at<&C::amqp, &C::Amqp::handshake_timeout>,
      .initial = "10s",
-     .help = "Time for a client to get from connecting to an open connection.",
+     .help = "Time for a client to get from connecting to an open connection. Over TLS, its "
+             "handshake has as much for itself.",
      .min = 100,
      .max = kDay},
     {.path = "amqp.heartbeat",
@@ -205,7 +222,8 @@ constexpr Key kKeys[] = {
      .slot = at<&C::amqp, &C::Amqp::proxy_protocol_from>,
      .initial = "",
      .help = "Address ranges of load balancers, such as 10.0.0.0/8, that begin each connection "
-             "with a PROXY header (version 1 or 2), which tells the client's address. Empty: off.",
+             "with a PROXY header (version 1 or 2), which tells the client's address; with TLS "
+             "behind it. Empty: off.",
      .check = check_network},
     {.path = "amqp.max_consumers_per_channel",
      .type = Type::kInteger,
@@ -257,6 +275,57 @@ constexpr Key kKeys[] = {
      .slot = at<&C::auth, &C::Auth::loopback_users>,
      .initial = "guest",
      .help = "Users that may connect from this machine only.",
+     .reloads = true},
+
+    {.path = "tls.certificate",
+     .type = Type::kString,
+     .slot = at<&C::tls, &C::Tls::certificate>,
+     .initial = "",
+     .help = "PEM file with the server's certificate, and behind it those of the authorities that "
+             "lead to one that clients know. All files of TLS are read again on SIGHUP, for new "
+             "connections. Empty: no TLS.",
+     .option = "--tls-certificate",
+     .reloads = true},
+    {.path = "tls.key",
+     .type = Type::kString,
+     .slot = at<&C::tls, &C::Tls::key>,
+     .initial = "",
+     .help = "PEM file with the private key of the certificate, without a passphrase. Others than "
+             "its owner and group should not be able to read it.",
+     .option = "--tls-key",
+     .reloads = true},
+    {.path = "tls.client_certificates",
+     .type = Type::kString,
+     .slot = at<&C::tls, &C::Tls::client_certificates>,
+     .initial = "none",
+     .help =
+         "none: clients are not asked for certificates. optional: those that have one must have "
+         "one of tls.ca. required: nobody gets in without. Users and passwords are asked for "
+         "in any case.",
+     .choices = kClientCertificates,
+     .reloads = true},
+    {.path = "tls.ca",
+     .type = Type::kString,
+     .slot = at<&C::tls, &C::Tls::ca>,
+     .initial = "",
+     .help = "PEM file with the certificates of the authorities that clients' certificates must "
+             "come from.",
+     .reloads = true},
+    {.path = "tls.lowest_version",
+     .type = Type::kString,
+     .slot = at<&C::tls, &C::Tls::lowest_version>,
+     .initial = "1.2",
+     .help = "Lowest version of TLS that clients may use.",
+     .choices = kTlsVersions,
+     .reloads = true},
+    {.path = "tls.ciphers",
+     .type = Type::kStrings,
+     .slot = at<&C::tls, &C::Tls::ciphers>,
+     .initial = "",
+     .help = "Cipher suites that clients may use, best first, by OpenSSL's names: "
+             "TLS_AES_256_GCM_SHA384 and others that begin with TLS_ for TLS 1.3, "
+             "ECDHE-RSA-AES256-GCM-SHA384 and the like for TLS 1.2. A version without any is not "
+             "used. Empty: as OpenSSL has them.",
      .reloads = true},
 
     {.path = "limits.memory_high_watermark",
@@ -421,6 +490,20 @@ constexpr Key kKeys[] = {
      .help = "Endpoints to listen on instead of bind and port: 127.0.0.1:9324, [::1]:9324, *:9324 "
              "or unix:/run/polymq/sqs.sock.",
      .check = check_endpoint},
+    {.path = "sqs.tls_port",
+     .type = Type::kInteger,
+     .slot = at<&C::sqs, &C::Http::tls_port>,
+     .initial = "9325",
+     .help = "TCP port for clients of Amazon SQS over TLS (https), open when there is a "
+             "tls.certificate. 0: off.",
+     .max = kMaxPort,
+     .option = "--sqs-tls-port"},
+    {.path = "sqs.tls_listeners",
+     .type = Type::kStrings,
+     .slot = at<&C::sqs, &C::Http::tls_listeners>,
+     .initial = "",
+     .help = "Endpoints to listen on with TLS instead of bind and tls_port.",
+     .check = check_endpoint},
     {.path = "sqs.proxy_protocol_from",
      .type = Type::kStrings,
      .slot = at<&C::sqs, &C::Http::proxy_protocol_from>,
@@ -447,7 +530,8 @@ constexpr Key kKeys[] = {
      .type = Type::kDuration,
      .slot = at<&C::sqs, &C::Http::header_timeout>,
      .initial = "20s",
-     .help = "Time for a request's header to arrive, from its first octet.",
+     .help = "Time for a request's header to arrive, from its first octet; and for the handshake "
+             "of TLS.",
      .min = 100,
      .max = kDay},
     {.path = "sqs.body_timeout",
@@ -495,7 +579,8 @@ constexpr Key kKeys[] = {
      .type = Type::kString,
      .slot = at<&C::sqs, &C::Sqs::public_url>,
      .initial = "",
-     .help = "What the URLs of queues begin with. Empty: http and the host that the client used.",
+     .help = "What the URLs of queues begin with. Empty: http or https and the host, as the client "
+             "used them.",
      .check = check_public_url},
     {.path = "sqs.trusts_proxy",
      .type = Type::kBool,
@@ -537,6 +622,7 @@ constexpr std::array kSections{
     Section{"server", "The process as a whole."},
     Section{"amqp", "Listeners and limits of AMQP 0-9-1."},
     Section{"auth", "Who may connect."},
+    Section{"tls", "Encrypted connections: the listeners of tls_port."},
     Section{"limits", "Limits on memory, and limits of vhosts."},
     Section{"queues", "What queues get that do not say otherwise."},
     Section{"storage", "How durable data is kept."},

@@ -229,6 +229,8 @@ std::vector<std::string> restart_needed(const Config& running, const Config& wan
     if (!table.reloads && to_toml(table, running) != to_toml(table, wanted))
       changed.emplace_back(table.path);
   }
+  // Other files are taken; whether there is TLS at all is settled when listeners are opened.
+  if (running.tls.enabled() != wanted.tls.enabled()) changed.emplace_back("tls.certificate");
   return changed;
 }
 

@@ -161,7 +161,7 @@ TEST(Configuration, AnUnknownKeyNamesItsLineAndTheNearestName) {
   EXPECT_EQ(problems("[server]\nheartbeat = \"1s\"\n"),
             "p.toml:2: server.heartbeat: unknown key; did you mean 'amqp.heartbeat'?");
   EXPECT_EQ(problems("[ampq]\nport = 1\n"), "p.toml:2: ampq: unknown table; did you mean 'amqp'?");
-  EXPECT_EQ(problems("[tls]\ncertificate = \"x\"\n"), "p.toml:2: tls: unknown table");
+  EXPECT_EQ(problems("[cluster]\nseed = \"x\"\n"), "p.toml:2: cluster: unknown table");
   EXPECT_EQ(problems("[log.areas]\nconnections = \"info\"\n"),
             "p.toml:2: log.areas.connections: unknown key; did you mean 'log.areas.connection'?");
   EXPECT_EQ(problems("[[vhost]]\nname = \"a\"\n"),
@@ -254,6 +254,38 @@ TEST(Configuration, PartsThatDoNotExistYetSayWhoAskedForThem) {
   EXPECT_THAT(good("[metrics]\nport = 15692\n", sources).config.unavailable,
               ElementsAre("metrics is not available in this version; metrics.port (p.toml:2) has "
                           "no effect"));
+}
+
+TEST(Configuration, ListenersOfTlsAreThereWithACertificate) {
+  const Config config =
+      good("[tls]\ncertificate = \"c\"\nkey = \"k\"\n[amqp]\nbind = \"127.0.0.1\"\n").config;
+  EXPECT_THAT(config.amqp.tls_endpoints, ElementsAre(Endpoint{"127.0.0.1", 5671, false}));
+  EXPECT_THAT(config.sqs.tls_endpoints, ElementsAre(Endpoint{"127.0.0.1", 9325, false}));
+  EXPECT_THAT(config.amqp.endpoints, ElementsAre(Endpoint{"127.0.0.1", 5672, false}));
+  EXPECT_EQ(config.tls.lowest_version, "1.2");
+  EXPECT_EQ(config.tls.client_certificates, "none");
+  const Config own = good(
+                         "[tls]\ncertificate = \"c\"\nkey = \"k\"\n[amqp]\nport = 0\n"
+                         "tls_listeners = [\"[::1]:1\", \"unix:/run/s\"]\n[sqs]\ntls_port = 0\n")
+                         .config;
+  EXPECT_THAT(own.amqp.tls_endpoints,
+              ElementsAre(Endpoint{"::1", 1, false}, Endpoint{"/run/s", 0, true}));
+  EXPECT_THAT(own.amqp.endpoints, IsEmpty());
+  EXPECT_TRUE(own.amqp.is_served());
+  EXPECT_THAT(own.sqs.tls_endpoints, IsEmpty());
+  EXPECT_THAT(good("").config.amqp.tls_endpoints, IsEmpty());
+}
+
+TEST(Configuration, HalfOfTlsIsAMistake) {
+  EXPECT_EQ(problems("[tls]\ncertificate = \"c\"\n"), "p.toml:2: tls.certificate: needs tls.key");
+  EXPECT_EQ(problems("[tls]\nkey = \"k\"\n"), "p.toml:2: tls.key: needs tls.certificate");
+  EXPECT_THAT(problems("[tls]\nclient_certificates = \"required\"\n"),
+              StartsWith("p.toml:2: tls.client_certificates: needs tls.ca"));
+  EXPECT_EQ(problems("[sqs]\ntls_listeners = [\"*:1\"]\n"),
+            "p.toml:2: sqs.tls_listeners: needs tls.certificate");
+  EXPECT_THAT(problems("[tls]\nlowest_version = \"1.1\"\n"), HasSubstr("is not one of 1.2, 1.3"));
+  EXPECT_THAT(good("[amqp]\ntls_port = 5671\n").config.unavailable,
+              ElementsAre("amqp.tls_port (p.toml:2) has no effect without tls.certificate"));
 }
 
 TEST(Configuration, SqsListensWhereItIsTold) {
@@ -392,6 +424,10 @@ TEST(Configuration, TellsWhichChangesNeedARestart) {
   const Config policies =
       good("[[policies]]\nname = \"p\"\npattern = \"\"\ndefinition = {expires = 1}\n").config;
   EXPECT_THAT(restart_needed(before, policies), IsEmpty());
+  const Config secured = good("[tls]\ncertificate = \"c\"\nkey = \"k\"\n").config;
+  EXPECT_THAT(restart_needed(before, secured), ElementsAre("tls.certificate"));
+  const Config renewed = good("[tls]\ncertificate = \"d\"\nkey = \"k\"\n").config;
+  EXPECT_THAT(restart_needed(secured, renewed), IsEmpty());
 }
 
 }  // namespace

@@ -1,55 +1,48 @@
-// Runs of characters that need no escape are copied as they are, eight at a time looked through.
+// Runs of characters that need no escape are copied as they are, a block at a time looked through.
 #include "sqs/protocol/escape.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 namespace polymq::sqs {
 namespace {
 
-constexpr std::uint64_t kOnes = 0x0101010101010101u;
-constexpr std::uint64_t kHighBits = 0x8080808080808080u;
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
-/// Marks the octets of `word` that equal `octet`; may mark some above the first one, too.
-constexpr std::uint64_t equal(std::uint64_t word, std::uint8_t octet) {
-  const std::uint64_t zero = word ^ (kOnes * octet);
-  return (zero - kOnes) & ~zero;
-}
-
-constexpr std::uint64_t below_space(std::uint64_t word) { return (word - kOnes * 0x20) & ~word; }
-
 struct Json {
-  static bool is_plain(std::uint64_t word) {
-    return ((below_space(word) | equal(word, '"') | equal(word, '\\')) & kHighBits) == 0;
-  }
   static bool is_plain(std::uint8_t octet) {
     return octet >= 0x20 && octet != '"' && octet != '\\';
   }
 };
 
 struct Xml {
-  static bool is_plain(std::uint64_t word) {
-    const std::uint64_t marked = below_space(word) | equal(word, '&') | equal(word, '<') |
-                                 equal(word, '>') | equal(word, 0xEF);  // begins U+FFFE and U+FFFF
-    return (marked & kHighBits) == 0;
-  }
   static bool is_plain(std::uint8_t octet) {
-    return octet >= 0x20 ? octet != '&' && octet != '<' && octet != '>' && octet != 0xEF
-                         : octet == '\n' || octet == '\t';
+    const bool legal = octet >= 0x20 || octet == '\n' || octet == '\t';
+    return legal && octet != '&' && octet != '<' && octet != '>' &&
+           octet != 0xEF;  // begins U+FFFE and U+FFFF
   }
 };
+
+/// Without a way out in the middle, so that the compiler looks at all octets at once.
+constexpr std::size_t kBlock = 16;
+template <class Rules>
+bool is_plain_block(const char* octets) {
+  std::uint8_t special = 0;
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    special |= static_cast<std::uint8_t>(!Rules::is_plain(static_cast<std::uint8_t>(octets[i])));
+  }
+  return special == 0;
+}
 
 template <class Rules>
 std::size_t plain_run(std::string_view text) {
   std::size_t at = 0;
-  for (; text.size() - at >= 8; at += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, text.data() + at, 8);
-    if (!Rules::is_plain(word)) break;
-  }
+  while (text.size() - at >= kBlock && is_plain_block<Rules>(text.data() + at)) at += kBlock;
+  // The last few, with some of those before them.
+  const bool has_tail = text.size() >= kBlock && text.size() - at < kBlock;
+  if (has_tail && is_plain_block<Rules>(text.data() + text.size() - kBlock)) return text.size();
   while (at < text.size() && Rules::is_plain(static_cast<std::uint8_t>(text[at]))) ++at;
   return at;
 }
@@ -104,10 +97,16 @@ std::size_t append_xml_escape(Buffer& out, std::string_view text) {
 }  // namespace
 
 void append_json_string(Buffer& out, std::string_view text) {
-  out.reserve(text.size() + 2);
+  std::size_t run = plain_run<Json>(text);
+  if (run == text.size()) {
+    char* const to = out.reserve(run + 2);
+    *to = '"';
+    std::copy_n(text.data(), run, to + 1);
+    to[run + 1] = '"';
+    return out.commit(run + 2);
+  }
   out.append("\"");
-  while (true) {
-    const std::size_t run = plain_run<Json>(text);
+  for (;; run = plain_run<Json>(text)) {
     out.append(text.substr(0, run));
     if (run == text.size()) break;
     append_json_escape(out, static_cast<std::uint8_t>(text[run]));

@@ -1,4 +1,5 @@
 // Requests of AWS JSON 1.0: Boost.JSON parses into the arena, members are views into that.
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 #include <charconv>
@@ -232,12 +233,16 @@ SqsResult<void> read_member(const json::value& value, const Field& field, void* 
   return {};
 }
 
+// Objects have few of the members that they may have.
 SqsResult<void> read_object(const json::object& from, const Structure& structure, void* object,
                             Arena& arena) {
-  for (const Field& field : structure.fields) {
-    const json::value* const value = find(from, field.name);
-    if (value == nullptr) continue;
-    if (auto read = read_member(*value, field, object, arena); !read) return read;
+  for (const json::key_value_pair& member : from) {
+    if (member.value().is_null()) continue;  // as if it were absent
+    const std::string_view name(member.key_c_str(), member.key().size());
+    const auto field = std::find_if(structure.fields.begin(), structure.fields.end(),
+                                    [&](const Field& one) { return one.name == name; });
+    if (field == structure.fields.end()) continue;
+    if (auto read = read_member(member.value(), *field, object, arena); !read) return read;
   }
   return {};
 }

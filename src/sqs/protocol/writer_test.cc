@@ -140,10 +140,13 @@ TEST(Writer, MoveTasksHaveNumbers) {
             R"("ApproximateNumberOfMessagesMoved":0,"StartedTimestamp":1700000000000}]})");
 }
 
+/// Two blocks of those that are looked at together, and a rest.
+constexpr std::size_t kLength = 40;
+
 TEST(Escape, JsonComesBackAsItWasWhereverTheOddCharacterStands) {
-  for (std::size_t at = 0; at < 24; ++at) {
+  for (std::size_t at = 0; at < kLength; ++at) {
     for (int octet = 1; octet < 128; ++octet) {
-      std::string text(24, 'x');
+      std::string text(kLength, 'x');
       text[at] = static_cast<char>(octet);
       Buffer out;
       append_json_string(out, text);
@@ -154,9 +157,9 @@ TEST(Escape, JsonComesBackAsItWasWhereverTheOddCharacterStands) {
 }
 
 TEST(Escape, XmlHasNoRawMarkupWhereverItStands) {
-  for (std::size_t at = 0; at < 24; ++at) {
+  for (std::size_t at = 0; at < kLength; ++at) {
     for (const char c : {'<', '>', '&', '\r', '\x02'}) {
-      std::string text(24, 'x');
+      std::string text(kLength, 'x');
       text[at] = c;
       Buffer out;
       append_xml_text(out, text);

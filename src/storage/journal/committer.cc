@@ -142,6 +142,7 @@ void Journal::write_group(Lock& lock, const std::vector<Handed>& group) {
       if (chunk.has_messages) segments_.chunk_placed(open_.number, chunk.weight);
     }
   }
+  segments_.find(open_.number)->used = open_.used;
   written_commit_ = next_commit_ - 1;
   if (!std::exchange(dirty_, true)) sync_at_ = Clock::time_point::max();
   if (timed) sync_at_ = std::min(sync_at_, Clock::now() + options_.sync_interval);

@@ -160,6 +160,26 @@ FileResult<SegmentNumber> Journal::hold() {
               : FileError{true, "the disk of the data folder is full"});
 }
 
+FileResult<DiskUse> Journal::survey_use(const KnownIncarnations& known,
+                                        const std::atomic<bool>& stop) {
+  std::vector<CountedSegment> segments;
+  {
+    Lock lock(mutex_);
+    if (held_) return tl::make_unexpected(FileError{false, "a backup is under way"});
+    held_ = true;
+    to_hold_.wait(lock, [this] { return !removing_; });
+    for (const auto& [number, segment] : segments_.all()) {
+      segments.push_back({{number, segment.generation, segment.size, id_},
+                          segment.file,
+                          segment.sealed ? segment.size : segment.used,
+                          segment.indexed});
+    }
+  }
+  auto use = journal::survey_use(*files_, segments, known, stop);
+  release();
+  return use;
+}
+
 void Journal::release() {
   const std::lock_guard lock(mutex_);
   held_ = false;

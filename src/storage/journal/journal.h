@@ -2,6 +2,7 @@
 // what they hand over in groups, one prepares and removes segments, one reads messages back.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -19,6 +20,7 @@
 #include "storage/journal/read_back.h"
 #include "storage/journal/segment_files.h"
 #include "storage/journal/segment_table.h"
+#include "storage/journal/use_survey.h"
 
 namespace polymq::storage::journal {
 
@@ -75,6 +77,9 @@ class Journal {
   /// journal has failed.
   FileResult<SegmentNumber> hold();
   void release();
+  /// Counts what takes the segments' bytes (use_survey.h), while none of them is removed. Waits for
+  /// the disk. Error also: a backup is under way.
+  FileResult<DiskUse> survey_use(const KnownIncarnations& known, const std::atomic<bool>& stop);
 
   struct Usage {
     std::size_t segments;

@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <set>
 
-#include "storage/journal/chunk_reader.h"
 #include "storage/journal/interval_set.h"
-#include "storage/journal/layout.h"
+#include "storage/journal/living.h"
 #include "storage/journal/segment_index.h"
 #include "storage/journal/segment_scan.h"
 
@@ -65,8 +64,6 @@ class Recovery {
   void gather_others(const SegmentIndex& index);
   FileResult<void> gather_messages(const OpenSegment& segment, const IndexedChunk& chunk);
   std::uint32_t gather_stretch(Gathering& queue, const IndexedChunk& chunk, const Stretch& stretch);
-  FileResult<std::vector<Stretch>> rest_of(const OpenSegment& segment, const IndexedChunk& chunk,
-                                           const Stretch& stretch, const Gathering& queue);
   static void join_ranges(Gathering& queue, StoredQueue& stored);
   void finish_queues();
   void finish_use();
@@ -278,14 +275,10 @@ FileResult<void> Recovery::gather_messages(const OpenSegment& segment, const Ind
     if (queue == nullptr) continue;
     queue->bytes += bytes_of(stretch);
     queue->next_position = std::max(queue->next_position, stretch.last() + 1);
-    if (queue->covered.covers(stretch.first, stretch.last())) continue;
-    if (!queue->covered.touches(stretch.first, stretch.last())) {
-      live += gather_stretch(*queue, chunk, stretch);
-      continue;
-    }
-    const auto rest = rest_of(segment, chunk, stretch, *queue);
-    if (!rest) return tl::make_unexpected(rest.error());
-    for (const Stretch& part : *rest) live += gather_stretch(*queue, chunk, part);
+    const auto living = living_parts(*segment.file, segment.size, chunk, stretch, queue->covered);
+    if (!living) return tl::make_unexpected(living.error());
+    if (!living->damage.empty()) damaged(segment.number, chunk.offset, living->damage);
+    for (const Stretch& part : living->parts) live += gather_stretch(*queue, chunk, part);
   }
   if (live == 0) return {};
   kept.settled = kept.messages - live;
@@ -307,40 +300,6 @@ std::uint32_t Recovery::gather_stretch(Gathering& queue, const IndexedChunk& chu
                           stretch.priorities.size()});
   queue.runs.insert(queue.runs.end(), stretch.priorities.begin(), stretch.priorities.end());
   return stretch.count;
-}
-
-// The parts that are not covered. What they have must be seen message by message. What the disk
-// does not give now, and may give later, is an error: it must not be taken for gone.
-FileResult<std::vector<Stretch>> Recovery::rest_of(const OpenSegment& segment,
-                                                   const IndexedChunk& chunk,
-                                                   const Stretch& stretch, const Gathering& queue) {
-  std::vector<Stretch> parts;
-  if (chunk.offset + chunk.size > segment.size) {
-    damaged(segment.number, chunk.offset, "a chunk is cut off");
-    return parts;
-  }
-  const std::size_t size = record_size(stretch.shared);
-  std::string records(stretch.count * size, '\0');
-  const auto read = segment.file->read(chunk.offset + kChunkHeader + stretch.index_offset,
-                                       records.data(), records.size());
-  if (!read) return tl::make_unexpected(read.error());
-  std::uint32_t seen = 0;
-  IndexReader reader(records, stretch.queue);
-  for (Record record; reader.next(record); ++seen) {
-    const auto* entry = std::get_if<MessageEntry>(&record);
-    if (entry == nullptr || entry->position != stretch.first + seen) break;
-    if (queue.covered.contains(entry->position)) continue;
-    if (parts.empty() || parts.back().last() + 1 != entry->position) {
-      parts.push_back(
-          {.queue = stretch.queue,
-           .first = entry->position,
-           .index_offset = stretch.index_offset + static_cast<std::uint32_t>(seen * size),
-           .shared = stretch.shared});
-    }
-    parts.back().add(*entry);
-  }
-  if (seen != stretch.count) damaged(segment.number, chunk.offset, "a chunk's index is wrong");
-  return parts;
 }
 
 // In order of positions; those that follow each other are one.

@@ -22,6 +22,7 @@ class SegmentTable {
   struct Segment {
     std::shared_ptr<File> file;
     std::uint64_t size = 0;
+    std::uint64_t used = 0;  // of the open one: all commits below are whole
     std::uint64_t generation = 0;
     /// Of messages that live, roughly: what moving them would write. More than there is, where
     /// large bodies are in several queues.

@@ -11,8 +11,17 @@
 namespace polymq::storage::sqlite {
 namespace {
 
-enum Single : std::size_t { kAdvance, kVhost, kExchange, kQueue, kBinding, kUnbind };
-constexpr std::array<std::string_view, 6> kSingle{
+enum Single : std::size_t {
+  kAdvance,
+  kVhost,
+  kExchange,
+  kQueue,
+  kBinding,
+  kUnbind,
+  kPolicy,
+  kUnsetPolicy
+};
+constexpr std::array<std::string_view, 8> kSingle{
     "UPDATE meta SET value = ?1 WHERE key = 'version' AND value = ?1 - 1",
     "INSERT OR REPLACE INTO vhosts (id, name, default_queue_type, max_queues)"
     " VALUES (?1, ?2, ?3, ?4)",
@@ -23,10 +32,14 @@ constexpr std::array<std::string_view, 6> kSingle{
     "INSERT OR REPLACE INTO bindings (source, destination, to_exchange, key, arguments)"
     " VALUES (?1, ?2, ?3, ?4, ?5)",
     "DELETE FROM bindings WHERE source = ?1 AND destination = ?2 AND to_exchange = ?3"
-    " AND key = ?4 AND arguments = ?5"};
+    " AND key = ?4 AND arguments = ?5",
+    "INSERT OR REPLACE INTO policies"
+    " (vhost, by_operator, name, pattern, apply_to, priority, definition)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    "DELETE FROM policies WHERE vhost = ?1 AND by_operator = ?2 AND name = ?3"};
 
 // ?1 is the id of what goes.
-constexpr std::array<std::string_view, 6> kVhostGone{
+constexpr std::array<std::string_view, 7> kVhostGone{
     "DELETE FROM bindings WHERE source IN (SELECT id FROM exchanges WHERE vhost = ?1)",
     "DELETE FROM bindings WHERE to_exchange = 0"
     " AND destination IN (SELECT id FROM queues WHERE vhost = ?1)",
@@ -34,6 +47,7 @@ constexpr std::array<std::string_view, 6> kVhostGone{
     " AND destination IN (SELECT id FROM exchanges WHERE vhost = ?1)",
     "DELETE FROM exchanges WHERE vhost = ?1",
     "DELETE FROM queues WHERE vhost = ?1",
+    "DELETE FROM policies WHERE vhost = ?1",
     "DELETE FROM vhosts WHERE id = ?1"};
 constexpr std::array<std::string_view, 3> kExchangeGone{
     "DELETE FROM bindings WHERE source = ?1",
@@ -99,6 +113,16 @@ BindingRow read_binding(const Statement& row) {
           .arguments = std::string(row.text(4))};
 }
 
+PolicyRow read_policy(const Statement& row) {
+  return {.vhost = static_cast<std::uint32_t>(row.number(0)),
+          .by_operator = row.number(1) != 0,
+          .name = std::string(row.text(2)),
+          .pattern = std::string(row.text(3)),
+          .apply_to = std::string(row.text(4)),
+          .priority = static_cast<std::int64_t>(row.number(5)),
+          .definition = std::string(row.text(6))};
+}
+
 template <class Row>
 SqliteResult<void> read_all(Database& database, std::string_view sql, Row (*read)(const Statement&),
                             std::vector<Row>& to) {
@@ -119,6 +143,9 @@ void sort(MetadataImage& image) {
   std::ranges::sort(image.queues, {}, &QueueRow::id);
   std::ranges::sort(image.bindings, {}, [](const BindingRow& row) {
     return std::tie(row.source, row.destination, row.to_exchange, row.key, row.arguments);
+  });
+  std::ranges::sort(image.policies, {}, [](const PolicyRow& row) {
+    return std::tie(row.vhost, row.by_operator, row.name);
   });
 }
 
@@ -181,6 +208,24 @@ SqliteResult<void> RowWriter::write(const BindingRow& row) {
 SqliteResult<void> RowWriter::write(const BindingGone& gone) {
   return bind_binding(single_[kUnbind], gone.binding).run();
 }
+SqliteResult<void> RowWriter::write(const PolicyRow& row) {
+  return single_[kPolicy]
+      .bind(1, row.vhost)
+      .bind(2, number(row.by_operator))
+      .bind(3, row.name)
+      .bind(4, row.pattern)
+      .bind(5, row.apply_to)
+      .bind(6, static_cast<std::uint64_t>(row.priority))
+      .bind(7, row.definition)
+      .run();
+}
+SqliteResult<void> RowWriter::write(const PolicyGone& gone) {
+  return single_[kUnsetPolicy]
+      .bind(1, gone.vhost)
+      .bind(2, number(gone.by_operator))
+      .bind(3, gone.name)
+      .run();
+}
 SqliteResult<void> RowWriter::write(const VhostGone& gone) { return run_all(vhost_gone_, gone.id); }
 SqliteResult<void> RowWriter::write(const ExchangeGone& gone) {
   return run_all(exchange_gone_, gone.id);
@@ -220,6 +265,12 @@ SqliteResult<MetadataImage> read_image(Database& database) {
         return read_all(database,
                         "SELECT source, destination, to_exchange, key, arguments FROM bindings",
                         read_binding, image.bindings);
+      })
+      .and_then([&] {
+        return read_all(database,
+                        "SELECT vhost, by_operator, name, pattern, apply_to, priority, definition"
+                        " FROM policies",
+                        read_policy, image.policies);
       })
       .map([&] {
         sort(image);

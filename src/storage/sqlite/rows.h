@@ -10,7 +10,7 @@
 namespace polymq::storage::sqlite {
 
 /// Writes changes within the transaction that the caller has begun. A row replaces the one with
-/// its id; a binding that is there already stays; what is gone already stays gone.
+/// its id, or of its name; a binding that is there already stays; what is gone already stays gone.
 class RowWriter {
  public:
   /// `database` must outlive it, and have the tables.
@@ -28,10 +28,12 @@ class RowWriter {
   SqliteResult<void> write(const ExchangeRow& row);
   SqliteResult<void> write(const QueueRow& row);
   SqliteResult<void> write(const BindingRow& row);
+  SqliteResult<void> write(const PolicyRow& row);
   SqliteResult<void> write(const VhostGone& gone);
   SqliteResult<void> write(const ExchangeGone& gone);
   SqliteResult<void> write(const QueueGone& gone);
   SqliteResult<void> write(const BindingGone& gone);
+  SqliteResult<void> write(const PolicyGone& gone);
   SqliteResult<void> run_all(std::vector<Statement>& statements, std::uint64_t id);
 
   Database* database_;

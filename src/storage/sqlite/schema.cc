@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -16,7 +18,7 @@ namespace {
 
 // No foreign keys: what goes along is deleted by name, and the indexes are there for that.
 // No unique names: that is decided before a change gets here.
-constexpr char kTables[] = R"(
+constexpr char kDeclaredThings[] = R"(
 CREATE TABLE meta (
   key TEXT PRIMARY KEY,
   value INTEGER NOT NULL
@@ -61,6 +63,22 @@ CREATE TABLE bindings (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX bindings_by_destination ON bindings (to_exchange, destination);
 )";
+
+constexpr char kPolicies[] = R"(
+CREATE TABLE policies (           -- set at run time; others are in the configuration
+  vhost INTEGER NOT NULL,
+  by_operator INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  pattern TEXT NOT NULL,
+  apply_to TEXT NOT NULL,
+  priority INTEGER NOT NULL,
+  definition TEXT NOT NULL,
+  PRIMARY KEY (vhost, by_operator, name)
+) STRICT, WITHOUT ROWID;
+)";
+
+/// What makes a version's tables of those of the version before it.
+constexpr std::array<std::string_view, kSchemaVersion> kSteps{kDeclaredThings, kPolicies};
 
 // The log is folded into the file after 16 MiB of it, and given back to the disk when one burst
 // has made it larger than 64 MiB. A temporary file could meet another full disk: memory instead.
@@ -132,13 +150,14 @@ SqliteResult<bool> use_log(Database& database) {
   return statement->step().map([&](bool row) { return row && statement->text(0) == "wal"; });
 }
 
-/// One transaction: the tables of a new file, and the count of starts, whose writing also proves
-/// that the file can be written and is ours alone.
-SqliteResult<void> begin_use(Database& database, bool is_new) {
+/// One transaction: the tables that a new or older file lacks, and the count of starts, whose
+/// writing also proves that the file can be written and is ours alone.
+SqliteResult<void> begin_use(Database& database, std::uint64_t schema_version) {
   const std::string identity = "PRAGMA application_id = " + std::to_string(kApplicationId) +
                                "; PRAGMA user_version = " + std::to_string(kSchemaVersion) + ";";
   std::string sql = "BEGIN EXCLUSIVE;";
-  if (is_new) sql += kTables + identity;
+  for (std::uint64_t step = schema_version; step < kSteps.size(); ++step) sql += kSteps[step];
+  if (schema_version != kSchemaVersion) sql += identity;
   sql += "UPDATE meta SET value = value + 1 WHERE key = 'starts'; COMMIT";
   return database.execute(sql.c_str());
 }
@@ -182,7 +201,7 @@ Result<Database> open_metadata_file(const std::filesystem::path& file) {
   if (!damage) return refuse(file, damage.error());
   if (!damage->empty()) return refuse(file, "damaged: " + *damage);
   const auto used = database->execute(kSettings).and_then(
-      [&] { return begin_use(*database, identity->is_new()); });
+      [&] { return begin_use(*database, identity->schema_version); });
   if (!used) return refuse(file, used.error());
   return std::move(*database);
 }

@@ -36,4 +36,12 @@ inline BindingRow binding_row(std::uint64_t source, std::uint64_t destination,
   return row;
 }
 
+inline PolicyRow policy_row(std::string name, std::uint32_t vhost = 1, bool by_operator = false) {
+  PolicyRow row;
+  row.vhost = vhost;
+  row.by_operator = by_operator;
+  row.name = std::move(name);
+  return row;
+}
+
 }  // namespace polymq::storage::testing

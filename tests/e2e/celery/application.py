@@ -6,6 +6,8 @@ import time
 from celery import Celery
 from kombu import Exchange, Queue
 
+from harness.celery_tasks import append
+
 SUFFIX = os.environ["E2E_CELERY_SUFFIX"]
 WORK = f"celery.{SUFFIX}"
 RANKED = f"celery.ranked.{SUFFIX}"
@@ -31,41 +33,9 @@ app.conf.update(
 )
 
 
-def append(path, line):
-    with open(path, "a") as out:
-        out.write(f"{line}\n")
-
-
-@app.task
-def add(x, y):
-    return x + y
-
-
 @app.task
 def total(numbers):
     return sum(numbers)
-
-
-@app.task
-def echo(value):
-    return value
-
-
-@app.task
-def fail(text):
-    raise ValueError(text)
-
-
-@app.task(bind=True, max_retries=3)
-def succeed_at(self, attempt, countdown):
-    if self.request.retries < attempt:
-        raise self.retry(countdown=countdown)
-    return self.request.retries
-
-
-@app.task(bind=True, max_retries=2, default_retry_delay=0.1)
-def never(self):
-    raise self.retry(exc=KeyError("gave up"))
 
 
 @app.task(bind=True)

@@ -1,14 +1,11 @@
 """A Celery worker process of this run's own, and kombu connections."""
 import os
-import subprocess
-import sys
-import time
 import uuid
 
 import kombu
 import pytest
 
-from harness import process
+from harness.celery_worker import Worker
 from harness.deadline import time_limit  # noqa: F401  (an autouse fixture)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,19 +21,12 @@ def worker(tmp_path_factory):
     """The application, served by a worker with two processes."""
     from application import RANKED, WORK, app
 
-    log = tmp_path_factory.mktemp("worker") / "log"
-    with open(log, "w") as out:
-        child = process.start(
-            [sys.executable, "-m", "celery", "-A", "application", "worker", "-c", "2", "-l",
-             "info", "-Q", WORK, "-n", f"work-{os.getpid()}@e2e"],
-            cwd=HERE, stdout=out, stderr=subprocess.STDOUT)
+    started = Worker(HERE, tmp_path_factory.mktemp("worker") / "log", WORK, "work")
+    started.start()
     try:
-        ready = process.wait_until(lambda: " ready." in log.read_text(),
-                                   time.monotonic() + 25, child, interval=0.1)
-        assert ready, log.read_text()
         yield app
     finally:
-        process.stop(child, 15, whole_group=False)
+        started.stop()
         with kombu.Connection(URL) as connection:
             channel = connection.default_channel
             for name in (WORK, RANKED):

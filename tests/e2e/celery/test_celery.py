@@ -1,36 +1,15 @@
 """Celery as its users use it: calls, retries, chains, groups, events, remote control."""
 import contextlib
 import os
+import pathlib
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
 from celery import chain, group
 from celery.exceptions import TaskRevokedError
 
-from harness import process
-
-PATIENCE = 20
-
-
-def lines(path):
-    if not os.path.exists(path):
-        return []
-    with open(path) as text:
-        return text.read().split()
-
-
-def eventually(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def task(worker, name):
-    return worker.tasks[f"application.{name}"]
+from harness.celery_worker import PATIENCE, Worker, eventually, lines, task
 
 
 def test_a_call_returns_its_result(worker):
@@ -135,19 +114,19 @@ def test_a_task_whose_process_dies_is_delivered_again(worker, scratch):
 
 def test_higher_priorities_run_first(worker, scratch):
     from application import RANKED
-    note, here = task(worker, "note"), os.path.dirname(os.path.abspath(__file__))
+    note = task(worker, "note")
     with worker.connection_for_write() as connection:
         worker.amqp.queues[RANKED](connection.default_channel).declare()
     for text, priority in (("low", 1), ("high", 9), ("middle", 5), ("higher", 10)):
         note.apply_async((scratch, text), priority=priority)
-    child = process.start(
-        [sys.executable, "-m", "celery", "-A", "application", "worker", "-c", "1", "-P", "solo",
-         "-Q", RANKED, "-n", f"ranked-{os.getpid()}@e2e", "--without-gossip", "--without-mingle"],
-        cwd=here, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    ranked = Worker(os.path.dirname(os.path.abspath(__file__)), pathlib.Path(f"{scratch}.log"),
+                    RANKED, "ranked", ("-c", "1", "-P", "solo", "--without-gossip",
+                                       "--without-mingle"))
+    ranked.start()
     try:
         eventually(lambda: len(lines(scratch)) == 4)
     finally:
-        process.stop(child, 10)
+        ranked.stop()
     assert lines(scratch) == ["higher", "high", "middle", "low"]
 
 
@@ -161,7 +140,7 @@ def test_inspect_sees_queues_and_tasks(worker):
     name = f"work-{os.getpid()}@e2e"
     inspect = worker.control.inspect([name], timeout=2)
     assert [queue["name"] for queue in inspect.active_queues()[name]] == [WORK]
-    assert "application.add" in inspect.registered()[name]
+    assert "application.total" in inspect.registered()[name]
 
 
 def test_a_revoked_task_is_not_run(worker, scratch):

@@ -1,10 +1,12 @@
 """tests/e2e/run: starts a broker, runs the suites against it, sums up."""
 import argparse
+import io
 import os
 import shutil
 import signal
 import sys
 import tempfile
+import threading
 
 from . import brokers, suites
 
@@ -32,6 +34,9 @@ def parse(argv):
                         help=f"of {', '.join(suites.SUITES)}; all when none is named")
     parser.add_argument("--limit", type=float, default=300, metavar="SECONDS",
                         help="time limit of one suite (default: %(default)s)")
+    parser.add_argument("--lanes", type=int, default=1, metavar="N",
+                        help="so many suites at a time, each lane with a broker of its own; "
+                             "shows what a suite says when it has ended (default: %(default)s)")
     parser.add_argument("--keep", action="store_true",
                         help="keep the broker's directory (it is kept after a failure anyway)")
     parser.add_argument("--serve", action="store_true",
@@ -58,25 +63,56 @@ def environment(broker):
     }
 
 
-def run_suites(broker, names, extra, limit):
-    outcomes = []
-    for name in names:
-        print(f"=== {name} ({broker.name}, port {broker.port})", flush=True)
-        suite = suites.Suite(name, extra, environment(broker), limit)
+class Lanes:
+    """Suites that are run one after the other in each lane, which has a broker of its own."""
+
+    def __init__(self, lanes, names, extra, limit):
+        self.lanes, self.names, self.extra, self.limit = lanes, list(names), extra, limit
+        self.outcomes, self.running = [], []
+        self.lock = threading.Lock()
+        self.stopped = False
+
+    def run(self):
+        threads = [threading.Thread(target=self._run_lane, args=[lane]) for lane in self.lanes]
+        for thread in threads:
+            thread.start()
         try:
+            for thread in threads:
+                thread.join()
+        finally:  # a signal
+            with self.lock:
+                self.stopped = True
+                for suite in self.running:
+                    suite.stop()
+            for thread in threads:
+                thread.join()
+        self.outcomes += [suites.Outcome(left, failed=1, note="not run: the broker had died")
+                          for left in self.names]
+        return self.outcomes
+
+    def _run_lane(self, broker):
+        alone = len(self.lanes) == 1
+        while True:
+            with self.lock:
+                if self.stopped or not self.names:
+                    return
+                name = self.names.pop(0)
+                output = sys.stdout if alone else io.StringIO()
+                suite = suites.Suite(name, self.extra, environment(broker), self.limit, output)
+                self.running.append(suite)
+            print(f"=== {name} ({broker.name}, port {broker.port})", file=output, flush=True)
             outcome = suite.run()
-        finally:
-            suite.stop()
-        outcomes.append(outcome)
-        print(f"--- {outcome}", flush=True)
-        if not broker.alive():
-            outcome.failed += 1
-            outcome.note = "the broker died"
-            print(f"--- {name}: the broker died; the remaining suites are not run")
-            outcomes += [suites.Outcome(left, failed=1, note="not run: the broker had died")
-                         for left in names[len(outcomes):]]
-            break
-    return outcomes
+            if not broker.alive():
+                outcome.failed += 1
+                outcome.note = "the broker died"
+            with self.lock:
+                if not alone:
+                    print(output.getvalue(), end="")
+                print(f"--- {outcome}", flush=True)
+                self.running.remove(suite)
+                self.outcomes.append(outcome)
+            if not broker.alive():
+                return
 
 
 def serve(broker):
@@ -93,14 +129,18 @@ def main(argv):
         signal.signal(signum, _interrupt)
     directory = tempfile.mkdtemp(prefix="polymq-e2e-")
     outcomes, problem = [], None
-    broker = None
+    lanes = []
     try:
-        broker = brokers.create(os.environ.get("BROKER") or "polymq", directory)
-        broker.start()
+        for number in range(options.lanes):
+            own = os.path.join(directory, f"lane-{number + 1}")
+            os.mkdir(own)
+            lanes.append(brokers.create(os.environ.get("BROKER") or "polymq", own))
+            lanes[-1].start()
         if options.serve:
-            serve(broker)
+            serve(lanes[0])
         else:
-            outcomes = run_suites(broker, options.suites or broker.suites, extra, options.limit)
+            names = options.suites or lanes[0].suites
+            outcomes = Lanes(lanes, names, extra, options.limit).run()
     except brokers.BrokerError as error:
         problem = str(error)
     except Interrupted as signal_name:
@@ -108,15 +148,16 @@ def main(argv):
     finally:
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, signal.SIG_IGN)
-        if broker is not None:
+        for broker in lanes:
             broker.stop()
-    return report(options, broker, directory, outcomes, problem)
+    return report(options, lanes, directory, outcomes, problem)
 
 
-def report(options, broker, directory, outcomes, problem):
+def report(options, lanes, directory, outcomes, problem):
     complaints = [problem] if problem else []
-    if broker is not None and broker.process is not None:
-        complaints += broker.complaints()
+    for broker in lanes:
+        if broker.process is not None:
+            complaints += broker.complaints()
     for outcome in outcomes:
         print(outcome)
     for complaint in complaints:

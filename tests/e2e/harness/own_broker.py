@@ -1,5 +1,7 @@
 """A broker with settings of its own, for tests of what settings do."""
+import contextlib
 import re
+import shutil
 
 from . import fixture
 from .brokers import PolyMQ
@@ -50,3 +52,19 @@ class OwnBroker(PolyMQ):
         """complaints() without those that have one of these texts in them."""
         return [line for line in self.complaints()
                 if not any(re.search(part, line) for part in tolerated)]
+
+
+@contextlib.contextmanager
+def that_end_well():
+    """A list for brokers that were started. At the end they are stopped, and must end with 0 and
+    have logged no error but those that their `tolerated` announces; their directories go."""
+    started = []
+    yield started
+    complaints = []
+    for server in started:
+        server.stop()
+        complaints += server.intolerable(server.tolerated)
+        if complaints:
+            print(server.last_words())
+        shutil.rmtree(server.directory, ignore_errors=True)
+    assert not complaints, complaints

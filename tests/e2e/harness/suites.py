@@ -11,7 +11,7 @@ from . import process
 
 HERE = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 SUITES = ["python", "celery", "node", "go", "java", "ruby", "php", "tools", "examples",
-          "sqs", "sqs-cli", "sqs-node", "sqs-go", "sqs-celery", "hostile", "crash"]
+          "sqs", "sqs-cli", "sqs-node", "sqs-go", "sqs-celery", "tls", "hostile", "crash"]
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
 
 
@@ -33,11 +33,12 @@ class Outcome:
 class Suite:
     """A folder tests/e2e/NAME whose executable `run` ends with the countable summary line."""
 
-    def __init__(self, name, extra, environment, limit_seconds):
+    def __init__(self, name, extra, environment, limit_seconds, output=sys.stdout):
         self.name = name
         self.extra = extra
         self.environment = environment
         self.limit_seconds = limit_seconds
+        self.output = output
         self.process = None
         self._timed_out = False
 
@@ -65,8 +66,8 @@ class Suite:
         last_line = ""
         try:
             for line in self.process.stdout:
-                sys.stdout.write(line)
-                sys.stdout.flush()
+                self.output.write(line)
+                self.output.flush()
                 last_line = line.strip() or last_line
         finally:
             timer.cancel()

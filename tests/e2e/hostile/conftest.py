@@ -1,11 +1,11 @@
 """Fixtures: brokers with a configuration of their own, which must end in good order."""
 import os
-import shutil
 import tempfile
 
 import pytest
 
 from harness.deadline import time_limit  # noqa: F401  (an autouse fixture)
+from harness.own_broker import that_end_well
 
 pytest.register_assert_rewrite("support")
 
@@ -22,26 +22,16 @@ def pytest_collection_modifyitems(items):
 def broker(request):
     """broker({"key": value}, ...) -> a running support.Server. Afterwards it must end with 0, and
     must have logged no error but those that `tolerated` (parts of the lines) announces."""
-    servers = []
+    with that_end_well() as servers:
+        def start(settings=None, tolerated=(), **options):
+            directory = tempfile.mkdtemp(prefix="polymq-hostile-")
+            server = support.Server(directory, settings or {}, **options)
+            server.tolerated = tolerated
+            servers.append(server)
+            server.start()
+            return server
 
-    def start(settings=None, tolerated=(), **options):
-        directory = tempfile.mkdtemp(prefix="polymq-hostile-")
-        server = support.Server(directory, settings or {}, **options)
-        server.tolerated = tolerated
-        servers.append(server)
-        server.start()
-        return server
-
-    yield start
-    complaints = []
-    for server in servers:
-        server.stop()
-        complaints += [line for line in server.complaints()
-                       if not any(part in line for part in server.tolerated)]
-        if complaints:
-            print(server.last_words())
-        shutil.rmtree(server.directory, ignore_errors=True)
-    assert not complaints
+        yield start
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from urllib.parse import urlparse
 
 from celery import Celery
 
+from harness.celery_tasks import append
+
 VISIBILITY = 4  # seconds after which a message that is not deleted comes back
 PREFIX = f"celery-{os.environ['E2E_CELERY_SUFFIX']}-"
 there = urlparse(os.environ["SQS_URL"])
@@ -24,41 +26,9 @@ app.conf.update(
 )
 
 
-def append(path, line):
-    with open(path, "a") as out:
-        out.write(f"{line}\n")
-
-
-@app.task
-def add(x, y):
-    return x + y
-
-
-@app.task
-def echo(value):
-    return value
-
-
-@app.task
-def fail(text):
-    raise ValueError(text)
-
-
 @app.task
 def note(path, line):
     append(path, line)
-
-
-@app.task(bind=True, max_retries=3)
-def succeed_at(self, attempt, countdown):
-    if self.request.retries < attempt:
-        raise self.retry(countdown=countdown)
-    return self.request.retries
-
-
-@app.task(bind=True, max_retries=2, default_retry_delay=0.1)
-def never(self):
-    raise self.retry(exc=KeyError("gave up"))
 
 
 @app.task

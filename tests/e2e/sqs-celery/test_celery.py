@@ -1,29 +1,10 @@
 """Celery over SQS as its users use it: calls, retries, countdowns, workers that die."""
-import os
 import time
 
 import pytest
 from celery import chain, group
 
-PATIENCE = 20
-
-
-def lines(path):
-    if not os.path.exists(path):
-        return []
-    with open(path) as text:
-        return text.read().split()
-
-
-def eventually(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def task(app, name):
-    return app.tasks[f"application.{name}"]
+from harness.celery_worker import PATIENCE, eventually, lines, task
 
 
 def counts(sqs, queue):

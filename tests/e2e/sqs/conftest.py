@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from harness.brokers import BrokerError
 from harness.deadline import time_limit  # noqa: F401  (an autouse fixture)
-from harness.own_broker import OwnBroker
+from harness.own_broker import OwnBroker, that_end_well
 
 
 def pytest_collection_modifyitems(items):
@@ -74,32 +74,23 @@ def own_broker():
     """own_broker({"key": value}, ...) -> a running broker that listens for SQS. At the end it must
     end with 0, and must have logged no error but those that `tolerated` announces. `fails`: it
     must not start; raises BrokerError with what it said."""
-    servers = []
+    with that_end_well() as servers:
+        def start(settings=None, tolerated=(), fails=False, directory=None, **options):
+            directory = directory or tempfile.mkdtemp(prefix="polymq-sqs-")
+            server = OwnBroker(directory, {}, **options)
+            server.settings.update({"sqs.listeners": [f"127.0.0.1:{server.sqs_port}"],
+                                    **(settings or {})})
+            if fails:
+                try:
+                    with pytest.raises(BrokerError) as caught:
+                        server.start()
+                    raise caught.value
+                finally:
+                    server.stop()
+                    shutil.rmtree(directory, ignore_errors=True)
+            server.tolerated = tolerated
+            servers.append(server)
+            server.start()
+            return server
 
-    def start(settings=None, tolerated=(), fails=False, directory=None, **options):
-        directory = directory or tempfile.mkdtemp(prefix="polymq-sqs-")
-        server = OwnBroker(directory, {}, **options)
-        server.settings.update({"sqs.listeners": [f"127.0.0.1:{server.sqs_port}"],
-                                **(settings or {})})
-        if fails:
-            try:
-                with pytest.raises(BrokerError) as caught:
-                    server.start()
-                raise caught.value
-            finally:
-                server.stop()
-                shutil.rmtree(directory, ignore_errors=True)
-        server.tolerated = tolerated
-        servers.append(server)
-        server.start()
-        return server
-
-    yield start
-    complaints = []
-    for server in servers:
-        server.stop()
-        complaints += server.intolerable(server.tolerated)
-        if complaints:
-            print(server.last_words())
-        shutil.rmtree(server.directory, ignore_errors=True)
-    assert not complaints
+        yield start
