@@ -19,8 +19,11 @@ class IdleHost final : public QueueHost {
   const Now& now() const override { return now_; }
   MemoryMeter& meter() override { return meter_; }
   void arm_timer(Queue&, WallMs) override {}
+  std::uint64_t life() const override { return 1; }
   void dead_letter(Queue&, Position, const Message&, DeathReason) override {}
   void forget_stored(Queue&, Position, Position) override {}
+  void lent_stored(Queue&, Position, std::uint16_t, std::uint16_t, const storage::Lease&) override {
+  }
   void returned_stored(Queue&, Position, std::uint16_t, std::uint16_t) override {}
   void handed_out_stored(Queue&, Position) override {}
   storage::Unmarked unmarked(const Queue&) const override { return {}; }

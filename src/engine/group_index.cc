@@ -46,7 +46,7 @@ void GroupIndex::leave_line(Group& group, const Entry& entry) {
 }
 
 void GroupIndex::add(Position position, std::optional<GroupKey> key, bool waits) {
-  assert(position >= entries_.end());
+  assert(!contains(position));
   Entry entry{.waits = waits};
   if (key) entry.group = number_of(*key);
   if (fair_ && waits) {
@@ -54,8 +54,12 @@ void GroupIndex::add(Position position, std::optional<GroupKey> key, bool waits)
   } else if (key) {
     append(groups_[entry.group], position, entry);
   }
-  entries_.skip_to(position);
-  entries_.push(entry);
+  if (position >= entries_.end()) {
+    entries_.skip_to(position);
+    entries_.push(entry);
+  } else {
+    entries_.put(position, entry);
+  }
   meter_.bytes += kEntryBytes;
   update(position, entry);
 }

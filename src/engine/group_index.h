@@ -60,7 +60,7 @@ class GroupIndex {
   GroupIndex(const GroupIndex&) = delete;
   GroupIndex& operator=(const GroupIndex&) = delete;
 
-  /// Positions only grow. Without a key it is alone.
+  /// Positions only grow, but for those that are leased at once. Without a key it is alone.
   void add(Position position, std::optional<GroupKey> key, bool waits);
   /// Of one that next() named. Exclusive: the group is `holder`'s until nothing of it is leased.
   /// Fair: of any that is ready, if it is the first of those of its group that came back.

@@ -44,6 +44,7 @@ void Home::queue_added(QueueEntry& entry) {
   entry.local = std::make_unique<Queue>(entry, *this);
   if (!entry.stored()) return;
   entry.local->restore(store_.open_queue(entry.id, entry.lane));
+  if (entry.local->restoring()) restoring_.push_back(entry.local.get());
   moves_.update(*entry.local, true);
   store_.set_sync(entry.id, entry.local->settings().sync);
   note_paging(*entry.local);
@@ -85,6 +86,7 @@ void Home::queue_removed(QueueEntry& entry) {
   }
   std::erase(dirty_, &queue);
   std::erase(sweeping_, &queue);
+  std::erase(restoring_, &queue);
   resume_gets(entry.id);  // it is deleting: they are told
   dying_.push_back(std::move(entry.local));
 }

@@ -67,9 +67,9 @@ class Home final : public QueueHost {
   void commits_ended(const std::vector<storage::CommitEnd>& ended);
   /// Takes what the store has read back. True when there was something.
   bool take_read();
-  /// What exchanges and queues remember from before a restart is still being read; it decides
-  /// about what comes. No mail should be handled until then.
-  bool loading() const { return logs_.loading(); }
+  /// What exchanges and queues remember from before a restart is still being read, or what was out
+  /// under leases; it decides about what comes. No mail should be handled until then.
+  bool loading() const { return logs_.loading() || !restoring_.empty(); }
   /// All that was there before a restart is known, but for what is being read.
   void restored() { exchanges_.restored(); }
   /// The wall time of the nearest timer, kNever without one.
@@ -92,6 +92,8 @@ class Home final : public QueueHost {
   void dead_letter(Queue& queue, Position position, const Message& message,
                    DeathReason reason) override;
   void forget_stored(Queue& queue, Position first, Position last) override;
+  void lent_stored(Queue& queue, Position position, std::uint16_t acquired, std::uint16_t failed,
+                   const storage::Lease& lease) override;
   void returned_stored(Queue& queue, Position position, std::uint16_t acquired,
                        std::uint16_t failed) override;
   void handed_out_stored(Queue& queue, Position below) override;
@@ -241,6 +243,7 @@ class Home final : public QueueHost {
   std::vector<Queue*> sweeping_;
   std::vector<std::unique_ptr<Queue>> dying_;  // removed, not drained yet
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
+  std::vector<Queue*> restoring_;  // that do not know all their leases yet
   std::deque<Awaiting> awaiting_;
   storage::CommitNumber ended_ = 0;
   bool was_loading_ = true;

@@ -113,6 +113,10 @@ void Home::refuse_orphans() {
 void Home::forget_stored(Queue& queue, Position first, Position last) {
   store_.settle(queue.id(), first, last);
 }
+void Home::lent_stored(Queue& queue, Position position, std::uint16_t acquired,
+                       std::uint16_t failed, const storage::Lease& lease) {
+  store_.lent(queue.id(), position, acquired, failed, lease);
+}
 void Home::returned_stored(Queue& queue, Position position, std::uint16_t acquired,
                            std::uint16_t failed) {
   store_.returned(queue.id(), position, acquired, failed);
@@ -186,6 +190,7 @@ bool Home::take_read() {
     Queue* queue = find_queue(done.queue);
     if (queue == nullptr || queue->deleting) continue;
     queue->loaded(done);
+    if (!queue->restoring()) std::erase(restoring_, queue);
     note_paging(*queue);
     mark_dirty(*queue);
     resume_gets(done.queue);

@@ -359,6 +359,7 @@ void Queue::arm_for_head() {
 
 void Queue::on_timer() {
   timer_at = kNever;
+  if (restoring_) return;  // it is called when that is over
   forget_ids();
   end_waits();
   end_due_leases();

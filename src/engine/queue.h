@@ -61,6 +61,9 @@ class QueueHost {
                            DeathReason reason) = 0;
   /// Stored messages of these positions, both included, are gone for good.
   virtual void forget_stored(Queue& queue, Position first, Position last) = 0;
+  /// A stored message is out under a lease that ends by itself, or that lease has changed.
+  virtual void lent_stored(Queue& queue, Position position, std::uint16_t acquired,
+                           std::uint16_t failed, const storage::Lease& lease) = 0;
   /// A stored message came back with new counts.
   virtual void returned_stored(Queue& queue, Position position, std::uint16_t acquired,
                                std::uint16_t failed) = 0;
@@ -143,16 +146,21 @@ class Queue {
   }
   /// The position given by the last push().
   Position last_position() const { return slots_.end() - 1; }
-  /// Before anything else: what was there before a restart. It is read back when its turn comes.
-  void restore(const storage::StoredQueue& stored);
+  /// Before anything else: what was there before a restart. It is read back when its turn comes,
+  /// but for what was out under leases that end by themselves: that is read at once.
+  void restore(storage::StoredQueue stored);
+  /// Leases from before a restart are not all known yet: the queue must not be asked for anything.
+  bool restoring() const { return restoring_ != nullptr; }
   bool holds(Position position) const { return slots_.find(position) != nullptr; }
   /// The store was given the message of that position.
   void mark_stored(Position position) {
     Slot& slot = *slots_.find(position);
     slot.stored = true;
     stores_ = true;
+    if (slot.acquired == 0) return;
     // It was lent while it was pushed.
-    if (slot.acquired != 0 && position >= lent_below_) lent_below_ = position + 1;
+    if (position >= lent_below_) lent_below_ = position + 1;
+    if (timed_) store_lease(position, slot);
   }
 
   // --- messages out ---
@@ -282,6 +290,13 @@ class Queue {
     std::uint64_t count = 0;
     std::uint64_t bytes = 0;
   };
+  /// Leases from before a restart, in order of positions; the messages of some are to be read.
+  struct Restoring {
+    std::vector<storage::StoredLease> leases;
+    std::size_t read = 0;  // how many
+    auto next() const { return leases.begin() + static_cast<std::ptrdiff_t>(read); }
+    bool done() const { return read == leases.size(); }
+  };
   /// What a place in the queue costs, besides the message.
   static constexpr std::int64_t kSlotBytes = sizeof(Slot);
   struct Waiting {
@@ -314,6 +329,12 @@ class Queue {
   void evict(std::uint64_t window);
   bool evict_one(Position position);
   void put_back(const storage::MessageRecord& record);
+  Slot* make_slot(const storage::MessageRecord& record);
+  void push_unread(const storage::StoredQueue& stored);
+  void read_leased();
+  void leased_loaded(const storage::ReadMessages& read);
+  void restore_lease(const storage::MessageRecord& record, const storage::Lease& lease);
+  void restored();
   void note_unread();
   void note_handed_out();
   bool must_be_marked(Position position, const Slot& slot);
@@ -344,6 +365,10 @@ class Queue {
   DeliveryItem lend(Position position, Slot& slot, Consumer& consumer);
   void hand_to_poll(Position position, Slot& slot, Consumer& consumer);
   bool holds_lease(const Slot& slot, const LeaseToken& token) const;
+  /// The store is told of the message's lease, if there is one that ends by itself.
+  void store_lease(Position position, const Slot& slot);
+  /// The last time that it was handed out.
+  bool is_latest(const Slot& slot, const LeaseToken& token) const;
   /// kDone: it is leased, and the token good for that.
   TokenEnd check(const LeaseToken& token, const Slot* slot, Freshness freshness) const;
   void remove_waiting(Position position, Slot& slot);
@@ -385,6 +410,8 @@ class Queue {
   bool gone_from_groups(Position position) const {
     return position < groups_->end && !groups_->index.contains(position);
   }
+  /// Only what was out over a restart is in the index before the window comes to it.
+  bool ahead_of_groups(Position position) const { return position >= groups_->end; }
   void widen_groups();
   void add_to_groups(Position position, const Slot& slot);
   /// The first message behind the window that must be read back; kLastPosition.
@@ -431,6 +458,7 @@ class Queue {
   std::unique_ptr<std::vector<Waiting>> waiting_;  // a heap by due time, made when first used
   std::unique_ptr<TimedLeases> timed_;             // made when first used
   std::unique_ptr<ReceiveAttempts> attempts_;      // made when first used
+  std::unique_ptr<Restoring> restoring_;           // while they are read
   std::vector<Consumer*> polls_;                   // that wait, the oldest first
   std::vector<Consumer*> ended_polls_;
   std::unique_ptr<SeenIds> seen_;

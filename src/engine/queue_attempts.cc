@@ -30,7 +30,9 @@ bool Queue::repeat_attempt(Consumer& consumer) {
   for (ReceiveAttempts::Lease& lease : *leases) {
     Slot& slot = *slots_.find(lease.token.position);
     lease.deadline = after(now, poll.lease_ms);
-    const WallMs first = timed_->begin(lease.token.position, now, lease.deadline).first;
+    const WallMs first =
+        timed_->begin(lease.token.position, now, lease.deadline, lease.token.life).first;
+    store_lease(lease.token.position, slot);
     slot.message->add_reference();
     consumer.link->unwritten_bytes += slot.message->footprint();
     poll.items.push_back({slot.message, lease.token, since(slot), first});

@@ -28,7 +28,7 @@ void Queue::widen_groups() {
     window.end = next;
     if (next == slots_.end()) return;
     ++window.end;
-    add_to_groups(next, *slots_.find(next));
+    if (!window.index.contains(next)) add_to_groups(next, *slots_.find(next));
   }
 }
 
@@ -41,6 +41,11 @@ void Queue::add_to_groups(Position position, const Slot& slot) {
   // Handed out, or on its way elsewhere, since before there were groups.
   const bool out = slot.state == State::kLeased || slot.state == State::kMoving;
   if (out) index.lease(position, GroupIndex::kNobody, host_.now().monotonic);
+  // Of a locked group, since before a restart.
+  const bool ready = slot.state == State::kReady && slot.acquired != 0;
+  if (ready && out_of_chances(slot) && dies_in_turn(position)) {
+    groups_->looked_through.push_back(*index.key_of(position));
+  }
 }
 
 Position Queue::unread_behind_groups() const {
@@ -59,6 +64,7 @@ Queue::Picked Queue::pick(GroupIndex::Holder holder, bool stay, bool strictly,
   const bool may_expire = with_ttl_ != 0 || settings().ttl_ms || settings().retention_ms;
   for (std::size_t slice = kMostPerSlice; slice != 0; --slice) {
     widen_groups();
+    if (!groups_->looked_through.empty()) drop_exhausted();
     const std::optional<Position> next = groups_->index.next(holder, stay);
     if (!next) {
       groups_->wants_more = groups_can_read_on();
@@ -118,6 +124,7 @@ void Queue::drop_exhausted() {
 }
 
 void Queue::dispatch_groups() {
+  if (!groups_->looked_through.empty()) widen_groups();  // it may have been out over a restart
   drop_exhausted();
   bool waits = false;
   std::vector<Consumer*> without;  // there is nothing for them
@@ -198,7 +205,14 @@ bool Queue::groups_wait() {
 // Keeps of `positions` those that are not in ready_ any more.
 void Queue::return_to_groups(std::vector<Position>& positions) {
   std::erase_if(positions, [this](Position position) {
-    if (groups_->index.contains(position)) groups_->index.give_back(position);
+    if (groups_->index.contains(position)) {
+      // What is before it in its group may not be known yet.
+      if (ahead_of_groups(position)) {
+        groups_->index.erase(position);
+      } else {
+        groups_->index.give_back(position);
+      }
+    }
     Slot& slot = *slots_.find(position);
     const bool still_there = slot.left_behind;
     slot.left_behind = false;

@@ -17,33 +17,6 @@ constexpr std::uint64_t kMostInPage = 16 * 1024;
 
 }  // namespace
 
-void Queue::restore(const storage::StoredQueue& stored) {
-  slots_ = SlidingWindow<Slot>(stored.next_position);
-  restored_below_ = stored.next_position;
-  evicted_below_ = stored.next_position;
-  if (stored.ranges.empty()) return;
-  stores_ = true;
-  auto run = stored.priorities.begin();
-  std::uint64_t left_of_run = run->count;
-  for (const storage::StoredRange& range : stored.ranges) {
-    cold_.count += range.last - range.first + 1;
-    cold_.bytes += range.body_bytes;
-    with_ttl_ += range.with_ttl;
-    for (Position first = range.first; first <= range.last;) {
-      if (left_of_run == 0) left_of_run = (++run)->count;
-      const std::uint64_t count = std::min(left_of_run, range.last + 1 - first);
-      ready_.push_unread(first, first + count, run->priority.value_or(default_priority()));
-      left_of_run -= count;
-      first += count;
-    }
-  }
-  ready_count_ = cold_.count;
-  ready_bytes_ = cold_.bytes;
-  note_unread();
-  enforce_length();
-  arm_for_head();
-}
-
 std::uint64_t Queue::hot_cost() const {
   return ready_bytes_ - cold_.bytes + (ready_count_ - cold_.count) * kMessageCost;
 }
@@ -124,6 +97,7 @@ bool Queue::evict_one(Position position) {
 void Queue::loaded(const storage::ReadMessages& read) {
   loading_ = false;
   if (deleting) return;
+  if (restoring_) return leased_loaded(read);
   if (groups_ && std::exchange(groups_->reading, false)) return loaded_for_groups(read);
   const Position below = std::min(read.next, loading_below_);
   // Purged meanwhile, or more has left before it.
@@ -137,10 +111,14 @@ void Queue::loaded(const storage::ReadMessages& read) {
   arm_for_head();
 }
 
-void Queue::put_back(const storage::MessageRecord& record) {
-  if (slots_.find(record.position) != nullptr) return;
+// Null: it is there already, or cannot be decoded.
+Queue::Slot* Queue::make_slot(const storage::MessageRecord& record) {
+  if (slots_.find(record.position) != nullptr) return nullptr;
   const auto message = from_record(record, meter_);
-  if (!message) return host_.damaged(*this, record.position, message.error().text);
+  if (!message) {
+    host_.damaged(*this, record.position, message.error().text);
+    return nullptr;
+  }
   slots_.put(record.position,
              Slot{.message = *message,
                   .enqueued = record.enqueued,
@@ -150,17 +128,22 @@ void Queue::put_back(const storage::MessageRecord& record) {
                   .delivered = record.delivered && record.position < restored_below_,
                   .stored = true});
   meter_.bytes += kSlotBytes;
+  if (begins_groups(**message)) begin_groups();
+  return slots_.find(record.position);
+}
+
+void Queue::put_back(const storage::MessageRecord& record) {
+  Slot* const slot = make_slot(record);
+  if (slot == nullptr) return;
   --cold_.count;
   cold_.bytes -= record.body.size();
-  if (begins_groups(**message)) begin_groups();
   if (groups_ && groups_->index.contains(record.position)) --groups_->on_disk;
   // Among the ready ones it is skipped when it surfaces.
-  Slot& slot = *slots_.find(record.position);
   // One without a delay does not wait, whatever the clock says by now.
-  if (const WallMs from = available_from(slot); from > slot.enqueued && from > host_.now().wall) {
-    left_ready(slot);
-    slot.left_behind = groups_ != nullptr;
-    wait_until(record.position, slot, from);
+  if (const WallMs from = available_from(*slot); from > slot->enqueued && from > host_.now().wall) {
+    left_ready(*slot);
+    slot->left_behind = groups_ != nullptr;
+    wait_until(record.position, *slot, from);
   }
 }
 

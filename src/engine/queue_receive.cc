@@ -49,7 +49,9 @@ void Queue::hand_to_poll(Position position, Slot& slot, Consumer& consumer) {
   lend(position, slot);
   if (!timed_) timed_ = std::make_unique<TimedLeases>();
   const WallMs now = host_.now().wall;
-  const TimedLeases::Lease& lease = timed_->begin(position, now, after(now, poll.lease_ms));
+  const TimedLeases::Lease& lease =
+      timed_->begin(position, now, after(now, poll.lease_ms), host_.life());
+  store_lease(position, slot);
   host_.arm_timer(*this, lease.deadline);
   slot.message->add_reference();
   consumer.link->unwritten_bytes += slot.message->footprint();
@@ -74,11 +76,20 @@ void Queue::return_unwritten(Poll& poll) {
 }
 
 // --- leases -------------------------------------------------------------------------------------
+void Queue::store_lease(Position position, const Slot& slot) {
+  if (!slot.stored) return;
+  const TimedLeases::Lease* lease = timed_->find_leased(position);
+  if (lease != nullptr) host_.lent_stored(*this, position, slot.acquired, slot.failed, *lease);
+}
+
+bool Queue::is_latest(const Slot& slot, const LeaseToken& token) const {
+  const TimedLeases::Lease* lease = timed_ ? timed_->find(token.position) : nullptr;
+  return lease != nullptr && lease->life == token.life && slot.acquired == token.acquired;
+}
+
 bool Queue::holds_lease(const Slot& slot, const LeaseToken& token) const {
-  const bool is_out = slot.state == State::kLeased && slot.acquired == token.acquired;
-  if (!is_out || token.life != host_.life() || !timed_) return false;
-  const TimedLeases::Lease* lease = timed_->find(token.position);
-  return lease != nullptr && lease->leased();
+  return slot.state == State::kLeased && is_latest(slot, token) &&
+         timed_->find_leased(token.position) != nullptr;
 }
 
 TokenEnd Queue::check(const LeaseToken& token, const Slot* slot, Freshness freshness) const {
@@ -87,12 +98,11 @@ TokenEnd Queue::check(const LeaseToken& token, const Slot* slot, Freshness fresh
   if (gone) return TokenEnd::kUnknown;
   if (holds_lease(*slot, token)) return TokenEnd::kDone;
   if (freshness == Freshness::kCurrent) return TokenEnd::kStale;
-  const bool latest = slot->acquired == token.acquired && token.life == host_.life();
-  if (freshness == Freshness::kLatest && !latest) return TokenEnd::kStale;
+  if (freshness == Freshness::kLatest && !is_latest(*slot, token)) return TokenEnd::kStale;
   if (slot->state != State::kLeased) return TokenEnd::kNotLeased;
   // Of a consumer that holds it for as long as it lives, it is not taken away.
-  const TimedLeases::Lease* lease = timed_ ? timed_->find(token.position) : nullptr;
-  return lease != nullptr && lease->leased() ? TokenEnd::kDone : TokenEnd::kStale;
+  const bool ends_by_itself = timed_ && timed_->find_leased(token.position) != nullptr;
+  return ends_by_itself ? TokenEnd::kDone : TokenEnd::kStale;
 }
 
 TokenEnd Queue::settle(const LeaseToken& token, Freshness freshness, Settle how) {
@@ -127,6 +137,7 @@ TokenEnd Queue::extend(const LeaseToken& token, Freshness freshness, std::int64_
   const WallMs deadline = after(host_.now().wall, lease_ms);
   if (deadline > after(timed_->find(token.position)->begun, most_ms)) return TokenEnd::kOverLimit;
   timed_->extend(token.position, deadline);
+  store_lease(token.position, *slot);
   host_.arm_timer(*this, deadline);
   return TokenEnd::kDone;
 }
@@ -144,8 +155,7 @@ std::uint64_t Queue::drop_leased() {
   if (!timed_) return 0;
   const std::uint64_t before = leased_count_;
   for (Position at = slots_.front(); at < slots_.end(); at = slots_.next(at + 1)) {
-    const TimedLeases::Lease* lease = timed_->find(at);
-    if (lease == nullptr || !lease->leased()) continue;
+    if (timed_->find_leased(at) == nullptr) continue;
     --leased_count_;
     erase(at, *slots_.find(at));
   }

@@ -223,7 +223,8 @@ void Queue::end_lease(Position position, Slot& slot, Settle how, std::vector<Pos
   if (retained_until(slot) <= host_.now().wall) return erase(position, slot);
   // Of a classic queue nobody sees the counts; that it may have been delivered is known anyway.
   const bool counts = settings().type == QueueType::kQuorum || timed_;
-  if (slot.stored && how != Settle::kUnwritten && counts) {
+  // The store knows of a lease that ends by itself, whether it reached its client or not.
+  if (slot.stored && counts && (how != Settle::kUnwritten || timed_)) {
     host_.returned_stored(*this, position, slot.acquired, slot.failed);
   }
   const std::int64_t delay = exhausted ? 0 : retry_delay_ms(settings(), how, slot.acquired);

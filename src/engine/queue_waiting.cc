@@ -22,7 +22,13 @@ WallMs Queue::available_from(const Slot& slot) const {
 void Queue::wait_until(Position position, Slot& slot, WallMs due) {
   slot.state = State::kWaiting;
   ++waiting_count_;
-  if (groups_ && groups_->index.contains(position)) groups_->index.wait(position);
+  if (groups_ && groups_->index.contains(position)) {
+    if (ahead_of_groups(position)) {
+      groups_->index.erase(position);
+    } else {
+      groups_->index.wait(position);
+    }
+  }
   if (!waiting_) waiting_ = std::make_unique<std::vector<Waiting>>();
   waiting_->push_back({due, position});
   std::push_heap(waiting_->begin(), waiting_->end(), kLater);

@@ -28,8 +28,8 @@ struct ReceiveOptions {
   std::optional<DeduplicationKey> attempt = {};
 };
 
-/// Names one hand-out of a message: how often it had been handed out by then, saturating.
-/// How often is not known for sure after a restart: a token of an earlier life is no current one.
+/// Names one hand-out of a message: how often it had been handed out by then, saturating, and in
+/// which life: after a crash it may be handed out as often once more.
 struct LeaseToken {
   Position position = 0;
   std::uint16_t acquired = 0;

@@ -23,7 +23,9 @@ TEST_P(ReceiveRestartTest, WhatWasDeletedByTokenDoesNotComeBack) {
   Receiver receiver(peer(2));
   receiver.receive("q", kTen);
   EXPECT_EQ(receiver.settle("q", receiver.items[0].token), TokenEnd::kDone);
-  restart();
+  receiver.items.clear();
+  restart_after(1000);
+  cluster().pass(0);
   EXPECT_THAT(drain(), ElementsAre("2"));
 }
 
@@ -51,11 +53,13 @@ TEST_P(ReceiveRestartTest, ATokenIsGoodForItsMessageInALaterLife) {
   Receiver receiver(peer(2));
   receiver.receive("q", kTen);
   const LeaseToken second = receiver.items[1].token;
+  cluster().pass(1000);
   restart();
   EXPECT_EQ(Receiver(peer(2)).settle("q", second), TokenEnd::kDone) << "though it is on disk only";
   EXPECT_THAT(Receiver(peer(2)).receive("q", kTen), ElementsAre("1", "3"));
   EXPECT_EQ(ready(), 0u);
   EXPECT_EQ(Receiver(peer(2)).settle("q", second), TokenEnd::kUnknown);
+  cluster().pass(1000);
   restart();
   EXPECT_THAT(drain(), ElementsAre("1", "3"));
 }
@@ -66,6 +70,7 @@ TEST_P(ReceiveRestartTest, ATokenIsGoodForWhatWasReadBack) {
   {
     Receiver receiver(peer(2));
     receiver.receive("q", kTen);
+    cluster().pass(1000);
   }
   restart();
   Receiver receiver(peer(2));
@@ -123,14 +128,15 @@ TEST_P(ReceiveRestartTest, ADelayedMessageWhoseCommitFailsIsGone) {
   restart();
 }
 
-TEST_P(ReceiveRestartTest, ATokenOfAnEarlierLifeIsNoCurrentOne) {
+TEST_P(ReceiveRestartTest, ATokenWhoseTimeIsUpIsNoCurrentOneInALaterLife) {
   queue("q");
   publish({"1"});
   Receiver before(peer(2));
   before.receive("q", kTen);
   const LeaseToken token = before.items[0].token;
   before.items.clear();
-  restart();
+  restart_after(1000);
+  cluster().pass(0);
   Receiver after(peer(2));
   EXPECT_THAT(after.receive("q", kTen), ElementsAre("1"));
   EXPECT_EQ(after.settle("q", token, Freshness::kCurrent), TokenEnd::kStale);

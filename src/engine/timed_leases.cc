@@ -11,12 +11,19 @@ constexpr std::size_t kSmallHeap = 64;
 
 }  // namespace
 
-const TimedLeases::Lease& TimedLeases::begin(Position position, WallMs now, WallMs deadline) {
+const TimedLeases::Lease& TimedLeases::begin(Position position, WallMs now, WallMs deadline,
+                                             std::uint64_t life) {
   const auto [at, fresh] = leases_.try_emplace(position, Lease{.first = now});
   at->second.begun = now;
   at->second.deadline = deadline;
+  at->second.life = life;
   push(position, deadline);
   return at->second;
+}
+
+void TimedLeases::restore(Position position, const Lease& lease) {
+  leases_[position] = lease;
+  push(position, lease.deadline);
 }
 
 const TimedLeases::Lease* TimedLeases::find(Position position) const {
@@ -24,9 +31,11 @@ const TimedLeases::Lease* TimedLeases::find(Position position) const {
   return at == leases_.end() ? nullptr : &at->second;
 }
 
-void TimedLeases::extend(Position position, WallMs deadline) {
-  leases_.find(position)->second.deadline = deadline;
+const TimedLeases::Lease& TimedLeases::extend(Position position, WallMs deadline) {
+  Lease& lease = leases_.find(position)->second;
+  lease.deadline = deadline;
   push(position, deadline);
+  return lease;
 }
 
 void TimedLeases::end(Position position) { leases_.find(position)->second.deadline = kNever; }

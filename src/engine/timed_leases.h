@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "engine/ids.h"
+#include "storage/message_store.h"
 
 namespace polymq::engine {
 
@@ -17,19 +18,21 @@ namespace polymq::engine {
 /// it is gone: by position.
 class TimedLeases {
  public:
-  struct Lease {
-    WallMs first = 0;     // when the message was handed out like this for the first time
-    WallMs begun = 0;     // when it was handed out last
-    WallMs deadline = 0;  // kNever: it is not leased now
-    bool leased() const { return deadline != kNever; }
-  };
+  using Lease = storage::Lease;
 
-  /// The message is handed out. If it is leased already, that lease begins again.
-  const Lease& begin(Position position, WallMs now, WallMs deadline);
+  /// The message is handed out, in that life. If it is leased already, that lease begins again.
+  const Lease& begin(Position position, WallMs now, WallMs deadline, std::uint64_t life);
+  /// The message was out when the life before ended, and is.
+  void restore(Position position, const Lease& lease);
   /// Null: it never had one. Valid until the next call.
   const Lease* find(Position position) const;
+  /// The same, of one that is leased now.
+  const Lease* find_leased(Position position) const {
+    const Lease* lease = find(position);
+    return lease != nullptr && lease->deadline != kNever ? lease : nullptr;
+  }
   /// Of one that is leased.
-  void extend(Position position, WallMs deadline);
+  const Lease& extend(Position position, WallMs deadline);
   /// The lease has ended, the message is still there.
   void end(Position position);
   /// The message is gone.

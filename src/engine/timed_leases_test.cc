@@ -12,6 +12,8 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+constexpr std::uint64_t kLife = 7;
+
 /// Ends those that are due, and says which they were.
 std::vector<Position> end_due(TimedLeases& leases, WallMs now) {
   std::vector<Position> due;
@@ -24,9 +26,9 @@ std::vector<Position> end_due(TimedLeases& leases, WallMs now) {
 
 TEST(TimedLeases, EndInTheOrderOfTheirDeadlines) {
   TimedLeases leases;
-  leases.begin(1, 0, 30);
-  leases.begin(2, 0, 10);
-  leases.begin(3, 0, 20);
+  leases.begin(1, 0, 30, kLife);
+  leases.begin(2, 0, 10, kLife);
+  leases.begin(3, 0, 20, kLife);
   EXPECT_EQ(leases.next(), 10);
   EXPECT_THAT(end_due(leases, 9), IsEmpty());
   EXPECT_THAT(end_due(leases, 20), ElementsAre(2, 3));
@@ -36,13 +38,13 @@ TEST(TimedLeases, EndInTheOrderOfTheirDeadlines) {
 
 TEST(TimedLeases, KnowWhenAMessageWasHandedOutFirstAndLast) {
   TimedLeases leases;
-  leases.begin(1, 5, 10);
+  leases.begin(1, 5, 10, kLife);
   leases.end(1);
-  EXPECT_FALSE(leases.find(1)->leased());
-  leases.begin(1, 20, 30);
+  EXPECT_EQ(leases.find_leased(1), nullptr);
+  leases.begin(1, 20, 30, kLife);
   EXPECT_EQ(leases.find(1)->first, 5);
   EXPECT_EQ(leases.find(1)->begun, 20);
-  EXPECT_TRUE(leases.find(1)->leased());
+  EXPECT_NE(leases.find_leased(1), nullptr);
   leases.forget(1);
   EXPECT_EQ(leases.find(1), nullptr);
   EXPECT_THAT(end_due(leases, 100), IsEmpty());
@@ -50,7 +52,7 @@ TEST(TimedLeases, KnowWhenAMessageWasHandedOutFirstAndLast) {
 
 TEST(TimedLeases, ThatWerePutOffEndLater) {
   TimedLeases leases;
-  leases.begin(1, 0, 10);
+  leases.begin(1, 0, 10, kLife);
   leases.extend(1, 50);
   EXPECT_THAT(end_due(leases, 49), IsEmpty());
   leases.extend(1, 45);  // or earlier
@@ -59,10 +61,26 @@ TEST(TimedLeases, ThatWerePutOffEndLater) {
 
 TEST(TimedLeases, ThatBeganAgainForTheSameTimeEndOnce) {
   TimedLeases leases;
-  leases.begin(1, 0, 10);
+  leases.begin(1, 0, 10, kLife);
   leases.end(1);
-  leases.begin(1, 0, 10);
+  leases.begin(1, 0, 10, kLife);
   EXPECT_THAT(end_due(leases, 10), ElementsAre(1));
+}
+
+TEST(TimedLeases, GoOnInALaterLifeAsTheyWere) {
+  TimedLeases before;
+  before.begin(1, 5, 10, kLife);
+  before.end(1);
+  const TimedLeases::Lease lease = before.begin(1, 20, 50, kLife);
+  TimedLeases leases;
+  leases.begin(2, 30, 60, kLife + 1);
+  leases.restore(1, lease);
+  EXPECT_EQ(leases.find_leased(1)->first, 5);
+  EXPECT_EQ(leases.find_leased(1)->begun, 20);
+  EXPECT_EQ(leases.find_leased(1)->life, kLife);
+  EXPECT_EQ(leases.next(), 50);
+  EXPECT_THAT(end_due(leases, 100), ElementsAre(1, 2));
+  EXPECT_EQ(leases.begin(1, 110, 120, kLife + 1).life, kLife + 1) << "it is another lease";
 }
 
 TEST(TimedLeases, EndAsAPlainListOfThemWould) {
@@ -84,7 +102,7 @@ TEST(TimedLeases, EndAsAPlainListOfThemWould) {
       leases.extend(position, deadline);
       expected[position] = deadline;
     } else {
-      leases.begin(position, now, deadline);
+      leases.begin(position, now, deadline, kLife);
       expected[position] = deadline;
     }
     std::vector<Position> due = end_due(leases, now);

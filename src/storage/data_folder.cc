@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <random>
@@ -19,9 +20,9 @@ namespace polymq::storage {
 namespace {
 
 constexpr mode_t kOwnerOnly = 0700;
-constexpr std::string_view kFormat = "polymq-data 2\n";
-/// All that it has is read; what is written is not for programs that know no more than that.
-constexpr std::string_view kFormerFormat = "polymq-data 1\n";
+constexpr std::string_view kFormat = "polymq-data 3\n";
+/// All that they have is read; what is written is not for programs that know no more than that.
+constexpr std::string_view kFormerFormats[] = {"polymq-data 1\n", "polymq-data 2\n"};
 constexpr std::string_view kNewFormatFile = "format.new";
 /// Queues and exchanges get their numbers from a range of this size, a new one at each start.
 constexpr std::uint64_t kIncarnationsPerStart = std::uint64_t{1} << 36;
@@ -106,7 +107,7 @@ Result<void> DataFolder::check_format() {
     return fail(read.error().text);
   }
   if (text == kFormat) return {};
-  if (text == kFormerFormat) return write_format();
+  if (std::ranges::find(kFormerFormats, text) != std::end(kFormerFormats)) return write_format();
   // The start that made it broke off there.
   if (text.empty() && !std::filesystem::exists(path_ + "/metadata.sqlite")) {
     if (auto gone = files->remove("format"); !gone) return fail(gone.error().text);
@@ -114,7 +115,7 @@ Result<void> DataFolder::check_format() {
   }
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return fail("the data folder " + path_ + " is of another version: '" + text +
-              "'; this program knows 'polymq-data 2'");
+              "'; this program knows 'polymq-data 3'");
 }
 
 Result<void> DataFolder::start(std::size_t shards, const journal::JournalOptions& options,

@@ -53,7 +53,7 @@ TEST_F(DataFolderTest, IsMadeForItsOwnerOnly) {
   EXPECT_EQ(mode("/journal"), 0700u);
   EXPECT_EQ(mode("/format"), 0600u);
   EXPECT_EQ(mode("/lock"), 0600u);
-  EXPECT_EQ(read("format"), "polymq-data 2\n");
+  EXPECT_EQ(read("format"), "polymq-data 3\n");
 }
 
 TEST_F(DataFolderTest, ASecondOneIsRefusedUntilTheFirstHasGone) {
@@ -75,19 +75,21 @@ TEST_F(DataFolderTest, TheLockOfAnotherProcessCounts) {
 }
 
 TEST_F(DataFolderTest, AnOlderFormatIsTakenOverAlsoWhereThatBrokeOff) {
-  EXPECT_EQ(refusal(), "");
-  write("format", "polymq-data 1\n");
-  write("format.new", "polymq");
-  EXPECT_EQ(refusal(), "");
-  EXPECT_EQ(read("format"), "polymq-data 2\n");
-  EXPECT_EQ(read("format.new"), "");
+  for (const std::string older : {"polymq-data 1\n", "polymq-data 2\n"}) {
+    EXPECT_EQ(refusal(), "");
+    write("format", older);
+    write("format.new", "polymq");
+    EXPECT_EQ(refusal(), "");
+    EXPECT_EQ(read("format"), "polymq-data 3\n");
+    EXPECT_EQ(read("format.new"), "");
+  }
 }
 
 TEST_F(DataFolderTest, ANewerFormatIsRefusedAndLeftAlone) {
   EXPECT_EQ(refusal(), "");
-  write("format", "polymq-data 3\n");
-  EXPECT_THAT(refusal(), HasSubstr("another version: 'polymq-data 3'"));
-  EXPECT_EQ(read("format"), "polymq-data 3\n");
+  write("format", "polymq-data 4\n");
+  EXPECT_THAT(refusal(), HasSubstr("another version: 'polymq-data 4'"));
+  EXPECT_EQ(read("format"), "polymq-data 4\n");
   write("format", std::string(1000, 'x'));
   EXPECT_THAT(refusal(), HasSubstr("another version"));
   write("format", "");

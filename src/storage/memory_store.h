@@ -17,6 +17,7 @@ class MemoryStore final : public MessageStore {
 
   void append(const MessageRecord&) override { touched_ = true; }
   void settle(std::uint64_t, std::uint64_t, std::uint64_t) override { touched_ = true; }
+  void lent(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t, const Lease&) override {}
   void returned(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t) override {}
   void handed_out(std::uint64_t, std::uint64_t) override {}
   Unmarked unmarked(std::uint64_t) const override { return {}; }

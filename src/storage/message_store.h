@@ -112,11 +112,29 @@ inline void append_run(std::vector<PriorityRun>& runs, PriorityRun run) {
   }
 }
 
+/// A hand-out of a message that ends by itself.
+struct Lease {
+  WallMs first = 0;        // when the message was handed out like this for the first time
+  WallMs begun = 0;        // when it was handed out last
+  WallMs deadline = 0;     // kNever: it has ended
+  std::uint64_t life = 0;  // of the broker, in which it was handed out last
+
+  bool operator==(const Lease&) const = default;
+};
+
+/// A message that was out under a lease when it was heard of last.
+struct StoredLease {
+  std::uint64_t position = 0;
+  Lease lease = {};
+  bool operator==(const StoredLease&) const = default;
+};
+
 /// A queue as the store knows it from earlier.
 struct StoredQueue {
-  std::vector<StoredRange> ranges;      // in order
-  std::vector<PriorityRun> priorities;  // of all that is in these ranges, in order
-  std::uint64_t next_position = 1;      // none from here on was ever used
+  std::vector<StoredRange> ranges;       // in order
+  std::vector<PriorityRun> priorities;   // of all that is in these ranges, in order
+  std::vector<StoredLease> leases = {};  // of messages in these ranges, in order
+  std::uint64_t next_position = 1;       // none from here on was ever used
 };
 
 /// Positions of a queue whose messages must not be handed out yet.
@@ -163,6 +181,10 @@ class MessageStore {
   /// The messages of these positions are gone for good; those among them that the store does not
   /// have don't matter.
   virtual void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) = 0;
+  /// It is out under a lease that ends by itself, or that lease has changed, with these counts;
+  /// until returned() or settle(). It may be forgotten: while refuses(), nobody is told.
+  virtual void lent(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
+                    std::uint16_t failed, const Lease& lease) = 0;
   /// It came back from a consumer with these counts.
   virtual void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
                         std::uint16_t failed) = 0;

@@ -33,6 +33,7 @@ struct Copier {
   void operator()(const Settled& range) { writer.settled(range); }
   void operator()(const Removed& queue) { writer.removed(queue); }
   void operator()(const Returned& message) { writer.returned(message); }
+  void operator()(const Lent& messages) { writer.lent(messages); }
   void operator()(const HandedOut& mark) { writer.handed_out(mark); }
 };
 

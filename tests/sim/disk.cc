@@ -171,7 +171,7 @@ void Disk::make(const Batch::Returned& returned) {
   if (message == queue->second.messages.end()) return;
   message->second.record.acquired = returned.acquired;
   message->second.record.failed = returned.failed;
-  message->second.record.delivered = true;
+  if (returned.acquired != 0) message->second.record.delivered = true;
 }
 
 void Disk::make(const Batch::HandedOut& mark) {

@@ -50,6 +50,9 @@ class Store final : public storage::MessageStore {
   void give_up() override { disk_.break_down(); }
   void append(const storage::MessageRecord& message) override;
   void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override;
+  /// Leases end with a life, as if the last words on them had always been lost.
+  void lent(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t,
+            const storage::Lease&) override {}
   void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
                 std::uint16_t failed) override;
   void handed_out(std::uint64_t queue, std::uint64_t below) override;

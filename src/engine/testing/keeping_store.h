@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -24,6 +25,7 @@ struct KeptMessages {
     storage::MessageRecord record;  // without its texts
     std::string exchange, routing_key, properties, body;
     bool damaged = false;  // it cannot be read back
+    std::optional<storage::Lease> lease = {};
   };
   struct Queue {
     std::map<std::uint64_t, Message> messages;
@@ -58,6 +60,7 @@ class KeepingStore final : public storage::MessageStore {
     stored.next_position = found.next_position;
     for (const auto& [position, message] : found.messages) {
       open.live.insert(position);
+      if (message.lease) stored.leases.push_back({position, *message.lease});
       add_to(stored, position, message);
     }
     return stored;
@@ -95,15 +98,13 @@ class KeepingStore final : public storage::MessageStore {
     erase(open->second.live, first, last);
     stage(queue, 0, [first, last](KeptMessages::Queue& of) { erase(of.messages, first, last); });
   }
+  void lent(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
+            std::uint16_t failed, const storage::Lease& lease) override {
+    count(queue, position, acquired, failed, lease);
+  }
   void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
                 std::uint16_t failed) override {
-    stage(queue, 0, [position, acquired, failed](KeptMessages::Queue& of) {
-      const auto it = of.messages.find(position);
-      if (it == of.messages.end()) return;
-      it->second.record.acquired = acquired;
-      it->second.record.failed = failed;
-      it->second.record.delivered = true;
-    });
+    count(queue, position, acquired, failed, std::nullopt);
   }
   void handed_out(std::uint64_t queue, std::uint64_t below) override {
     ++marks;
@@ -232,6 +233,17 @@ class KeepingStore final : public storage::MessageStore {
       bytes -= std::min<std::uint64_t>(bytes, size);
     }
     return true;
+  }
+  void count(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
+             std::uint16_t failed, std::optional<storage::Lease> lease) {
+    stage(queue, 0, [=](KeptMessages::Queue& of) {
+      const auto it = of.messages.find(position);
+      if (it == of.messages.end()) return;
+      it->second.record.acquired = acquired;
+      it->second.record.failed = failed;
+      it->second.record.delivered = it->second.record.delivered || acquired != 0;
+      it->second.lease = lease;
+    });
   }
   void stage(std::uint64_t queue, std::uint64_t appended,
              std::function<void(KeptMessages::Queue&)> make) {

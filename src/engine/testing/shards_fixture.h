@@ -38,6 +38,8 @@ class ScriptedStore final : public storage::MessageStore {
   void set_sync(std::uint64_t, std::optional<storage::SyncPolicy>) override {}
   void close_queue(std::uint64_t) override {}
   void remove_queue(std::uint64_t) override {}
+  void lent(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t,
+            const storage::Lease&) override {}
   void returned(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t) override {}
   void handed_out(std::uint64_t, std::uint64_t) override {}
   storage::Unmarked unmarked(std::uint64_t) const override { return {}; }

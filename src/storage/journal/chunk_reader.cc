@@ -50,7 +50,7 @@ bool IndexReader::next(Record& record) {
   while (error_.empty() && bytes_.left() != 0) {
     const auto type = static_cast<RecordType>(bytes_.u8());
     const std::size_t size = bytes_.u8();
-    if (type < RecordType::kQueue || type > RecordType::kSharedMessage) {
+    if (type < RecordType::kQueue || type > RecordType::kLent) {
       return refuse("a record of unknown type " + std::to_string(static_cast<unsigned>(type)));
     }
     if (size != content_size(type) || size > bytes_.left()) {
@@ -88,6 +88,8 @@ bool IndexReader::next(Record& record) {
       case RecordType::kHandedOut:
         record = HandedOut{queue_, bytes_.u64()};
         return true;
+      case RecordType::kLent:
+        return read_lent(record);
     }
   }
   return false;
@@ -125,6 +127,23 @@ bool IndexReader::read_message_entry(Record& record, RecordType type) {
   if (!former)
     entry.data_checksum = bytes_.u32() ^ entry_checksum(queue_, content.substr(0, described));
   record = entry;
+  return true;
+}
+
+bool IndexReader::read_lent(Record& record) {
+  Lent lent{.queue = queue_};
+  lent.first = bytes_.u64();
+  lent.count = bytes_.u16();
+  lent.acquired = bytes_.u16();
+  lent.failed = bytes_.u16();
+  lent.lease.first = static_cast<WallMs>(bytes_.u64());
+  lent.lease.begun = static_cast<WallMs>(bytes_.u64());
+  lent.lease.deadline = static_cast<WallMs>(bytes_.u64());
+  lent.lease.life = bytes_.u64();
+  if (lent.count == 0 || lent.count > Lent::kMost || lent.first > kLastPosition - lent.count) {
+    return refuse("leases of no messages");
+  }
+  record = lent;
   return true;
 }
 

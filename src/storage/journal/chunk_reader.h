@@ -53,6 +53,7 @@ class IndexReader {
  private:
   bool refuse(std::string why);
   bool read_message_entry(Record& record, RecordType type);
+  bool read_lent(Record& record);
 
   std::size_t size_;
   ByteReader bytes_;

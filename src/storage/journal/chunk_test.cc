@@ -61,6 +61,7 @@ TEST(Chunk, IsReadBackAsItWasWritten) {
   writer.removed({8});
   writer.returned({7, 6, 2, 1});
   writer.handed_out({7, 100});
+  writer.lent({7, 8, 3, 2, 1, {1'700'000'000'000, 1'700'000'000'001, kNever - 1, 9}});
   EXPECT_FALSE(writer.empty());
   const std::size_t size = writer.size();
   const std::string bytes = finished(writer);
@@ -74,10 +75,43 @@ TEST(Chunk, IsReadBackAsItWasWritten) {
   EXPECT_EQ(chunk->size(), bytes.size());
   const Everything all = records_of(chunk->index);
   EXPECT_EQ(all.error, "");
-  EXPECT_THAT(all.records,
-              ElementsAre(VariantWith<Settled>(Settled{7, 1, 5}), VariantWith<Removed>(Removed{8}),
-                          VariantWith<Returned>(Returned{7, 6, 2, 1}),
-                          VariantWith<HandedOut>(HandedOut{7, 100})));
+  EXPECT_THAT(
+      all.records,
+      ElementsAre(VariantWith<Settled>(Settled{7, 1, 5}), VariantWith<Removed>(Removed{8}),
+                  VariantWith<Returned>(Returned{7, 6, 2, 1}),
+                  VariantWith<HandedOut>(HandedOut{7, 100}),
+                  VariantWith<Lent>(
+                      Lent{7, 8, 3, 2, 1, {1'700'000'000'000, 1'700'000'000'001, kNever - 1, 9}})));
+}
+
+TEST(Chunk, LeasesThatAreAlikeAreJoined) {
+  const Lease lease{1, 2, 3, 4};
+  ChunkWriter writer;
+  writer.lent({7, 1, 1, 1, 0, lease});
+  writer.lent({7, 2, 1, 1, 0, lease});
+  writer.lent({7, 3, Lent::kMost - 2, 1, 0, lease});
+  writer.lent({7, Lent::kMost + 1, 1, 1, 0, lease});  // too many
+  writer.lent({7, Lent::kMost + 3, 1, 1, 0, lease});  // a gap
+  writer.lent({7, Lent::kMost + 4, 1, 2, 0, lease});  // handed out more often
+  writer.lent({7, Lent::kMost + 5, 1, 2, 0, {1, 2, 4, 4}});
+  writer.lent({8, Lent::kMost + 6, 1, 2, 0, {1, 2, 4, 4}});
+  writer.handed_out({8, 100});
+  writer.lent({8, Lent::kMost + 7, 1, 2, 0, {1, 2, 4, 4}});
+  const std::string bytes = finished(writer);
+  const Everything all = records_of(read_chunk(bytes)->index);
+  EXPECT_EQ(all.error, "");
+  ASSERT_EQ(all.records.size(), 8u);
+  EXPECT_EQ(std::get<Lent>(all.records[0]), (Lent{7, 1, Lent::kMost, 1, 0, lease}));
+  EXPECT_EQ(std::get<Lent>(all.records[1]).first, Lent::kMost + 1u);
+}
+
+TEST(Chunk, LeasesOfNoMessagesAreRefused) {
+  for (const Lent& wrong : {Lent{7, 1, 0}, Lent{7, 1, Lent::kMost + 1}, Lent{7, kLastPosition, 1},
+                            Lent{7, kLastPosition - 2, 3}}) {
+    ChunkWriter writer;
+    writer.lent(wrong);
+    EXPECT_THAT(records_of(read_chunk(finished(writer))->index).error, HasSubstr("no messages"));
+  }
 }
 
 TEST(Chunk, AMessageKeepsAllItHas) {
@@ -217,7 +251,7 @@ std::string record(std::uint8_t type, const std::string& content) {
 const std::string kQueueOne = record(1, std::string("\0\0\0\0\0\0\0\1", 8));
 
 TEST(Index, WrongRecordsAreRefused) {
-  EXPECT_THAT(error_of(kQueueOne + record(10, "")), HasSubstr("unknown type 10"));
+  EXPECT_THAT(error_of(kQueueOne + record(11, "")), HasSubstr("unknown type 11"));
   EXPECT_THAT(error_of(kQueueOne + record(0, "")), HasSubstr("unknown type 0"));
   EXPECT_THAT(error_of(kQueueOne + record(6, "short")), HasSubstr("wrong size"));
   EXPECT_THAT(error_of(kQueueOne + record(6, std::string(8, 'x')).substr(0, 7)),

@@ -8,7 +8,7 @@
 namespace polymq::storage::journal {
 
 void ChunkWriter::begin(RecordType type, std::uint64_t queue) {
-  extends_settled_ = false;
+  last_ = Removed{};
   if (queue != queue_) {
     queue_ = queue;
     index_.u8(static_cast<std::uint8_t>(RecordType::kQueue));
@@ -74,17 +74,17 @@ void ChunkWriter::finish_entry(std::uint32_t index_offset, const DataPlace& data
 }
 
 void ChunkWriter::settled(const Settled& range) {
-  if (extends_settled_ && range.queue == settled_.queue && range.first != 0 &&
-      range.first - 1 == settled_.last) {
-    settled_.last = range.last;
+  auto* const before = std::get_if<Settled>(&last_);
+  if (before != nullptr && range.queue == before->queue && range.first != 0 &&
+      range.first - 1 == before->last) {
+    before->last = range.last;
     index_.truncate(index_.size() - sizeof range.last);
     return index_.u64(range.last);
   }
   begin(RecordType::kSettled, range.queue);
   index_.u64(range.first);
   index_.u64(range.last);
-  settled_ = range;
-  extends_settled_ = true;
+  last_ = range;
 }
 
 void ChunkWriter::removed(const Removed& queue) { begin(RecordType::kRemoved, queue.queue); }
@@ -94,6 +94,25 @@ void ChunkWriter::returned(const Returned& message) {
   index_.u64(message.position);
   index_.u16(message.acquired);
   index_.u16(message.failed);
+}
+
+void ChunkWriter::lent(const Lent& messages) {
+  Lent all = messages;
+  if (auto* const before = std::get_if<Lent>(&last_); before && before->grow(messages)) {
+    all = *before;
+    index_.truncate(index_.size() - content_size(RecordType::kLent));
+  } else {
+    begin(RecordType::kLent, messages.queue);
+  }
+  index_.u64(all.first);
+  index_.u16(all.count);
+  index_.u16(all.acquired);
+  index_.u16(all.failed);
+  index_.u64(static_cast<std::uint64_t>(all.lease.first));
+  index_.u64(static_cast<std::uint64_t>(all.lease.begun));
+  index_.u64(static_cast<std::uint64_t>(all.lease.deadline));
+  index_.u64(all.lease.life);
+  last_ = all;
 }
 
 void ChunkWriter::handed_out(const HandedOut& mark) {
@@ -117,7 +136,7 @@ void ChunkWriter::finish(std::uint16_t lane, std::uint64_t number, Buffer& out) 
   index_.truncate(0);
   bodies_.truncate(0);
   queue_ = 0;
-  extends_settled_ = false;
+  last_ = Removed{};
 }
 
 }  // namespace polymq::storage::journal

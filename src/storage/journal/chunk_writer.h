@@ -24,6 +24,8 @@ class ChunkWriter {
   void settled(const Settled& range);
   void removed(const Removed& queue);
   void returned(const Returned& message);
+  /// The same of those before it.
+  void lent(const Lent& messages);
   void handed_out(const HandedOut& mark);
 
   bool empty() const { return index_.empty(); }
@@ -40,9 +42,8 @@ class ChunkWriter {
 
   Buffer index_;
   Buffer bodies_;
-  std::uint64_t queue_ = 0;       // that the records at the end are about; 0: none yet
-  bool extends_settled_ = false;  // the last record is settled_
-  Settled settled_;
+  std::uint64_t queue_ = 0;  // that the records at the end are about; 0: none yet
+  Record last_ = Removed{};  // the one before, if it can grow
 };
 
 }  // namespace polymq::storage::journal

@@ -37,6 +37,10 @@ std::string describe(const Record& record) {
         } else if constexpr (std::is_same_v<What, Returned>) {
           return queue + "returned " + text(what.position) + ", handed out " + text(what.acquired) +
                  ", failed " + text(what.failed);
+        } else if constexpr (std::is_same_v<What, Lent>) {
+          return queue + "lent " + text(what.first) + " to " + text(what.last()) + ", handed out " +
+                 text(what.acquired) + ", failed " + text(what.failed) + ", until " +
+                 std::to_string(what.lease.deadline);
         } else {
           return queue + "handed out below " + text(what.below);
         }

@@ -9,6 +9,7 @@
 namespace polymq::storage::journal {
 namespace {
 
+using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
@@ -60,6 +61,24 @@ TEST_F(EvacuationTest, LittleThatLivesDoesNotKeepSegments) {
     EXPECT_EQ(node.all(11), stays_);
   }
   expect_found_again();
+}
+
+TEST_F(EvacuationTest, WhatMovesKeepsItsLease) {
+  {
+    Node node(disk_, lanes_, 2);
+    fill(node);
+    node.store(11).lent(11, 80, 3, 1, {1, 2, 50, 7});
+    node.store(11).lent(11, 160, 3, 1, {1, 2, 50, 7});
+    node.commit();
+    empty_segments(node, [] {});
+    node.store(11).returned(11, 160, 3, 2);
+    node.commit();
+  }
+  expect_found_again();
+  Node node(disk_, lanes_, 1);
+  EXPECT_THAT(node.found(11).leases, ElementsAre(StoredLease{80, {1, 2, 50, 7}}));
+  EXPECT_EQ(node.read(11, 80).messages[0].acquired, 3u);
+  EXPECT_EQ(node.read(11, 160).messages[0].failed, 2u);
 }
 
 TEST_F(EvacuationTest, WhatMovesCanBeReadAllTheTime) {

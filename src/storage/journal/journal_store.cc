@@ -130,21 +130,14 @@ void JournalStore::settle(std::uint64_t queue, std::uint64_t first, std::uint64_
       staged_bytes_ -= staged_size(*at);
     }
   }
+  if (!kept->leases.empty()) erase_positions(kept->leases, first, last);
   bool any = false;
   kept->extents.remove(first, last, [&](std::uint64_t number, std::uint32_t count) {
     any = true;
     cut({kept->lane, number}, count);
   });
   if (!any) return;
-  if (!kept->counts.empty()) {
-    if (last - first < kept->counts.size()) {
-      for (std::uint64_t at = first; at <= last; ++at) kept->counts.erase(at);
-    } else {
-      boost::unordered::erase_if(kept->counts, [&](const auto& count) {
-        return count.first >= first && count.first <= last;
-      });
-    }
-  }
+  if (!kept->counts.empty()) erase_positions(kept->counts, first, last);
   stage(queue, *kept);
   if (!kept->settled.empty() && kept->settled.back().last + 1 == first) {
     kept->settled.back().last = last;
@@ -166,6 +159,7 @@ void JournalStore::returned(std::uint64_t queue, std::uint64_t position, std::ui
                             std::uint16_t failed) {
   KeptQueue* kept = find(queue);
   if (kept == nullptr) return;
+  kept->leases.erase(position);
   if (const auto at = kept->first_staged(position);
       at != kept->appended.end() && at->message.position == position) {
     at->message.acquired = acquired;
@@ -331,6 +325,7 @@ void JournalStore::encode_queue(std::uint64_t id, ChunkWriter& writer, std::uint
   if (queue.handed_out != 0) writer.handed_out({id, queue.handed_out});
   encode_moved(queue, writer, number, chunk);
   encode_appended(queue, writer, number, chunk);
+  encode_lent(id, queue, writer);
   if (!queue.appended.empty()) {
     queue.sealed_below = queue.appended.back().message.position + 1;
     open_.readable.push_back({id, queue.sealed_below});
@@ -339,6 +334,7 @@ void JournalStore::encode_queue(std::uint64_t id, ChunkWriter& writer, std::uint
   queue.appended.clear();
   queue.settled.clear();
   queue.returned.clear();
+  queue.lent.clear();
   queue.handed_out = 0;
   queue.dirty = false;
 }
@@ -374,13 +370,16 @@ void JournalStore::restate(SegmentNumber number) {
       from = extent.end();
     }
     if (kept.sealed_below > from) settled.push_back({id, from, kept.sealed_below - 1});
-    if (settled.empty() && kept.counts.empty() && kept.mark == 0) continue;
+    const bool nothing = settled.empty() && kept.counts.empty() && kept.leases.empty();
+    if (nothing && kept.mark == 0) continue;
     KeptQueue& staged = stage(id, kept);
     staged.settled = std::move(settled);
     staged.returned.clear();
     for (const auto& [position, counts] : kept.counts) {
       staged.returned.push_back({id, position, counts.acquired, counts.failed});
     }
+    staged.lent.clear();
+    for (const auto& [position, lease] : kept.leases) staged.lent.push_back(position);
     staged.handed_out = kept.mark;
   }
   open_.restates = number;
@@ -472,12 +471,15 @@ std::uint64_t JournalStore::add_parts(const KeptQueue& kept, const PositionRange
 
 void JournalStore::mark_delivered(const KeptQueue& queue, MessageRecord& message) const {
   message.delivered = message.delivered || message.position < queue.handed_out_before;
-  if (queue.counts.empty()) return;
-  if (const auto counts = queue.counts.find(message.position); counts != queue.counts.end()) {
-    message.acquired = counts->second.acquired;
-    message.failed = counts->second.failed;
-    message.delivered = true;
-  }
+  const auto told = [&](const Counts& counts) {
+    message.acquired = counts.acquired;
+    message.failed = counts.failed;
+    message.delivered = message.delivered || counts.acquired != 0;
+  };
+  const auto lease = queue.leases.find(message.position);
+  if (lease != queue.leases.end()) return told(lease->second.counts);
+  const auto counts = queue.counts.find(message.position);
+  if (counts != queue.counts.end()) told(counts->second);
 }
 
 void JournalStore::take_read(std::vector<ReadMessages>& read) {

@@ -42,6 +42,8 @@ class JournalStore final : public MessageStore {
   void give_up() override { journal_.give_up("what is declared cannot be stored"); }
   void append(const MessageRecord& message) override;
   void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override;
+  void lent(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
+            std::uint16_t failed, const Lease& lease) override;
   void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
                 std::uint16_t failed) override;
   void handed_out(std::uint64_t queue, std::uint64_t below) override;
@@ -101,6 +103,7 @@ class JournalStore final : public MessageStore {
   void share_large(SealedBatch& batch);
   void encode_lane(Lane lane, std::span<const std::uint64_t> queues, SealedBatch& batch);
   void encode_queue(std::uint64_t id, ChunkWriter& writer, std::uint64_t number, KeptChunk& chunk);
+  static void encode_lent(std::uint64_t id, KeptQueue& queue, ChunkWriter& writer);
   void encode_appended(KeptQueue& queue, ChunkWriter& writer, std::uint64_t number,
                        KeptChunk& chunk);
   void restate(SegmentNumber number);

@@ -20,10 +20,19 @@ struct Counts {
   bool operator==(const Counts&) const = default;
 };
 
+/// A message that is out under a lease that ends by itself.
+struct KeptLease {
+  Counts counts = {};
+  Lease lease = {};
+  bool operator==(const KeptLease&) const = default;
+};
+
 struct KeptQueue {
   Lane lane = 0;
   Extents extents;
+  // By position. What has a lease has its counts there.
   boost::unordered_flat_map<std::uint64_t, Counts> counts;
+  boost::unordered_flat_map<std::uint64_t, KeptLease> leases;
   std::uint64_t handed_out_before = 0;  // before the start; below it all may have been delivered
   std::uint64_t mark = 0;               // handed_out() was said of all below, or found
   std::uint64_t marked_below = 0;       // the same, and durable
@@ -41,10 +50,11 @@ struct KeptQueue {
   std::vector<MessageRecord> moved;  // read back, to be written again
   std::vector<Settled> settled;
   std::vector<Returned> returned;
-  std::uint64_t handed_out = 0;  // 0: nothing to say
-  bool dirty = false;            // something is staged
-  bool closed = false;           // it is deleted
-  bool removed = false;          // the metadata has forgotten it: it goes when that was said
+  std::vector<std::uint64_t> lent;  // positions: what is so when it is sealed counts
+  std::uint64_t handed_out = 0;     // 0: nothing to say
+  bool dirty = false;               // something is staged
+  bool closed = false;              // it is deleted
+  bool removed = false;             // the metadata has forgotten it: it goes when that was said
 
   /// The first one staged at this position or behind it.
   std::vector<Staged>::iterator first_staged(std::uint64_t position) {
@@ -54,6 +64,17 @@ struct KeptQueue {
                             });
   }
 };
+
+/// Of a map by position: what is of positions `first`..`last` goes.
+template <class Map>
+void erase_positions(Map& map, std::uint64_t first, std::uint64_t last) {
+  if (last - first < map.size()) {
+    for (std::uint64_t at = first; at <= last; ++at) map.erase(at);
+  } else {
+    boost::unordered::erase_if(
+        map, [&](const auto& entry) { return entry.first >= first && entry.first <= last; });
+  }
+}
 
 /// A chunk of a lane with messages that live.
 struct KeptChunk {

@@ -29,6 +29,7 @@ enum class RecordType : std::uint8_t {
   kSharedMessageOfFormat1 = 7,
   kMessage = 8,
   kSharedMessage = 9,
+  kLent = 10,
 };
 
 /// Bytes of a record's content, which its second byte repeats.
@@ -49,6 +50,8 @@ constexpr std::uint8_t content_size(RecordType type) {
     case RecordType::kSharedMessageOfFormat1:
     case RecordType::kSharedMessage:
       return content_size(RecordType::kMessage) + sizeof(Lane) + sizeof(std::uint64_t);
+    case RecordType::kLent:
+      return 46;
   }
   return 0;
 }

@@ -59,6 +59,32 @@ struct Removed {
   bool operator==(const Removed&) const = default;
 };
 
+/// Messages that follow each other are out under leases that end by themselves, all alike; with
+/// their counts as of now.
+struct Lent {
+  std::uint64_t queue = 0;
+  std::uint64_t first = 0;
+  std::uint16_t count = 1;
+  std::uint16_t acquired = 0;
+  std::uint16_t failed = 0;
+  Lease lease = {};
+
+  /// Longer ones are several.
+  static constexpr std::uint16_t kMost = 1024;
+  std::uint64_t last() const { return first + count - 1; }
+  /// Makes one of both, if `next` goes on where this ends and is alike.
+  bool grow(const Lent& next);
+  bool operator==(const Lent&) const = default;
+};
+
+inline bool Lent::grow(const Lent& next) {
+  const bool goes_on = next.queue == queue && next.first == first + count &&
+                       next.count <= kMost - count && next.acquired == acquired &&
+                       next.failed == failed && next.lease == lease;
+  if (goes_on) count = static_cast<std::uint16_t>(count + next.count);
+  return goes_on;
+}
+
 /// A message came back; its counts as of now.
 struct Returned {
   std::uint64_t queue = 0;
@@ -75,6 +101,6 @@ struct HandedOut {
   bool operator==(const HandedOut&) const = default;
 };
 
-using Record = std::variant<MessageEntry, Settled, Removed, Returned, HandedOut>;
+using Record = std::variant<MessageEntry, Settled, Removed, Returned, HandedOut, Lent>;
 
 }  // namespace polymq::storage::journal

@@ -24,7 +24,9 @@ struct Gathering {
   };
   std::vector<Range> ranges;  // for each extent
   std::vector<PriorityRun> runs;
+  // The last word on a message is in one of them.
   boost::unordered_flat_map<std::uint64_t, Counts> counts;
+  boost::unordered_flat_map<std::uint64_t, KeptLease> leases;
   std::uint64_t handed_out = 0;
   std::uint64_t next_position = 1;
   std::uint64_t bytes = 0;  // as LogUse has them
@@ -236,8 +238,19 @@ void Recovery::gather_others(const SegmentIndex& index) {
   for (const Returned& returned : index.returned) {
     Gathering* const queue = find(returned.queue);
     if (queue == nullptr) continue;
+    queue->next_position = std::max(queue->next_position, returned.position + 1);
     // That of a newer segment came first.
+    if (queue->leases.contains(returned.position)) continue;
     queue->counts.try_emplace(returned.position, Counts{returned.acquired, returned.failed});
+  }
+  for (const Lent& lent : index.lent) {
+    Gathering* const queue = find(lent.queue);
+    if (queue == nullptr) continue;
+    queue->next_position = std::max(queue->next_position, lent.last() + 1);
+    for (std::uint64_t position = lent.first; position <= lent.last(); ++position) {
+      if (queue->counts.contains(position)) continue;
+      queue->leases.try_emplace(position, KeptLease{{lent.acquired, lent.failed}, lent.lease});
+    }
   }
   for (const HandedOut& mark : index.handed_out) {
     Gathering* const queue = find(mark.queue);
@@ -323,6 +336,7 @@ void Recovery::finish_queues() {
     KeptQueue kept;
     kept.lane = queue.lane;
     kept.counts = std::move(queue.counts);
+    kept.leases = std::move(queue.leases);
     kept.handed_out_before = queue.handed_out;
     kept.mark = kept.marked_below = queue.handed_out;
     kept.sealed_below = queue.next_position;
@@ -332,8 +346,13 @@ void Recovery::finish_queues() {
               [](const Extent& a, const Extent& b) { return a.first < b.first; });
     for (const Extent& extent : queue.extents) kept.extents.add(extent);
     join_ranges(queue, kept.stored);
-    boost::unordered::erase_if(
-        kept.counts, [&](const auto& count) { return !kept.extents.contains(count.first); });
+    const auto gone = [&](const auto& of) { return !kept.extents.contains(of.first); };
+    boost::unordered::erase_if(kept.counts, gone);
+    boost::unordered::erase_if(kept.leases, gone);
+    for (const auto& [position, of] : kept.leases)
+      kept.stored.leases.push_back({position, of.lease});
+    std::sort(kept.stored.leases.begin(), kept.stored.leases.end(),
+              [](const auto& a, const auto& b) { return a.position < b.position; });
     result_.queues[id] = std::move(kept);
   }
 }

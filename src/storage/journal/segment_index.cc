@@ -67,7 +67,11 @@ Result<void> SegmentIndexer::add(const FoundChunk& chunk) {
     } else if (const auto* settled = std::get_if<Settled>(&record)) {
       others_[settled->queue].settled.push_back(*settled);
     } else if (const auto* returned = std::get_if<Returned>(&record)) {
-      others_[returned->queue].returned[returned->position] = *returned;
+      others_[returned->queue].words[returned->position] = *returned;
+    } else if (const auto* lent = std::get_if<Lent>(&record)) {
+      Lent one = *lent;
+      one.count = 1;
+      for (; one.first <= lent->last(); ++one.first) others_[lent->queue].words[one.first] = one;
     } else if (const auto* mark = std::get_if<HandedOut>(&record)) {
       std::uint64_t& below = others_[mark->queue].handed_out;
       below = std::max(below, mark->below);
@@ -92,19 +96,51 @@ void SegmentIndexer::merge_settled() {
   if (!all.empty()) all.resize(kept + 1);
 }
 
+/// Of what was merged.
+bool SegmentIndexer::settles(std::uint64_t queue, std::uint64_t position) const {
+  const std::vector<Settled>& all = index_.settled;
+  const auto behind =
+      std::upper_bound(all.begin(), all.end(), Settled{queue, position, 0}, by_place);
+  if (behind == all.begin()) return false;
+  const Settled& before = *(behind - 1);
+  return before.queue == queue && before.last >= position;
+}
+
+// Most leases are over before their segment is: nothing is said of those.
+void SegmentIndexer::finish_words() {
+  std::vector<Lent> lent;
+  for (auto& [queue, others] : others_) {
+    for (const auto& [position, word] : others.words) {
+      if (settles(queue, position)) continue;
+      if (const auto* returned = std::get_if<Returned>(&word)) {
+        index_.returned.push_back(*returned);
+      } else {
+        lent.push_back(std::get<Lent>(word));
+      }
+    }
+    others.words = {};
+  }
+  std::sort(index_.returned.begin(), index_.returned.end(),
+            [](const Returned& a, const Returned& b) {
+              return std::pair(a.queue, a.position) < std::pair(b.queue, b.position);
+            });
+  std::sort(lent.begin(), lent.end(), [](const Lent& a, const Lent& b) {
+    return std::pair(a.queue, a.first) < std::pair(b.queue, b.first);
+  });
+  for (const Lent& one : lent) {
+    if (index_.lent.empty() || !index_.lent.back().grow(one)) index_.lent.push_back(one);
+  }
+}
+
 SegmentIndex SegmentIndexer::finish(std::uint64_t last_commit) {
   index_.last_commit = last_commit;
   for (auto& [queue, others] : others_) {
     index_.settled.insert(index_.settled.end(), others.settled.begin(), others.settled.end());
     others.settled = {};
-    for (const auto& [position, returned] : others.returned) index_.returned.push_back(returned);
     if (others.handed_out != 0) index_.handed_out.push_back({queue, others.handed_out});
   }
   merge_settled();
-  std::sort(index_.returned.begin(), index_.returned.end(),
-            [](const Returned& a, const Returned& b) {
-              return std::pair(a.queue, a.position) < std::pair(b.queue, b.position);
-            });
+  finish_words();
   std::sort(index_.handed_out.begin(), index_.handed_out.end(),
             [](const HandedOut& a, const HandedOut& b) { return a.queue < b.queue; });
   return std::move(index_);
@@ -213,6 +249,7 @@ std::string encode(const SegmentIndex& index, const SegmentHeader& of) {
   ChunkWriter others;
   for (const Settled& settled : index.settled) others.settled(settled);
   for (const Returned& returned : index.returned) others.returned(returned);
+  for (const Lent& lent : index.lent) others.lent(lent);
   for (const HandedOut& mark : index.handed_out) others.handed_out(mark);
   others.finish(0, 0, out);
   return std::string(out.view());
@@ -265,6 +302,8 @@ Result<SegmentIndex> decode_segment_index(std::string_view bytes, const SegmentH
       index.settled.push_back(*settled);
     } else if (const auto* returned = std::get_if<Returned>(&record)) {
       index.returned.push_back(*returned);
+    } else if (const auto* lent = std::get_if<Lent>(&record)) {
+      index.lent.push_back(*lent);
     } else if (const auto* mark = std::get_if<HandedOut>(&record)) {
       index.handed_out.push_back(*mark);
     }

@@ -53,9 +53,11 @@ struct IndexedChunk {
 /// Whatever order it was said in: of a segment as a whole.
 struct SegmentIndex {
   std::uint64_t last_commit = 0;
-  std::vector<IndexedChunk> chunks;   // as they lie in the file
-  std::vector<Settled> settled;       // none of a queue touch each other
-  std::vector<Returned> returned;     // the last word on each message
+  std::vector<IndexedChunk> chunks;  // as they lie in the file
+  std::vector<Settled> settled;      // none of a queue touch each other
+  // The last word on each message that is not settled here:
+  std::vector<Returned> returned;
+  std::vector<Lent> lent;
   std::vector<HandedOut> handed_out;  // the highest of each queue
   bool operator==(const SegmentIndex&) const = default;
 };
@@ -70,10 +72,12 @@ class SegmentIndexer {
  private:
   struct Others {
     std::vector<Settled> settled;
-    std::unordered_map<std::uint64_t, Returned> returned;  // by position
+    std::unordered_map<std::uint64_t, Record> words;  // Returned or Lent of each position
     std::uint64_t handed_out = 0;
   };
   void merge_settled();
+  void finish_words();
+  bool settles(std::uint64_t queue, std::uint64_t position) const;
 
   SegmentIndex index_;
   ChunkName shared_;  // the last chunk with only bodies

@@ -16,6 +16,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 const SegmentHeader kHeader{7, 2, 64 * 1024, {11, 12}};
+constexpr Lease kLease{.first = 1, .begun = 2, .deadline = 3, .life = 4};
 
 /// What a chunk would be found as.
 FoundChunk found(ChunkWriter& writer, Lane lane, std::uint64_t number, std::uint64_t offset) {
@@ -45,6 +46,9 @@ SegmentIndex example() {
   writer.settled({5, 10, 19});
   writer.settled({5, 30, 30});
   writer.returned({5, 50, 1, 0});
+  writer.lent({5, 19, 30, 1, 0, kLease});
+  writer.returned({5, 70, 1, 0});
+  writer.lent({5, 80, 5, 2, 1, kLease});
   writer.handed_out({5, 60});
   EXPECT_TRUE(indexer.add(found(writer, 3, 2, 20'000)));
   writer.message(message(5, 101));
@@ -52,6 +56,8 @@ SegmentIndex example() {
   writer.settled({5, 20, 29});
   writer.settled({5, 8, 12});
   writer.returned({5, 50, 2, 1});
+  writer.lent({5, 70, 10, 2, 1, kLease});
+  writer.returned({5, 82, 3, 1});
   writer.handed_out({5, 55});
   EXPECT_TRUE(indexer.add(found(writer, 3, 3, 24'640)));
   return indexer.finish(9);
@@ -76,7 +82,11 @@ TEST(SegmentIndex, SaysWhatTheChunksSayInFewerWords) {
   EXPECT_EQ(index.chunks[1].number, 2u);
   EXPECT_EQ(index.chunks[2].stretches.size(), 2u) << "positions with a gap are two stretches";
   EXPECT_THAT(index.settled, ElementsAre(Settled{5, 8, 30}));
-  EXPECT_THAT(index.returned, ElementsAre(Returned{5, 50, 2, 1})) << "the last word counts";
+  EXPECT_THAT(index.returned, ElementsAre(Returned{5, 50, 2, 1}, Returned{5, 82, 3, 1}))
+      << "the last word counts";
+  EXPECT_THAT(index.lent, ElementsAre(Lent{5, 31, 18, 1, 0, kLease}, Lent{5, 70, 12, 2, 1, kLease},
+                                      Lent{5, 83, 2, 2, 1, kLease}))
+      << "but not on what is settled";
   EXPECT_THAT(index.handed_out, ElementsAre(HandedOut{5, 60}));
 }
 

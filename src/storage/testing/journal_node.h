@@ -202,9 +202,11 @@ inline void expect_same_without_indexes(const SimulatedDisk& disk, const Node::L
     const KeptQueue& same = other->queues.at(id);
     EXPECT_TRUE(std::ranges::equal(queue.extents, same.extents));
     EXPECT_EQ(queue.counts, same.counts);
+    EXPECT_EQ(queue.leases, same.leases);
     EXPECT_EQ(queue.mark, same.mark);
     EXPECT_EQ(queue.stored.ranges, same.stored.ranges);
     EXPECT_EQ(queue.stored.priorities, same.stored.priorities);
+    EXPECT_EQ(queue.stored.leases, same.stored.leases);
     EXPECT_EQ(queue.stored.next_position, same.stored.next_position);
   }
 }

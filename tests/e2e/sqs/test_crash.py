@@ -1,5 +1,6 @@
 """A broker with a data folder that is killed under load: what it has answered holds afterwards."""
 import http.client
+import json
 import os
 import random
 import threading
@@ -75,14 +76,23 @@ def consume(ledger, client, queue):
         ledger.maybe_deleted.difference_update(bodies)
 
 
+def count(client, queue, which):
+    name = f"ApproximateNumberOfMessages{which}"
+    answer = client("GetQueueAttributes", QueueUrl=queue, AttributeNames=[name])
+    return int(answer["Attributes"][name])
+
+
 def everything(client, queue):
-    """Bodies of all that waits, by what each was told when it was sent; they are deleted."""
+    """Bodies of all that is there, by what each was told when it was sent; they are deleted. What
+    is in flight is waited for."""
     found = []
     while True:
-        got = client("ReceiveMessage", QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=0,
+        got = client("ReceiveMessage", QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1,
                      AttributeNames=["All"]).get("Messages", [])
-        if not got:
+        if not got and count(client, queue, "") + count(client, queue, "NotVisible") == 0:
             return found
+        if not got:
+            continue
         found += got
         client("DeleteMessageBatch", QueueUrl=queue, Entries=[
             {"Id": str(i), "ReceiptHandle": message["ReceiptHandle"]}
@@ -108,7 +118,7 @@ def one_round(server, queue, ledger, fifo):
 @pytest.mark.parametrize("fifo", [False, True])
 def test_what_was_answered_holds_after_a_crash(own_broker, fifo):
     server = own_broker({"server.shards": 2}, arguments=["--data-dir", "crashes"])
-    attributes = {"VisibilityTimeout": "300", **({"FifoQueue": "true"} if fifo else {})}
+    attributes = {"VisibilityTimeout": "5", **({"FifoQueue": "true"} if fifo else {})}
     queue = call("CreateQueue", server.sqs_url, QueueName="q.fifo" if fifo else "q",
                  Attributes=attributes)["QueueUrl"]
     for _ in range(ROUNDS):
@@ -135,3 +145,102 @@ def again_is_a_duplicate(client, queue, ledger):
         again = client("SendMessage", QueueUrl=queue, MessageBody=body, MessageGroupId="again",
                        MessageDeduplicationId=body)
         assert (again["MessageId"], again["SequenceNumber"]) == told
+
+
+@pytest.fixture(params=["killed", "stopped"])
+def flight(own_broker, request):
+    """A broker, and a way to end it and start it again."""
+    server = own_broker({"server.shards": 2}, arguments=["--data-dir", "leases"])
+
+    def again():
+        if request.param == "killed":
+            server.process.kill()
+            server.process.wait()
+        else:
+            server.stop()
+        server.start()
+
+    return server, again
+
+
+def make(server, messages, **attributes):
+    """A queue with these messages, as (body, group)."""
+    fifo = attributes.get("FifoQueue") == "true"
+    queue = call("CreateQueue", server.sqs_url, QueueName="flight.fifo" if fifo else "flight",
+                 Attributes=attributes)["QueueUrl"]
+    send(server, queue, messages, fifo)
+    return queue
+
+
+def send(server, queue, messages, fifo=False):
+    for body, group in messages:
+        more = {"MessageGroupId": group, "MessageDeduplicationId": body} if fifo else {}
+        call("SendMessage", server.sqs_url, QueueUrl=queue, MessageBody=body, **more)
+
+
+def receive(client, queue, most=10, **more):
+    got = client("ReceiveMessage", QueueUrl=queue, MaxNumberOfMessages=most,
+                 AttributeNames=["ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp"],
+                 **more)
+    return {message["Body"]: message for message in got.get("Messages", [])}
+
+
+def test_what_is_in_flight_stays_so_until_its_time_is_up(flight):
+    server, again = flight
+    queue = make(server, [(body, "") for body in "1234"], VisibilityTimeout="300")
+    client = Client(server.sqs_url)
+    before = time.time()
+    got = receive(client, queue, 3, VisibilityTimeout=10)
+    first, second, third = got["1"], got["2"], got["3"]
+    client("ChangeMessageVisibility", QueueUrl=queue, ReceiptHandle=third["ReceiptHandle"],
+           VisibilityTimeout=300)
+    send(server, queue, [("5", "")])  # what was said before is on the disk when it is
+    again()
+
+    client = Client(server.sqs_url)
+    assert count(client, queue, "NotVisible") == 3
+    got = {}
+    while len(got) < 2:
+        got.update(receive(client, queue, WaitTimeSeconds=1))
+    assert set(got) == {"4", "5"}
+    client("DeleteMessage", QueueUrl=queue, ReceiptHandle=second["ReceiptHandle"])
+    assert count(client, queue, "NotVisible") == 4
+    came = receive(client, queue, WaitTimeSeconds=20)
+    assert time.time() >= before + 10
+    assert set(came) == {"1"}
+    assert came["1"]["Attributes"] == {**first["Attributes"], "ApproximateReceiveCount": "2"}
+    client("ChangeMessageVisibility", QueueUrl=queue, ReceiptHandle=third["ReceiptHandle"],
+           VisibilityTimeout=0)
+    assert set(receive(client, queue)) == {"3"}
+
+
+def test_a_group_stays_locked(flight):
+    server, again = flight
+    queue = make(server, [("a1", "a"), ("a2", "a"), ("b1", "b")], VisibilityTimeout="300",
+                 FifoQueue="true")
+    client = Client(server.sqs_url)
+    first = receive(client, queue, 1)["a1"]
+    send(server, queue, [("b2", "b")], fifo=True)
+    again()
+
+    client = Client(server.sqs_url)
+    assert list(receive(client, queue, WaitTimeSeconds=5)) in (["b1"], ["b1", "b2"])
+    assert count(client, queue, "NotVisible") > 1
+    client("DeleteMessage", QueueUrl=queue, ReceiptHandle=first["ReceiptHandle"])
+    assert list(receive(client, queue, WaitTimeSeconds=5)) == ["a2"]
+
+
+def test_what_ran_out_meanwhile_counts_as_received(flight):
+    server, again = flight
+    dead = call("CreateQueue", server.sqs_url, QueueName="dead")["QueueUrl"]
+    redrive = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:dead",
+                          "maxReceiveCount": 1})
+    queue = make(server, [("1", "")], RedrivePolicy=redrive)
+    client = Client(server.sqs_url)
+    assert set(receive(client, queue, VisibilityTimeout=1)) == {"1"}
+    send(server, queue, [("2", "")])
+    again()
+
+    client = Client(server.sqs_url)
+    assert set(receive(client, dead, WaitTimeSeconds=20)) == {"1"}
+    assert set(receive(client, queue, WaitTimeSeconds=5)) == {"2"}
