@@ -12,7 +12,9 @@ constexpr std::size_t kSmallHeap = 64;
 }  // namespace
 
 const TimedLeases::Lease& TimedLeases::begin(Position position, WallMs now, WallMs deadline) {
-  const auto [at, fresh] = leases_.try_emplace(position, Lease{.first = now});
+  const auto [at, fresh] = leases_.try_emplace(position, Lease{.first = now, .deadline = kNever});
+  at->second.again = at->second.leased();
+  if (!at->second.again) at->second.number = ++last_number_;
   at->second.begun = now;
   at->second.deadline = deadline;
   push(position, deadline);

@@ -18,9 +18,11 @@ namespace polymq::engine {
 class TimedLeases {
  public:
   struct Lease {
-    WallMs first = 0;     // when the message was handed out like this for the first time
-    WallMs begun = 0;     // when it was handed out last
-    WallMs deadline = 0;  // kNever: it is not leased now
+    WallMs first = 0;          // when the message was handed out like this for the first time
+    WallMs begun = 0;          // when it was handed out last
+    WallMs deadline = 0;       // kNever: it is not leased now
+    std::uint64_t number = 0;  // of the hand-out
+    bool again = false;        // it has begun again: more than one client may have the message
     bool leased() const { return deadline != kNever; }
   };
 
@@ -51,6 +53,7 @@ class TimedLeases {
   void push(Position position, WallMs deadline);
   bool current(const Entry& entry) const;
 
+  std::uint64_t last_number_ = 0;
   boost::unordered_flat_map<Position, Lease> leases_;
   // By deadline, the nearest first. Ended and extended ones stay until they surface.
   std::vector<Entry> heap_;
