@@ -1,6 +1,6 @@
 # Everything one does with a checkout; `make` alone lists it. The work is in scripts/ and CMake.
 .DEFAULT_GOAL := help
-.PHONY: help build run test e2e bench bench-peers bench-backlog fuzz sim crash asan tsan \
+.PHONY: help build run test e2e e2e-slow bench bench-peers bench-backlog fuzz sim crash asan tsan \
         format format-check tidy lint lint-quick coverage install clean
 
 SEEDS ?= 1-1000
@@ -29,6 +29,10 @@ test: ## Prove it: unit tests, simulation, header and room checks, real clients 
 e2e: build ## Real clients against the release binary (SUITES="python go", BROKER=rabbitmq)
 	@scripts/install-packages test $(if $(filter rabbitmq,$(BROKER)),peers)
 	@tests/e2e/run $(SUITES)
+
+e2e-slow: build ## Real clients, rules of minutes by the real clock: takes about six minutes
+	@scripts/install-packages test
+	@scripts/e2e-slow
 
 bench: ## Micro benchmarks (ARGS="--benchmark_filter=...")
 	@scripts/install-packages build

@@ -208,7 +208,7 @@ void Home::free_consumer(Consumer& consumer) {
 
 Consumer& Home::getter(const QueueRequest& request, Queue& queue, bool no_ack) {
   for (Consumer* consumer : queue.attached) {
-    if (consumer->session == request.session && consumer->options.one_shot &&
+    if (consumer->session == request.session && consumer->options.one_shot && !consumer->poll &&
         consumer->options.no_ack == no_ack) {
       return *consumer;
     }
@@ -244,7 +244,9 @@ void Home::handle(ShardIndex from, const CloseSession& close) {
   }
   if (const auto it = sessions_.find(close.session.value); it != sessions_.end()) {
     for (const ConsumerId id : std::vector<ConsumerId>(it->second.consumers)) {
-      Consumer& consumer = *find_consumer(id);
+      Consumer* const known = find_consumer(id);
+      if (known == nullptr) continue;  // a receive whose time was up, and was answered with another
+      Consumer& consumer = *known;
       if (consumer.poll) {
         close_poll(id);
         continue;

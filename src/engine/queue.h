@@ -249,7 +249,7 @@ class Queue {
   std::uint64_t ready_bytes() const { return ready_bytes_; }
   /// Something is ready, and `consumer` may have it as far as groups go.
   bool has_for(const Consumer& consumer) const {
-    return ready_count_ != 0 && (!groups_ || groups_->index.next(consumer.id.value));
+    return ready_count_ != 0 && (!groups_ || next_in_groups(consumer.id.value, false));
   }
   std::uint64_t unacked() const { return leased_count_; }
   /// Those that are there and must not be handed out yet.
@@ -403,8 +403,13 @@ class Queue {
            !message.group().empty();
   }
   void begin_groups();
+  /// As the index says, but for what was handed out too often: that goes when it is the first of
+  /// its group, and whoever has what is before it gets no more of that group.
+  std::optional<Position> next_in_groups(GroupIndex::Holder holder, bool stay) const;
   /// It is in a locked group, in which nothing overtakes: not even those that die.
   bool dies_in_turn(Position position) const;
+  /// Was handed out too often, and goes when it is the first of its group.
+  bool dies_next(Position position) const;
   void drop_exhausted();
   /// In the window, and not in the index.
   bool gone_from_groups(Position position) const {

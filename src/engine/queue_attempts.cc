@@ -8,7 +8,8 @@ void Queue::note_attempt(const Poll& poll) {
   for (const ReceivedItem& item : poll.items) {
     const Slot* slot = slots_.find(item.token.position);
     if (slot == nullptr || !holds_lease(*slot, item.token)) return;
-    leases.push_back({item.token, timed_->find(item.token.position)->deadline});
+    const TimedLeases::Lease& lease = *timed_->find(item.token.position);
+    leases.push_back({item.token, lease.deadline, lease.number});
   }
   if (!attempts_) attempts_ = std::make_unique<ReceiveAttempts>();
   attempts_->note(*poll.attempt, std::move(leases), host_.now().wall);
@@ -21,8 +22,10 @@ bool Queue::repeat_attempt(Consumer& consumer) {
   if (leases == nullptr) return false;
   for (const ReceiveAttempts::Lease& lease : *leases) {
     const Slot* slot = slots_.find(lease.token.position);
-    const bool same = slot != nullptr && holds_lease(*slot, lease.token) &&
-                      timed_->find(lease.token.position)->deadline == lease.deadline;
+    const bool held = slot != nullptr && holds_lease(*slot, lease.token);
+    const TimedLeases::Lease* now_held = held ? timed_->find(lease.token.position) : nullptr;
+    const bool same =
+        held && now_held->deadline == lease.deadline && now_held->number == lease.number;
     if (same) continue;
     attempts_->forget(*poll.attempt);
     return false;

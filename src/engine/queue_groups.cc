@@ -41,11 +41,8 @@ void Queue::add_to_groups(Position position, const Slot& slot) {
   // Handed out, or on its way elsewhere, since before there were groups.
   const bool out = slot.state == State::kLeased || slot.state == State::kMoving;
   if (out) index.lease(position, GroupIndex::kNobody, host_.now().monotonic);
-  // Of a locked group, since before a restart.
-  const bool ready = slot.state == State::kReady && slot.acquired != 0;
-  if (ready && out_of_chances(slot) && dies_in_turn(position)) {
-    groups_->looked_through.push_back(*index.key_of(position));
-  }
+  // It was to die when the node did.
+  if (dies_next(position)) groups_->looked_through.push_back(*index.key_of(position));
 }
 
 Position Queue::unread_behind_groups() const {
@@ -59,13 +56,26 @@ bool Queue::groups_can_read_on() const {
 }
 
 // --- handing out --------------------------------------------------------------------------------
+bool Queue::dies_next(Position position) const {
+  if (!dies_in_turn(position)) return false;
+  const Slot* slot = slots_.find(position);
+  return slot != nullptr && slot->state == State::kReady && out_of_chances(*slot);
+}
+
+std::optional<Position> Queue::next_in_groups(GroupIndex::Holder holder, bool stay) const {
+  const std::optional<Position> next = groups_->index.next(holder, stay);
+  if (!next || !dies_next(*next)) return next;
+  const bool is_first = groups_->index.first_if_open(*groups_->index.key_of(*next)) == next;
+  return is_first ? next : groups_->index.next(GroupIndex::kNobody);
+}
+
 Queue::Picked Queue::pick(GroupIndex::Holder holder, bool stay, bool strictly,
                           bool goes_elsewhere) {
   const bool may_expire = with_ttl_ != 0 || settings().ttl_ms || settings().retention_ms;
   for (std::size_t slice = kMostPerSlice; slice != 0; --slice) {
     widen_groups();
-    if (!groups_->looked_through.empty()) drop_exhausted();
-    const std::optional<Position> next = groups_->index.next(holder, stay);
+    drop_exhausted();
+    const std::optional<Position> next = next_in_groups(holder, stay);
     if (!next) {
       groups_->wants_more = groups_can_read_on();
       return {.how = groups_->wants_more ? Picked::How::kWaits : Picked::How::kNone};
@@ -111,14 +121,14 @@ bool Queue::dies_in_turn(Position position) const {
 void Queue::drop_exhausted() {
   for (const GroupKey& group : std::exchange(groups_->looked_through, {})) {
     while (const auto first = groups_->index.first_if_open(group)) {
-      Slot* slot = slots_.find(*first);
-      if (slot == nullptr || slot->state != State::kReady || !out_of_chances(*slot)) break;
+      if (!dies_next(*first)) break;
+      Slot& slot = *slots_.find(*first);
       if (!ready_.empty() && ready_.front() == *first) {
         ready_.pop();
       } else {
-        slot->left_behind = true;
+        slot.left_behind = true;
       }
-      drop_or_dead_letter(*first, *slot, DeathReason::kDeliveryLimit);
+      drop_or_dead_letter(*first, slot, DeathReason::kDeliveryLimit);
     }
   }
 }
@@ -157,10 +167,12 @@ void Queue::dispatch_groups() {
 
 // Tokens would only go round for those for whom there is nothing.
 void Queue::want_group_tokens() {
+  widen_groups();
   for (Consumer* starved : consumers_.take_starved()) {
-    if (groups_->index.next(starved->id.value)) {
+    if (next_in_groups(starved->id.value, false)) {
       host_.want_token(*starved);
     } else {
+      groups_->wants_more = groups_->wants_more || groups_can_read_on();
       consumers_.wake(*starved);
     }
   }

@@ -342,6 +342,61 @@ TEST_P(QueueGroupsTest, AfterTooManyHandOutsAMessageNoLongerHoldsUpItsGroup) {
   EXPECT_THAT(drain("dead"), ElementsAre("a1"));
 }
 
+TEST_P(QueueGroupsTest, WhatWasHandedOutTooOftenWaitsForItsTurnToDie) {
+  queue("dead");
+  groups({{"x-receive-limit", number(2)},
+          {"x-dead-letter-exchange", text("")},
+          {"x-dead-letter-routing-key", text("dead")}});
+  send({"a1", "a2", "b1"});
+  EXPECT_THAT(receive({.most = 2, .lease_ms = 1000}), ElementsAre("a1", "a2"));
+  receiver_.settle("q", receiver_.items[0].token, Freshness::kCurrent, Settle::kUnwritten);
+  cluster_.pass(1000);
+  EXPECT_THAT(receive({.most = 2, .lease_ms = 1000}), ElementsAre("a1", "a2"));
+  cluster_.pass(1000);
+  EXPECT_EQ(ready("dead"), 0u) << "a1 is before it, and has been out only once";
+  EXPECT_THAT(receive(kTen), ElementsAre("a1", "b1")) << "others are not held up";
+  EXPECT_EQ(receiver_.settle("q", receiver_.items[0].token), TokenEnd::kDone);
+  EXPECT_THAT(drain("dead"), ElementsAre("a2"));
+}
+
+TEST_P(QueueGroupsTest, WhatWasHandedOutTooOftenAndCannotGoIsHandedOutOnceMore) {
+  groups({{"x-receive-limit", number(1)},
+          {"x-dead-letter-exchange", text("")},
+          {"x-dead-letter-routing-key", text("missing")},
+          {"x-dead-letter-unroutable", text("keep")}});
+  send({"a1", "a2"});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(receive(kOne), ElementsAre("a1"));
+    cluster_.pass(1000);
+  }
+}
+
+TEST_P(QueueGroupsTest, AGroupGoesOnWhenWhatNeedsNoAcknowledgementWasWritten) {
+  groups();
+  send({"a1", "a2"});
+  std::optional<GotMessage> got;
+  peer(1).session.get("q", true, [&got](EngineResult<std::optional<GotMessage>> result) {
+    if (result) got = *result;
+  });
+  cluster_.run();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(peer(2).consume("q", {.prefetch = 1}), "");
+  EXPECT_THAT(peer(2).heard, IsEmpty());
+  Client& client = peer(1).connection.client;
+  client.written(got->consumer, got->lease, got->item.message->footprint());
+  client.flush();
+  cluster_.run();
+  EXPECT_THAT(peer(2).heard, ElementsAre("a2"));
+}
+
+TEST_P(QueueGroupsTest, AConsumerUnderAChannelWidePrefetchIsHandedWhatWasThereBefore) {
+  groups();
+  send({"a1"});
+  peer(2).session.set_shared_prefetch(1);
+  EXPECT_EQ(peer(2).consume("q"), "");
+  EXPECT_THAT(peer(2).heard, ElementsAre("a1"));
+}
+
 TEST_P(QueueGroupsTest, AGroupOutlivesAMoveToAnotherQueueWithGroups) {
   queue("dead", {{"x-message-groups", text("exclusive")}});
   groups({{"x-message-ttl", number(100)},

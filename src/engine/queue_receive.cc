@@ -69,6 +69,7 @@ void Queue::return_unwritten(Poll& poll) {
   for (const ReceivedItem& item : poll.items) {
     Slot* slot = slots_.find(item.token.position);
     if (slot == nullptr || !holds_lease(*slot, item.token)) continue;
+    if (timed_->find(item.token.position)->again) continue;  // somebody else was handed it, too
     timed_->end(item.token.position);
     end_lease(item.token.position, *slot, Settle::kUnwritten, returned);
   }
@@ -95,7 +96,9 @@ bool Queue::holds_lease(const Slot& slot, const LeaseToken& token) const {
 TokenEnd Queue::check(const LeaseToken& token, const Slot* slot, Freshness freshness) const {
   const bool gone =
       slot == nullptr || slot->state == State::kMoving || purged(token.position, *slot);
-  if (gone) return TokenEnd::kUnknown;
+  // What had that position in an earlier life, and was not stored, was another message.
+  const bool another = token.life != host_.life() && token.position >= restored_below_;
+  if (gone || another) return TokenEnd::kUnknown;
   if (holds_lease(*slot, token)) return TokenEnd::kDone;
   if (freshness == Freshness::kCurrent) return TokenEnd::kStale;
   if (freshness == Freshness::kLatest && !is_latest(*slot, token)) return TokenEnd::kStale;
@@ -107,7 +110,8 @@ TokenEnd Queue::check(const LeaseToken& token, const Slot* slot, Freshness fresh
 
 TokenEnd Queue::settle(const LeaseToken& token, Freshness freshness, Settle how) {
   Slot* slot = slots_.find(token.position);
-  if (slot == nullptr && how == Settle::kAck && may_be_unread(token.position)) {
+  const bool earlier = token.life != host_.life();
+  if (slot == nullptr && earlier && how == Settle::kAck && may_be_unread(token.position)) {
     // From an earlier life. Whether it is still there is not known, nor how large it is.
     if (freshness != Freshness::kAny) return TokenEnd::kStale;
     host_.forget_stored(*this, token.position, token.position);
@@ -121,6 +125,8 @@ TokenEnd Queue::settle(const LeaseToken& token, Freshness freshness, Settle how)
     ++counters_.ack;
     return TokenEnd::kDone;
   }
+  // Who was handed the same once more may have it.
+  if (how == Settle::kUnwritten && timed_->find(token.position)->again) return TokenEnd::kDone;
   timed_->end(token.position);
   std::vector<Position> returned;
   end_lease(token.position, *slot, how, returned);

@@ -50,6 +50,28 @@ TEST_P(QueueReceiveTest, WhoWaitsInVainGoesWhenTheTimeIsUp) {
   EXPECT_EQ(ready(), 1u) << "it takes no part any more";
 }
 
+TEST_P(QueueReceiveTest, ASessionMayEndWithReceivesWhoseTimeHasJustCome) {
+  queue("q");
+  Receiver other(peer(2));
+  receiver_.receive("q", {.wait_ms = 100, .lease_ms = 1000});
+  other.receive("q", {.wait_ms = 100, .lease_ms = 1000});
+  cluster_.move_clock(100);
+  disconnect(2);
+  publish({"1"});
+  EXPECT_EQ(ready(), 1u);
+}
+
+TEST_P(QueueReceiveTest, AGetInTheSameSessionIsNoPartOfAReceive) {
+  queue("q");
+  publish({"1", "2"});
+  receiver_.reads = false;
+  EXPECT_THAT(receiver_.receive("q", kTen), ElementsAre("1", "2"));
+  publish({"3"});
+  EXPECT_EQ(peer(2).get("q", false), "3");
+  disconnect(2);
+  EXPECT_EQ(ready(), 3u) << "all that was not written is back";
+}
+
 TEST_P(QueueReceiveTest, TheLongestWaitingIsServedFirstAndWithAllItAskedFor) {
   queue("q");
   std::vector<Receiver> receivers(3, Receiver(peer(2)));

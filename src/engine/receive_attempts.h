@@ -22,6 +22,8 @@ class ReceiveAttempts {
   struct Lease {
     LeaseToken token;
     WallMs deadline = 0;
+    /// Of the hand-out: one that was given back is handed out under the same token.
+    std::uint64_t number = 0;
   };
   /// In place of what was known of that attempt.
   void note(DeduplicationKey attempt, std::vector<Lease> leases, WallMs now);

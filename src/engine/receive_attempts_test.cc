@@ -138,5 +138,43 @@ TEST_P(RepeatedReceiveTest, AnAnswerThatWasNotWrittenLeavesTheLeasesAsTheyAre) {
   EXPECT_EQ(first_.settle("q", first_.items[0].token, Freshness::kCurrent), TokenEnd::kDone);
 }
 
+TEST_P(RepeatedReceiveTest, WhoWasHandedTheSameOnceMoreKeepsItWhenTheFirstAnswerWasNotWritten) {
+  queue("q");
+  publish({"1"});
+  first_.reads = false;
+  EXPECT_THAT(first_.receive("q", options()), ElementsAre("1"));
+  EXPECT_THAT(again_.receive("q", options()), ElementsAre("1"));
+  disconnect(2);
+  connect(2);
+  EXPECT_EQ(ready(), 0u);
+  EXPECT_EQ(again_.settle("q", again_.items[0].token, Freshness::kCurrent), TokenEnd::kDone);
+}
+
+TEST_P(RepeatedReceiveTest, WhoWasHandedTheSameOnceMoreKeepsItWhenTheFirstGivesItBack) {
+  queue("q");
+  publish({"1"});
+  EXPECT_THAT(first_.receive("q", options()), ElementsAre("1"));
+  EXPECT_THAT(again_.receive("q", options()), ElementsAre("1"));
+  first_.settle("q", first_.items[0].token, Freshness::kCurrent, Settle::kUnwritten);
+  EXPECT_EQ(ready(), 0u);
+  cluster_.pass(1000);
+  EXPECT_THAT(first_.receive("q", options("b")), ElementsAre("1"));
+  EXPECT_EQ(first_.items[0].token.acquired, 2u);
+  first_.settle("q", first_.items[0].token, Freshness::kCurrent, Settle::kUnwritten);
+  EXPECT_EQ(ready(), 1u) << "nobody else was handed it this time";
+}
+
+TEST_P(RepeatedReceiveTest, OfWhatWasGivenBackAndHandedToAnotherIsAnotherReceive) {
+  queue("q");
+  publish({"1"});
+  EXPECT_THAT(first_.receive("q", options()), ElementsAre("1"));
+  const LeaseToken token = first_.items[0].token;
+  first_.settle("q", token, Freshness::kCurrent, Settle::kUnwritten);
+  Receiver other(peer(1));
+  EXPECT_THAT(other.receive("q", {.most = 10, .lease_ms = 1000}), ElementsAre("1"));
+  EXPECT_EQ(other.items[0].token, token) << "as if it had not been handed out before";
+  EXPECT_THAT(again_.receive("q", options()), IsEmpty());
+}
+
 }  // namespace
 }  // namespace polymq::engine

@@ -81,6 +81,34 @@ TEST_P(ReceiveRestartTest, ATokenIsGoodForWhatWasReadBack) {
   EXPECT_THAT(drain(), ElementsAre("3"));
 }
 
+TEST_P(ReceiveRestartTest, ATokenIsNotGoodForAnotherMessageThatHasItsMessagesPlace) {
+  queue("q");
+  peer(0).publish({.body = "lost", .persistent = false});
+  Receiver before(peer(2));
+  EXPECT_THAT(before.receive("q", kTen), ElementsAre("lost"));
+  const LeaseToken token = before.items[0].token;
+  before.items.clear();
+  restart();
+  publish({"1"});
+  Receiver after(peer(2));
+  EXPECT_EQ(after.settle("q", token), TokenEnd::kUnknown);
+  EXPECT_THAT(after.receive("q", kTen), ElementsAre("1"));
+  EXPECT_EQ(after.items[0].token.position, token.position);
+}
+
+TEST_P(ReceiveRestartTest, WhatWasDeletedInThisLifeIsKnownToBeGone) {
+  queue("q");
+  const std::string large(3'000'000, 'x');  // some of it stays on disk
+  publish({large, large, large, large, large});
+  restart();
+  Receiver receiver(peer(2));
+  receiver.receive("q", {.lease_ms = 1000});
+  const LeaseToken token = receiver.items.at(0).token;
+  EXPECT_EQ(receiver.settle("q", token, Freshness::kCurrent), TokenEnd::kDone);
+  EXPECT_EQ(receiver.settle("q", token, Freshness::kCurrent), TokenEnd::kUnknown);
+  EXPECT_EQ(receiver.settle("q", token), TokenEnd::kUnknown);
+}
+
 TEST_P(ReceiveRestartTest, HowOftenAMessageWasHandedOutIsKnownAfterItsLeaseEnded) {
   queue("q");
   publish({"1"});
@@ -164,6 +192,32 @@ TEST_P(ReceiveRestartTest, WhatDiesOfALockedGroupDoesSoInOrder) {
   cluster().pass(5000);
   EXPECT_THAT(drain("dead"), ElementsAre("1", "2", "3", "4"));
   EXPECT_EQ(ready("q"), 0u);
+}
+
+TEST_P(ReceiveRestartTest, WhatWasToDieBehindAnotherOneOfItsGroupDoesSo) {
+  queue("dead");
+  queue("q", {{"x-message-groups", text("exclusive")},
+              {"x-receive-limit", number(1)},
+              {"x-dead-letter-exchange", text("")},
+              {"x-dead-letter-routing-key", text("dead")}});
+  for (const char* body : {"1", "2"}) {
+    peer(0).publish({.body = body,
+                     .key = "q",
+                     .persistent = true,
+                     .headers = {{"x-message-group", text("g")}}});
+  }
+  Receiver receiver(peer(2));
+  EXPECT_THAT(receiver.receive("q", kTen), ElementsAre("1", "2"));
+  EXPECT_EQ(receiver.extend("q", receiver.items[0].token, 50'000), TokenEnd::kDone);
+  cluster().pass(1000);
+  EXPECT_EQ(receiver.settle("q", receiver.items[0].token, Freshness::kCurrent, Settle::kUnwritten),
+            TokenEnd::kDone);
+  receiver.items.clear();
+  restart();
+  Receiver after(peer(2));
+  EXPECT_THAT(after.receive("q", {.most = 10, .lease_ms = 1000}), ElementsAre("1"));
+  cluster().pass(1000);
+  EXPECT_THAT(drain("dead"), ElementsAre("1", "2")) << "in order, and neither came once more";
 }
 
 TEST_P(ReceiveRestartTest, ADeadLetterGoesOnGettingOlder) {

@@ -13,16 +13,20 @@ constexpr std::size_t kSmallHeap = 64;
 
 const TimedLeases::Lease& TimedLeases::begin(Position position, WallMs now, WallMs deadline,
                                              std::uint64_t life) {
-  const auto [at, fresh] = leases_.try_emplace(position, Lease{.first = now});
-  at->second.begun = now;
-  at->second.deadline = deadline;
-  at->second.life = life;
+  const auto [at, fresh] = leases_.try_emplace(position);
+  Lease& lease = at->second;
+  if (fresh) lease.first = now;
+  lease.again = !fresh && lease.deadline != kNever;
+  if (!lease.again) lease.number = ++last_number_;
+  lease.begun = now;
+  lease.deadline = deadline;
+  lease.life = life;
   push(position, deadline);
-  return at->second;
+  return lease;
 }
 
-void TimedLeases::restore(Position position, const Lease& lease) {
-  leases_[position] = lease;
+void TimedLeases::restore(Position position, const storage::Lease& lease) {
+  leases_[position] = {lease, ++last_number_, false};
   push(position, lease.deadline);
 }
 

@@ -18,12 +18,15 @@ namespace polymq::engine {
 /// it is gone: by position.
 class TimedLeases {
  public:
-  using Lease = storage::Lease;
+  struct Lease : storage::Lease {
+    std::uint64_t number = 0;  // of the hand-out
+    bool again = false;        // it has begun again: more than one client may have the message
+  };
 
   /// The message is handed out, in that life. If it is leased already, that lease begins again.
   const Lease& begin(Position position, WallMs now, WallMs deadline, std::uint64_t life);
   /// The message was out when the life before ended, and is.
-  void restore(Position position, const Lease& lease);
+  void restore(Position position, const storage::Lease& lease);
   /// Null: it never had one. Valid until the next call.
   const Lease* find(Position position) const;
   /// The same, of one that is leased now.
@@ -54,6 +57,7 @@ class TimedLeases {
   void push(Position position, WallMs deadline);
   bool current(const Entry& entry) const;
 
+  std::uint64_t last_number_ = 0;
   boost::unordered_flat_map<Position, Lease> leases_;
   // By deadline, the nearest first. Ended and extended ones stay until they surface.
   std::vector<Entry> heap_;

@@ -150,7 +150,7 @@ void ChannelActor::check_order(Consumer& consumer, const Held& held,
   const MessageId id = held.key.message;
   world_.model().check_group(held.key, {held.consumer.value, 0}, item.redelivered);
   const QueueKind& kind = kind_of(world_.model().queue_name(consumer.queue));
-  if (kind.grouped || kind.fair) return;
+  if (kind.grouped || kind.fair || world_.workload().receives()) return;
   if (item.redelivered || held.key.path != 0) return;
   if (world_.model().may_be_disordered(id, consumer.queue)) return;
   const Published& message = world_.model().message(id);
@@ -222,6 +222,7 @@ void ChannelActor::get(const std::string& name, bool no_ack, Got* to) {
 // --- the socket ---------------------------------------------------------------------------------
 
 void ChannelActor::sent(std::uint64_t tag) {
+  if (answer_sent(tag)) return;
   const auto held = held_.find(tag);
   if (held == held_.end()) violated("a message is settled before it is sent");
   held->second.sent = true;
@@ -230,6 +231,7 @@ void ChannelActor::sent(std::uint64_t tag) {
 }
 
 void ChannelActor::reported(std::uint64_t tag, bool dropped) {
+  if (answer_reported(tag, dropped)) return;
   const auto found = held_.find(tag);
   const auto lent = lent_.find(tag);
   const Held held = found != held_.end() ? found->second : lent->second;
@@ -299,7 +301,7 @@ void ChannelActor::settle_one(std::uint64_t tag, Settle how) {
 
 void ChannelActor::note_dead_letter_target(engine::QueueId queue) {
   const QueueKind& kind = kind_of(world_.model().queue_name(queue));
-  if (kind.dead_letters_to.empty()) return;
+  if (kind.dead_letters_to.empty() || kind.moving) return;
   world_.model().dead_letter_target(queue, find_queue(std::string(kind.dead_letters_to)));
 }
 

@@ -124,6 +124,11 @@ std::string ChannelActor::draw_headers(const std::string& exchange, Published& r
     record.group = std::string(1, static_cast<char>('a' + random.below(5)));
     headers.push_back({std::string(engine::kGroupHeader), Value::string(record.group)});
   }
+  if (random.chance(workload.id_percent)) {
+    // After five minutes they are new ones.
+    record.deduplication = std::to_string(random.below(24));
+    headers.push_back({"x-deduplication-header", Value::string(record.deduplication)});
+  }
   if (!workload.roving && workload.settled_percent == 0) return engine::encode_headers(headers);
   if (random.chance(70)) {
     const auto delay = static_cast<std::int64_t>(random.below(random.chance(50) ? 8 : 300));

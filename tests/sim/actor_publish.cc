@@ -25,6 +25,11 @@ engine::Message* ChannelActor::make_message(const std::string& exchange, const s
   record.published.wall = world_.wall();
   const std::string properties = draw_headers(exchange, record);
   record.persistent = random.chance(workload.persistent_percent);
+  if (random.chance(workload.own_delay_percent)) {
+    static constexpr std::int64_t kDelays[] = {0, 5, 50, 50, 1'000, 900'000};
+    record.wait_ms = random.pick(kDelays);
+  }
+  const std::int64_t delay = record.wait_ms;
   if (workload.restart_permille != 0 && !record.deduplication.empty()) {
     record.persistent = record.deduplication.back() != '0';  // all of an id, or none
   }
@@ -39,6 +44,7 @@ engine::Message* ChannelActor::make_message(const std::string& exchange, const s
   id = world_.model().published(std::move(record));
   Message* message = Message::create(parts, client_.client().shard().meter());
   Model::fill_body(id, message->body_space(), size);
+  if (delay >= 0) message->make_extension().delay_ms = delay;
   if (expires) {
     message->make_extension().ttl = {
         random.chance(20) ? 0 : static_cast<std::int64_t>(random.below(80))};
@@ -84,7 +90,7 @@ void ChannelActor::publish() {
     // In the middle, so that a batch may carry messages with and without confirms.
     if (becomes_confirm_ && random.chance(30)) becomes_confirm_ = false;
     const bool tracked = mode_ == Mode::kConfirm && !becomes_confirm_;
-    const bool by_name = random.chance(memories ? 20 : 60);
+    const bool by_name = random.chance(memories ? 20 : world_.workload().receives() ? 100 : 60);
     const std::string key = random.pick(world_.queue_names());
     const std::string name = by_name ? "" : draw_exchange();
     engine::Exchange* exchange = topology.exchange(*vhost, name);
@@ -119,6 +125,13 @@ void ChannelActor::publish() {
 void ChannelActor::take_confirms() {
   if (closing_) violated("(f) confirms for channel %lx after it closed", session_.id().value);
   engine::Publisher& publisher = session_.publisher();
+  for (const engine::PublishPlace& place : std::exchange(publisher.places(), {})) {
+    const auto known = unconfirmed_.find(place.sequence);
+    if (known == unconfirmed_.end()) violated("(f) a place is told after the confirm");
+    const engine::QueueEntry* entry = find_queue(world_.model().message(known->second).routing_key);
+    if (entry == nullptr) continue;
+    world_.model().placed(known->second, entry->id, place.position, place.duplicate);
+  }
   for (const engine::Publisher::Settled& settled : publisher.settled()) {
     const auto known = unconfirmed_.find(settled.sequence);
     if (known == unconfirmed_.end()) {

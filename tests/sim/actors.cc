@@ -141,7 +141,12 @@ void ClientActor::channel_closed(ChannelActor& channel) {
 bool ClientActor::busy() const {
   return (closing_ && !finished_) || !output_.empty() || !unreported_.empty() ||
          std::any_of(channels_.begin(), channels_.end(),
-                     [](const auto& channel) { return channel->busy(); });
+                     [](const auto& channel) { return channel->busy() || channel->asks_aside(); });
+}
+
+bool ClientActor::receives() const {
+  return std::any_of(channels_.begin(), channels_.end(),
+                     [](const auto& channel) { return channel->receives(); });
 }
 
 void ClientActor::check_quiet() const {
@@ -167,6 +172,7 @@ ChannelActor::ChannelActor(ClientActor& client, unsigned number)
   const unsigned dice = static_cast<unsigned>(world_.random().below(100));
   const Workload& workload = world_.workload();
   if (world_.winding_down()) return;
+  if (workload.receives()) session_.publisher().tell_places();
   if (dice < workload.transaction_percent) {
     mode_ = Mode::kTransaction;
   } else if (dice < workload.transaction_percent + workload.confirm_percent) {
@@ -192,7 +198,8 @@ void ChannelActor::end(const std::shared_ptr<Operation>& operation) {
   }
   if (operation->finished) violated("(f) '%s' is answered twice", operation->what.c_str());
   operation->finished = true;
-  operation_.reset();
+  if (operation_ == operation) operation_.reset();
+  std::erase(asides_, operation);
   world_.log().add("channel %lx: done: %s", session_.id().value, operation->what.c_str());
 }
 
@@ -213,6 +220,7 @@ void ChannelActor::check_quiet() const {
     violated("(j) channel %lx: '%s' is never answered", session_.id().value,
              operation_->what.c_str());
   }
+  if (!closing_) check_polls();
   if (!closing_ && !unconfirmed_.empty()) {
     violated("(f) channel %lx: message %lu is never confirmed", session_.id().value,
              unconfirmed_.begin()->second);
@@ -254,6 +262,12 @@ void ChannelActor::take_action() {
       {weights.inspect, &ChannelActor::inspect},
       {weights.exchange, &ChannelActor::change_exchange},
       {weights.history, &ChannelActor::bind_history},
+      {weights.receive, &ChannelActor::receive},
+      {weights.abandon, &ChannelActor::abandon},
+      {weights.erase, &ChannelActor::erase},
+      {weights.extend, &ChannelActor::extend},
+      {weights.order, &ChannelActor::order_move},
+      {weights.change, &ChannelActor::change_arguments},
   };
   unsigned total = weights.get + weights.bind + weights.unbind;
   for (const Choice& choice : choices) total += choice.weight;
@@ -276,13 +290,16 @@ void ChannelActor::close() {
   if (operation_) std::exchange(operation_, nullptr)->dropped = true;
   for (const engine::QueueId queue : used_) world_.model().disorder_begins(queue);
   for (const Consumer& consumer : consumers_) world_.leaves(consumer.queue, consumer.id);
+  for (const auto& aside : std::exchange(asides_, {})) aside->dropped = true;
   client_.forget_output(*this);
   return_held();
+  leave_polls();
   rollback();
   for (const auto& [sequence, id] : unconfirmed_) world_.model().unconfirmed(id);
   session_.close([this] {
     for (const engine::QueueId queue : used_) world_.model().disorder_ends(queue);
     if (purging_ != 0) world_.model().purged(purging_);
+    forget_polls();
     world_.log().add("channel %lx is closed", session_.id().value);
     client_.channel_closed(*this);
   });
@@ -290,10 +307,16 @@ void ChannelActor::close() {
 
 void ChannelActor::vanish() {
   if (purging_ != 0) world_.model().purged(std::exchange(purging_, 0));
+  for (const auto& requests : std::exchange(requests_, {})) {
+    for (const TokenRequest& request : *requests) world_.model().never_answered(request);
+  }
+  polls_.clear();
   if (closing_) return;
   closing_ = true;
   if (operation_) std::exchange(operation_, nullptr)->dropped = true;
+  for (const auto& aside : std::exchange(asides_, {})) aside->dropped = true;
   rollback();
+  answers_.clear();
   held_.clear();
   lent_.clear();
   session_.close([this] { client_.channel_closed(*this); });

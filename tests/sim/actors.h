@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "declarations.h"
+#include "engine/move_order.h"
 #include "engine/session.h"
 #include "engine/shard.h"
+#include "leases.h"
 #include "model.h"
 
 namespace polymq::sim {
@@ -60,6 +62,9 @@ class ChannelActor final : public engine::SessionEvents {
   void bind_settled(const ExchangeKind& exchange, const std::string& queue);
   void remove_exchange(const std::string& exchange);
   bool busy() const { return operation_ != nullptr; }
+  /// Something is asked besides. (A receive that waits does not count.)
+  bool asks_aside() const { return !asides_.empty(); }
+  bool receives() const { return !polls_.empty(); }
   engine::SessionId id() const { return session_.id(); }
   /// The channel-wide prefetch, if there is one, allows one message more.
   bool has_shared_credit() const;
@@ -105,6 +110,24 @@ class ChannelActor final : public engine::SessionEvents {
     std::uint64_t tag;
     engine::Settle how;
   };
+  /// A receive that is not answered.
+  struct Poll {
+    std::string queue;
+    engine::RequestId request = 0;
+    engine::ReceiveOptions options = {};
+    Asked asked = {};
+    bool abandoned = false;
+    WallMs answered_by = kNever;  // once the engine came to rest with it
+  };
+  /// What one was answered, on its way to the socket.
+  struct Answer {
+    std::vector<HandOut> items;
+    std::vector<const engine::Message*> messages;  // lent until reported
+    engine::ConsumerId consumer;
+    std::size_t bytes;
+    bool repeated;
+  };
+  using TokenRequests = std::vector<TokenRequest>;
 
   // actors.cc
   void take_action();
@@ -142,6 +165,31 @@ class ChannelActor final : public engine::SessionEvents {
   void set_qos();
   void note_dead_letter_target(engine::QueueId queue);
   void return_held();
+
+  // actor_receive.cc
+  void receive();
+  void abandon();
+  void erase();
+  void extend();
+  void answered(std::uint64_t number, engine::EngineResult<engine::ReceivedMessages>& result);
+  void check_empty(const Poll& poll) const;
+  void give_back(const std::string& queue, const std::vector<HandOut>& items);
+  std::shared_ptr<TokenRequests> draw_tokens(TokenRequest what);
+  engine::Freshness draw_freshness(const HandOut& hand_out, engine::Freshness usual);
+  void ask(const std::string& queue, const std::shared_ptr<TokenRequests>& requests,
+           std::shared_ptr<Operation> operation);
+  void check_polls() const;
+  bool answer_sent(std::uint64_t tag);
+  bool answer_reported(std::uint64_t tag, bool dropped);
+  /// The channel closes, and has closed.
+  void leave_polls();
+  void forget_polls();
+
+  // actor_move.cc
+  void order_move();
+  void give_order(const std::string& queue, const engine::MoveOrder& order);
+  void cancel_order(const std::string& queue, const std::string& id);
+  void change_arguments();
 
   // actor_topology.cc
   /// An operation on something that outlives a restart begins; to be called with its end.
@@ -181,6 +229,11 @@ class ChannelActor final : public engine::SessionEvents {
   std::map<std::uint64_t, Held> lent_;              // settled before it was reported written
   std::map<std::uint64_t, MessageId> unconfirmed_;  // by the publisher's sequence
   std::uint64_t next_order_ = 1;
+  std::map<std::uint64_t, Poll> polls_;
+  std::map<std::uint64_t, Answer> answers_;  // by tag
+  std::uint64_t next_poll_ = 1;
+  std::vector<std::shared_ptr<TokenRequests>> requests_;
+  std::vector<std::shared_ptr<Operation>> asides_;
   std::uint64_t direct_nonce_ = 0;
   std::uint32_t shared_limit_ = 0;
   bool shared_checked_ = false;  // the limit was there before the first consumer, and only rose
@@ -208,6 +261,7 @@ class ClientActor final : public engine::ClientEvents {
   bool finished() const { return finished_; }
   void check_quiet() const;
   bool busy() const;
+  bool receives() const;
 
   World& world() { return world_; }
   engine::Client& client() { return client_; }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -16,23 +17,14 @@
 #include "engine/queue.h"
 #include "engine/topology.h"
 #include "event_log.h"
+#include "leases.h"
 #include "workload.h"
 
 namespace polymq::sim {
 
-using MessageId = std::uint64_t;
-
 /// Tells copies of a message apart that came back by way of dead lettering: a hash of the broker's
 /// record of deaths, 0 without any. Where a crash may double them, they differ in the time.
 std::uint64_t path_of(const engine::Message& message);
-
-/// A copy of a message in a queue's incarnation.
-struct CopyKey {
-  MessageId message;
-  engine::QueueId queue;
-  std::uint64_t path;
-  auto operator<=>(const CopyKey&) const = default;
-};
 
 /// The publishes of one transaction.
 struct Unit {
@@ -56,6 +48,7 @@ struct Published {
   std::shared_ptr<Unit> unit = {};
   std::uint64_t refused = UINT64_MAX;  // the tick at which its publisher was told so
   bool answered = false;               // its publisher hears what becomes of it
+  std::int64_t wait_ms = -1;           // its own delay in its queue; -1: what the queue says
 
   // Of exchanges that remember: the one of settled_exchanges() that it passes, and what it asks
   // there; or it goes by ways that nobody knows, and may arrive several times, or never.
@@ -64,7 +57,10 @@ struct Published {
   std::string deduplication = {};
   std::string group = {};
   bool loose = false;
-  bool forgotten = false;  // kRecent knows it no more since some restart
+  bool forgotten = false;         // kRecent knows it no more since some restart
+  engine::QueueId origin = 0;     // of those that move: where it came first
+  engine::Position position = 0;  // where it was put, as its publisher was told
+  bool duplicate = false;         // its publisher was told so
   // It was published at `published`, and at its first home (if it was safe at all) at `safe`.
   struct Moment {
     WallMs wall = kNever;
@@ -161,6 +157,42 @@ class Model {
   /// else has something of its group, and that groups begin in order.
   using Holder = std::pair<std::uint64_t, std::uint64_t>;
   void check_group(const CopyKey& key, Holder holder, bool again);
+  // --- leases that end by themselves: model_receive.cc ---
+  void time_is(WallMs now) { now_ = now; }
+  std::uint64_t tick() { return ++tick_; }
+  /// A receive begins. Until it has ended, its attempt may be answered again.
+  void poll_begins(Asked& asked);
+  void poll_ends(const Asked& asked, bool repeated);
+  /// Its channel closes: what it may have been handed goes back, perhaps after its lease ended.
+  void poll_closes(const Asked& asked) { ++blind_[asked.queue]; }
+  void poll_is_closed(const Asked& asked);
+  struct Taken {
+    CopyKey key;
+    bool late;   // its lease has ended since
+    bool again;  // somebody was handed it before
+    bool anew;   // and nobody under the same token; and its lease has not ended
+  };
+  Taken received(const engine::ReceivedItem& item, const Asked& asked, bool repeated);
+  /// Those of an answer that was no repetition, which may be asked for once more.
+  void note_attempt(const Asked& asked, const std::vector<HandOut>& items);
+  /// The channel closed before it was written.
+  void unwritten(const HandOut& hand_out);
+  void asks(TokenRequest& request);
+  void answered(const TokenRequest& request, engine::TokenEnd end);
+  /// The channel has closed, and nobody heard what became of it.
+  void never_answered(const TokenRequest& request);
+  /// The publisher was told where it is.
+  void placed(MessageId id, engine::QueueId queue, engine::Position position, bool duplicate);
+  /// How many messages of a queue are handed out, with nothing under way.
+  struct Out {
+    std::uint64_t least = 0;
+    std::uint64_t most = 0;
+  };
+  Out out_of(engine::QueueId queue) const;
+  /// All leases have ended.
+  void leases_are_over();
+  void check_windows() const;
+
   /// Its holder acknowledged it, or rejected it for good (`discarded`).
   void settled(const CopyKey& key, bool discarded);
   /// Its bytes are still what they were: it is lent until it is reported written.
@@ -211,6 +243,7 @@ class Model {
   bool name_vanished(const std::string& name) const { return vanished_names_.contains(name); }
   void owner_ends(engine::ClientId owner) { ended_owners_.insert(owner); }
   const std::string& queue_name(engine::QueueId queue) const { return queues_.at(queue).name; }
+  bool knows(const CopyKey& key) const { return copies_.contains(key); }
   bool knows_queue(engine::QueueId queue) const { return queues_.contains(queue); }
 
   // --- restarts ---
@@ -227,6 +260,17 @@ class Model {
 
  private:
   enum class State : std::uint8_t { kIn, kHeld, kInDoubt, kSettled, kGone };
+  struct Lease {
+    engine::LeaseToken token = {};
+    // It ends by itself in between, and began in between.
+    WallMs earliest = 0;
+    WallMs latest = 0;
+    WallMs begun_first = 0;
+    WallMs begun_last = 0;
+    std::string attempt = {};
+    unsigned receivers = 1;  // who were handed it under the same token
+    unsigned returns = 0;    // ends of it that were asked for
+  };
   struct Copy {
     State state = State::kIn;
     std::shared_ptr<const Unit> doubt = {};  // whose end decides
@@ -236,6 +280,23 @@ class Model {
     bool seen = false;
     std::uint16_t taken = 0;
     std::uint16_t failed = 0;
+    // About leases that end by themselves.
+    std::uint16_t taken_more = 0;     // that many times it may have been taken beside those,
+    std::uint16_t failed_more = 0;    // and have failed
+    std::uint16_t out = 0;            // the number of its last hand-out
+    std::optional<Lease> lease = {};  // it is held under it, if it is held
+    std::uint64_t holds = 0;          // tells times of being held
+    unsigned deletes = 0;             // under way
+    unsigned in_flight = 0;           // all that is asked
+    std::uint64_t asks = 0;
+    std::uint64_t settled_at = 0;
+    WallMs leased_until = 0;  // perhaps, since before a restart
+    WallMs first_seen = kNever;
+    WallMs first_lease = 0;  // as a receiver was told in this life
+    std::uint64_t seen_tick = 0;
+    bool perhaps_deleted = false;  // nobody heard
+    bool left_for_good = false;    // it has been seen as a dead letter
+    engine::QueueId place = 0;     // of one that moves: where it is, as far as is known
     // About restarts.
     bool sent = false;              // to some socket
     bool marked = false;            // as perhaps delivered, by a life before
@@ -284,6 +345,7 @@ class Model {
   bool letter_arrived(MessageId id, engine::QueueId target, const OnDisk& on_disk) const;
   engine::QueueId queue_called(std::string_view name, const std::set<engine::QueueId>& there) const;
   void take_over(const OnDisk& on_disk, const Remains& remains);
+  void note_leases();
 
   // model_restart_exchanges.cc
   Held index_held(const Remains& remains) const;
@@ -298,6 +360,30 @@ class Model {
   bool knows_id(const std::string& place, const std::string& id, const Remains& remains) const {
     return remains.ids.contains({place, hash_of_id(id)});
   }
+
+  // model_receive.cc
+  WallMs earliest_end(const CopyKey& key, const Copy& copy) const;
+  /// It may be held no more, though nobody heard of that.
+  bool may_have_returned(const CopyKey& key, const Copy& copy) const;
+  void has_returned(Copy& copy);
+  /// Somebody is handed it, who may not be if somebody else has it, or it has gone. `before`: how
+  /// often that happened before.
+  void hold(const CopyKey& key, Copy& copy, engine::QueueId queue, unsigned before);
+  /// How many hand-outs from there nobody may have seen yet, or ever will.
+  unsigned unseen(engine::QueueId queue) const;
+  void check_number(const CopyKey& key, const Copy& copy, unsigned before,
+                    engine::QueueId queue) const;
+  /// It came back as a dead letter: its original has gone, and not too early.
+  void note_death(const CopyKey& key, const engine::Message& message);
+  bool came_late(const CopyKey& key, const Copy& copy, const engine::ReceivedItem& item,
+                 const Asked& asked, bool repeated) const;
+  void check_times(const CopyKey& key, Copy& copy, const engine::ReceivedItem& item,
+                   const Asked& asked);
+  static bool is_current(const Copy& copy, const TokenRequest& request);
+  bool leaves_by_itself(const CopyKey& key, const Copy& copy) const;
+  void was_deleted(const TokenRequest& request, Copy& copy, engine::TokenEnd end);
+  void was_extended(const TokenRequest& request, Copy& copy, engine::TokenEnd end);
+  WallMs latest_arrival(MessageId id, engine::QueueId queue) const;
 
   MessageId checked_body(const engine::Message& message) const;
   CopyKey key_of(MessageId id, engine::QueueId queue, const engine::Message& message);
@@ -346,6 +432,23 @@ class Model {
   std::map<Group, std::map<CopyKey, Holder>> groups_;  // who has, or had, what of them
   std::map<std::pair<Group, engine::SessionId>, std::uint64_t> begun_;  // of each channel's, up to
   std::set<MessageId> direct_;                                          // sent and not received
+  WallMs now_ = 0;
+  std::uint64_t life_ = 0;                     // of the node, as tokens say
+  std::map<engine::QueueId, unsigned> polls_;  // that are not answered
+  std::map<engine::QueueId, unsigned> blind_;  // whose answer nobody heard
+  /// A receive that may be asked for again.
+  struct Attempt {
+    std::vector<HandOut> items = {};
+    // Of each, when it was noted:
+    std::vector<std::uint64_t> asks = {};
+    std::vector<std::uint64_t> holds = {};
+    WallMs noted = 0;
+    std::multiset<WallMs> pending = {};  // the earliest ends of leases that are asked for
+    std::uint64_t begun = 0;
+  };
+  std::map<std::pair<engine::QueueId, std::string>, Attempt> attempts_;
+  std::map<engine::QueueId, std::pair<unsigned, WallMs>> lost_;  // hand-outs to nobody, and until
+  std::map<std::pair<engine::QueueId, std::string>, std::vector<MessageId>> windows_;
 };
 
 }  // namespace polymq::sim

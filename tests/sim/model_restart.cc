@@ -8,6 +8,7 @@ namespace polymq::sim {
 using engine::QueueId;
 
 void Model::restarted(const Remains& remains) {
+  note_leases();
   const OnDisk on_disk = index(remains);
   const Held held = index_held(remains);
   for (const auto& [key, found] : on_disk) check_found(key, *found, remains);
@@ -34,7 +35,10 @@ Model::OnDisk Model::index(const Remains& remains) const {
     if (!messages_.contains(found.id)) {
       violated("(a) the store has a message that nobody published (%lu)", found.id);
     }
-    if (!on_disk.try_emplace({found.id, found.queue, found.path}, &found).second) {
+    const bool moves = queues_.at(found.queue).kind->moving;
+    const CopyKey key = moves ? CopyKey{found.id, messages_.at(found.id).origin, 0}
+                              : CopyKey{found.id, found.queue, found.path};
+    if (!on_disk.try_emplace(key, &found).second) {
       violated("(a) after the restart message %lu is twice in %s", found.id,
                queue_name(found.queue).c_str());
     }
@@ -47,7 +51,7 @@ Model::OnDisk Model::index(const Remains& remains) const {
 void Model::check_found(const CopyKey& key, const FoundMessage& found,
                         const Remains& remains) const {
   const Published& message = messages_.at(key.message);
-  const char* where = queue_name(key.queue).c_str();
+  const char* where = queue_name(found.queue).c_str();
   if (!message.persistent) {
     violated("(a) message %lu of %s is transient, and there after a restart", key.message, where);
   }
@@ -79,6 +83,7 @@ void Model::check_found(const CopyKey& key, const FoundMessage& found,
 
 void Model::check_mark(const CopyKey& key, const Copy& copy, const FoundMessage& found,
                        const Remains& remains) const {
+  if (queues_.at(key.queue).kind->moving) return;  // it may have moved
   if (copy.marked && !found.marked) {
     violated("(b) message %lu of %s was marked as delivered, and is not any more", key.message,
              queue_name(key.queue).c_str());
@@ -110,7 +115,8 @@ void Model::check_missing(const CopyKey& key, const Copy& copy, const OnDisk& on
   const QueueKind& kind = *queues_.at(key.queue).kind;
   const bool may_leave = kind.lossy || messages_.at(key.message).own_ttl;
   const QueueId target = queue_called(kind.dead_letters_to, remains.queues);
-  if (target != 0 && key.path == 0 && !copy.purged) {
+  if (target != 0 && key.path == 0 && !copy.purged && !kind.moving && kind.retention_ms == 0 &&
+      !copy.perhaps_deleted) {
     const bool dies = (copy.state == State::kSettled && copy.discarded) || (waits && may_leave);
     if (dies && !letter_arrived(key.message, target, on_disk)) {
       violated("(e) after the restart message %lu is neither in %s nor in %s", key.message,
@@ -130,7 +136,7 @@ void Model::check_stored_order(const Remains& remains) const {
   for (const FoundMessage& found : remains.messages) {
     if (found.path != 0) continue;
     const Published& message = messages_.at(found.id);
-    if (message.via == kDelaying) continue;
+    if (message.via == kDelaying || queues_.at(found.queue).kind->moving) continue;
     std::uint64_t& order = last[{found.queue, message.by.value, message.via}];
     if (message.order < order) {
       violated("(c) after the restart message %lu of %s is behind a later one", found.id,
@@ -187,6 +193,7 @@ void Model::check_stored_units(const OnDisk& on_disk, const Held& held,
 void Model::check_two_places(const OnDisk& on_disk, const Remains& remains) const {
   for (const FoundMessage& found : remains.messages) {
     const QueueId source = queue_called(found.died_in, remains.queues);
+    if (queues_.at(found.queue).kind->moving) continue;
     if (source == 0 || !on_disk.contains({found.id, source, 0})) continue;
     if (queues_.at(source).kind->at_least_once) continue;
     violated("(e) after the restart message %lu is in %s, and as a dead letter in %s, too",
@@ -212,7 +219,9 @@ bool Model::letter_arrived(MessageId id, QueueId target, const OnDisk& on_disk) 
     return true;
   }
   for (auto it = copies_.lower_bound(first); it != copies_.end() && is_it(it->first); ++it) {
-    if (it->second.state == State::kSettled || it->second.state == State::kInDoubt) return true;
+    const Copy& copy = it->second;
+    if (copy.state == State::kSettled || copy.state == State::kInDoubt) return true;
+    if (copy.perhaps_deleted) return true;
   }
   return false;
 }
@@ -243,13 +252,21 @@ void Model::take_over(const OnDisk& on_disk, const Remains& remains) {
     const bool sent = known != copies_.end() && known->second.sent && found->marked;
     Copy copy;
     const bool expires = key.path == 0 && messages_.at(key.message).own_ttl;
-    copy.may_drop = queues_.at(key.queue).kind->lossy || expires;
+    const QueueKind& kind = *queues_.at(key.queue).kind;
+    copy.may_drop = kind.lossy || kind.retention_ms != 0 || expires;
     copy.seen = known != copies_.end() && known->second.seen;
     copy.taken = found->acquired;
     copy.failed = found->failed;
     copy.sent = sent;
     copy.marked = found->marked;
     copy.found = true;
+    if (known != copies_.end()) {
+      copy.leased_until = known->second.leased_until;
+      copy.first_seen = known->second.first_seen;
+      copy.asks = known->second.asks;
+    }
+    if (copy.leased_until != 0) copy.taken_more = copy.failed_more = 1;
+    if (queues_.at(found->queue).kind->moving) copy.place = found->queue;
     copies_[key] = copy;
   }
   for (auto& [id, message] : messages_) message.unit.reset();
@@ -263,7 +280,21 @@ void Model::take_over(const OnDisk& on_disk, const Remains& remains) {
   dead_seen_.clear();
 }
 
+// Who holds something by a token has it still; the queue may think otherwise.
+void Model::note_leases() {
+  for (auto& [key, copy] : copies_) {
+    if (copy.state != State::kHeld || !copy.lease) continue;
+    if (kLeasesMayOutliveTheNode) copy.leased_until = copy.lease->latest;
+    has_returned(copy);
+  }
+}
+
 void Model::clients_are_gone() {
+  life_ = 0;
+  polls_.clear();
+  blind_.clear();
+  attempts_.clear();
+  lost_.clear();
   disordered_.clear();
   disordering_.clear();
   ended_owners_.clear();

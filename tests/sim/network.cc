@@ -14,26 +14,6 @@ namespace {
 /// One of so many is spoiled.
 constexpr std::uint64_t kSpoilEvery = 4;
 
-bool is_victim(const engine::Mail& mail, Sabotage sabotage) {
-  switch (sabotage) {
-    case Sabotage::kLosePublishes:
-    case Sabotage::kSwapPublishes:
-      return std::holds_alternative<engine::PublishBatch>(mail);
-    case Sabotage::kLoseConfirms:
-      return std::holds_alternative<engine::PublishAnswer>(mail);
-    case Sabotage::kLoseDeliveries:
-      return std::holds_alternative<engine::DeliveryBatch>(mail);
-    case Sabotage::kLoseSettlements:
-      return std::holds_alternative<engine::SettleBatch>(mail);
-    case Sabotage::kLoseReplies:
-      return std::holds_alternative<engine::Reply>(mail);
-    case Sabotage::kLoseDeltas:
-      return std::holds_alternative<engine::Round>(mail);
-    default:  // not about mail
-      return false;
-  }
-}
-
 }  // namespace
 
 Network::Network(ShardIndex shards, std::size_t capacity, Sabotage sabotage)
@@ -48,6 +28,7 @@ Network::Network(ShardIndex shards, std::size_t capacity, Sabotage sabotage)
 
 void Network::Sender::send(ShardIndex to, Envelope envelope) {
   Link& way = network_.link(from_, to);
+  falsify(network_.sabotage_, envelope.mail);
   if (network_.to_spoil(envelope.mail)) {
     const bool swap = network_.sabotage_ == Sabotage::kSwapPublishes;
     (swap ? way.overtaken : network_.spoiled_).push_back(std::move(envelope));
@@ -60,7 +41,7 @@ void Network::Sender::send(ShardIndex to, Envelope envelope) {
 }
 
 bool Network::to_spoil(const engine::Mail& mail) {
-  return is_victim(mail, sabotage_) && ++candidates_ % kSpoilEvery == 0;
+  return loses(sabotage_, mail) && ++candidates_ % kSpoilEvery == 0;
 }
 
 void Network::put(Link& way, Envelope envelope) {

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "engine/mail.h"
+
 namespace polymq::sim {
 
 enum class Sabotage : std::uint8_t {
@@ -15,6 +17,21 @@ enum class Sabotage : std::uint8_t {
   kLoseSettlements,
   kLoseReplies,
   kLoseDeltas,
+  kLoseMoveEnds,
+  // What mail between shards says.
+  kShortenLeases,  // of receives
+  kLengthenLeases,
+  kShortenWaits,
+  kLengthenWaits,
+  kForgetAttempts,
+  kWidenTokens,  // any will do
+  kKeepDeleted,  // it goes back to its queue
+  kInventDoubles,
+  kShortenWindows,  // and what else a queue was declared with
+  kRaiseLimits,
+  kDropDelays,
+  kForgetGroups,
+  kHurryMoves,  // a rate is not kept to
   // What is kept over a restart.
   kLoseMessages,      // some that were durable
   kKeepSettled,       // settlements, though they were durable
@@ -29,5 +46,10 @@ enum class Sabotage : std::uint8_t {
   kLoseIds,     // some that were seen
   kLoseHistory  // the last message
 };
+
+/// Does it lose such mail, or let it be overtaken?
+bool loses(Sabotage sabotage, const engine::Mail& mail);
+/// Changes what the mail says, if that is of the kind that this falsifies. True if so.
+bool falsify(Sabotage sabotage, engine::Mail& mail);
 
 }  // namespace polymq::sim

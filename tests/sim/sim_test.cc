@@ -55,7 +55,58 @@ TEST(Sabotage, LostSettlementsAreFound) {
 TEST(Sabotage, LostRepliesAreFound) { expect_found(Sabotage::kLoseReplies, "churn", "fj"); }
 TEST(Sabotage, LostDeltasAreFound) { expect_found(Sabotage::kLoseDeltas, "topology", "fhjk"); }
 
+// Receives, their leases and tokens.
+TEST(Sabotage, LeasesThatEndEarlyAreFound) {
+  expect_found(Sabotage::kShortenLeases, "receiving", "abm");
+}
+TEST(Sabotage, LeasesThatEndLateAreFound) {
+  expect_found(Sabotage::kLengthenLeases, "receiving", "hm");
+}
+TEST(Sabotage, ReceivesThatDoNotWaitAreFound) {
+  expect_found(Sabotage::kShortenWaits, "receiving", "n");
+}
+TEST(Sabotage, ReceivesThatWaitTooLongAreFound) {
+  expect_found(Sabotage::kLengthenWaits, "receiving", "n");
+}
+TEST(Sabotage, ReceivesThatAreNotRepeatedAreFound) {
+  expect_found(Sabotage::kForgetAttempts, "receiving_groups", "n");
+}
+TEST(Sabotage, TokensThatAreGoodForTooMuchAreFound) {
+  expect_found(Sabotage::kWidenTokens, "receiving_groups", "abmn");
+}
+TEST(Sabotage, DeletedMessagesThatComeBackAreFound) {
+  expect_found(Sabotage::kKeepDeleted, "receiving", "am");
+}
+TEST(Sabotage, DoublesThatAreNoneAreFound) {
+  expect_found(Sabotage::kInventDoubles, "receiving_groups", "o");
+}
+TEST(Sabotage, WindowsThatEndEarlyAreFound) {
+  expect_found(Sabotage::kShortenWindows, "receiving_groups", "o");
+}
+TEST(Sabotage, MessagesThatAreHandedOutTooOftenAreFound) {
+  expect_found(Sabotage::kRaiseLimits, "receiving", "m");
+}
+TEST(Sabotage, MessagesThatComeBeforeTheirTimeAreFound) {
+  expect_found(Sabotage::kDropDelays, "receiving", "c");
+}
+TEST(Sabotage, GroupsThatAreNotLockedAreFound) {
+  expect_found(Sabotage::kForgetGroups, "receiving_groups", "cd");
+}
+TEST(Sabotage, OrdersWhoseEndIsLostAreFound) {
+  expect_found(Sabotage::kLoseMoveEnds, "moving", "p");
+}
+TEST(Sabotage, MessagesThatAreLostOnTheirWayAreFound) {
+  expect_found(Sabotage::kLosePublishes, "moving", "afhjp");
+}
+TEST(Sabotage, OrdersThatAreTooFastAreFound) { expect_found(Sabotage::kHurryMoves, "moving", "p"); }
+
 // What is lost over a restart.
+TEST(Sabotage, DeletionsThatAreLostAreFound) {
+  expect_found(Sabotage::kKeepSettled, "restarted_receiving", "abgh");
+}
+TEST(Sabotage, MovedMessagesThatAreLostAreFound) {
+  expect_found(Sabotage::kLoseMessages, "restarted_moving", "aegh");
+}
 TEST(Sabotage, StoredMessagesThatAreLostAreFound) {
   expect_found(Sabotage::kLoseMessages, "restarts", "aeg");
 }

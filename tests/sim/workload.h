@@ -41,6 +41,20 @@ struct QueueKind {
   bool grouped = false;
   /// Its messages are in groups that take turns, and come in no order.
   bool fair = false;
+  /// Ids are told apart by time: one that was there so long ago is a new one.
+  std::int64_t window_ms = 0;
+  /// Ids are unique within a group.
+  bool ids_by_group = false;
+  /// Messages are not handed out earlier after they came, but for those with a delay of their own.
+  std::int64_t delay_ms = 0;
+  /// Messages may go when they are so old, and are not handed out after that.
+  std::int64_t retention_ms = 0;
+  /// No message is handed out more often.
+  unsigned receive_limit = 0;
+  /// Messages go from here to others of this sort, and come back: each is in one of them.
+  bool moving = false;
+  /// Some of its arguments change.
+  bool changing = false;
   /// Bound to kRecent once, after messages went there.
   bool history = false;
   /// Its dead letters go through exchanges that remember, by nobody knows how many ways.
@@ -100,6 +114,13 @@ struct Weights {
   unsigned direct = 0;
   unsigned exchange = 0;  // declare or delete an exchange
   unsigned history = 0;   // bind a new queue to kRecent
+  // By token, without consumers:
+  unsigned receive = 0;
+  unsigned abandon = 0;  // a receive that waits
+  unsigned erase = 0;
+  unsigned extend = 0;
+  unsigned order = 0;   // give or cancel an order to move messages
+  unsigned change = 0;  // arguments of a queue
   unsigned close_session = 1;
   unsigned close_client = 1;
 };
@@ -112,8 +133,12 @@ struct Workload {
   unsigned confirm_percent = 50;      // channels that ask for confirms
   unsigned transaction_percent = 10;  // channels in transaction mode
   unsigned persistent_percent = 40;
-  unsigned group_percent = 0;  // messages of some group
-  unsigned ttl_percent = 0;    // messages with a time to live of their own
+  unsigned group_percent = 0;      // messages of some group
+  unsigned ttl_percent = 0;        // messages with a time to live of their own
+  unsigned own_delay_percent = 0;  // messages with a delay of their own
+  unsigned id_percent = 0;         // messages with an id by which doubles are known
+  unsigned attempt_percent = 0;    // receives that may be asked for once more
+  unsigned leap_permille = 0;      // the chance that the clock moves by minutes or hours
   unsigned shared_prefetch_percent = 15;
   unsigned exclusive_percent = 3;  // exclusive consumers
   std::size_t largest_body = 64;
@@ -129,6 +154,8 @@ struct Workload {
   bool configured = false;          // policies for `dpol`, others after each restart
   std::uint64_t paging_window = 0;  // bytes that a queue keeps in memory; 0: as the engine does
 
+  /// Messages are received under leases that end by themselves.
+  bool receives() const { return weights.receive != 0; }
   /// Commits may fail.
   bool fails() const { return store.fail_percent != 0 || break_permille != 0; }
 };

@@ -54,6 +54,7 @@ void World::step() {
 
 void World::turn(ShardIndex index) {
   engine::Shard& shard = *shards_[index];
+  model_.time_is(now_.wall);
   shard.begin_turn(now_);
   if (random_.chance(50)) let_act(index);
   for (ShardIndex from = 0; from < shards_.size(); ++from) {
@@ -91,15 +92,27 @@ void World::write_sockets(ShardIndex shard, bool all) {
 }
 
 void World::advance_clock() {
+  static constexpr std::int64_t kLeaps[] = {1'000, 60'000, 300'000, 310'000, 43'200'000};
+  if (workload_.leap_permille != 0 && random_.below(1000) < workload_.leap_permille) {
+    const std::int64_t leap = random_.pick(kLeaps);
+    now_.monotonic += leap;
+    now_.wall += leap;
+    return;
+  }
   if (random_.chance(15)) return jump_to_timer();
   const auto ms = static_cast<std::int64_t>(random_.below(random_.chance(20) ? 60 : 4));
   now_.monotonic += ms;
   now_.wall += ms;
 }
 
-void World::jump_to_timer() {
+WallMs World::next_timer() const {
   WallMs next = kNever;
   for (const auto& shard : shards_) next = std::min(next, shard->next_timer());
+  return next;
+}
+
+void World::jump_to_timer() {
+  const WallMs next = next_timer();
   if (next == kNever || next <= now_.wall) return;
   now_.monotonic += next - now_.wall;
   now_.wall = next;
@@ -132,6 +145,12 @@ void World::quiesce(const char* when) {
     quiet_rounds = quiet() && log_.count() == events ? quiet_rounds + 1 : 0;
   }
   for (const auto& client : clients_) client->check_quiet();
+}
+
+void World::note_token(const HandOut& hand_out) {
+  constexpr std::size_t kKept = 40;
+  tokens_.push_back(hand_out);
+  if (tokens_.size() > kKept) tokens_.erase(tokens_.begin());
 }
 
 // --- what actors ask ----------------------------------------------------------------------------

@@ -52,6 +52,10 @@ class World {
   bool all_expired() const { return all_expired_; }
   const std::vector<std::string>& queue_names() const { return queue_names_; }
   Declarations& declarations() { return declarations_; }
+  /// Tokens that clients were sent, in earlier lives too; the latest ones.
+  const std::vector<HandOut>& tokens() const { return tokens_; }
+  void note_token(const HandOut& hand_out);
+  std::uint64_t new_number() { return ++numbers_; }
   /// The engine numbers sessions from the beginning again in each life.
   engine::SessionId unique(engine::SessionId id) const {
     return {id.value | std::uint64_t{restarts_} << 48};
@@ -90,6 +94,7 @@ class World {
   void let_act(engine::ShardIndex shard);
   void write_sockets(engine::ShardIndex shard, bool all);
   void advance_clock();
+  WallMs next_timer() const;
   void jump_to_timer();
   /// Everything that is under way arrives. Violation (j) when that does not come to an end.
   void quiesce(const char* when);
@@ -124,6 +129,13 @@ class World {
   void check_topology();
   /// No queue is over its limits, holds what has expired, or has outlived itself.
   void check_settings() const;
+  /// As many messages are handed out as are known to be.
+  void check_leases() const;
+  /// With nothing else to do, receives that wait end in time.
+  void let_polls_end();
+  /// All leases, delays and orders come to their end.
+  void let_leases_end();
+  void check_orders() const;
   void check_kept_nothing() const;
   void check_limits(const engine::Queue& queue, const char* name) const;
   /// On above the limit, off well below it, everywhere.
@@ -166,6 +178,8 @@ class World {
   std::vector<DirectAddress> direct_addresses_;
   std::map<engine::QueueId, ActiveConsumer> active_consumers_;
   std::size_t administering_ = 0;
+  std::vector<HandOut> tokens_;
+  std::uint64_t numbers_ = 0;  // of what needs a name of its own
   unsigned histories_ = 0;
   unsigned restarts_ = 0;
   std::uint64_t messages_read_ = 0;  // by stores of earlier lives

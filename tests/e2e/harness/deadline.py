@@ -6,14 +6,16 @@ import pytest
 SECONDS = 30
 
 
-def _expired(_signum, _frame):
-    signal.alarm(5)  # should cleaning up hang as well
-    pytest.fail(f"the test took more than {SECONDS} s", pytrace=True)
-
-
 @pytest.fixture(autouse=True)
-def time_limit():
-    signal.signal(signal.SIGALRM, _expired)
-    signal.alarm(SECONDS)
+def time_limit(request):
+    slow = request.node.get_closest_marker("slow")
+    seconds = slow.kwargs["seconds"] if slow else SECONDS
+
+    def expired(_signum, _frame):
+        signal.alarm(5)  # should cleaning up hang as well
+        pytest.fail(f"the test took more than {seconds} s", pytrace=True)
+
+    signal.signal(signal.SIGALRM, expired)
+    signal.alarm(seconds)
     yield
     signal.alarm(0)

@@ -14,6 +14,11 @@ from harness.deadline import time_limit  # noqa: F401  (an autouse fixture)
 from harness.own_broker import OwnBroker, that_end_well
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow(seconds): takes minutes, and not more than that; run "
+                                       "by `make e2e-slow` only")
+
+
 def pytest_collection_modifyitems(items):
     if os.environ.get("BROKER", "polymq") != "polymq":
         for item in items:
