@@ -167,8 +167,9 @@ void Queue::dispatch_groups() {
 
 // Tokens would only go round for those for whom there is nothing.
 void Queue::want_group_tokens() {
-  widen_groups();
-  for (Consumer* starved : consumers_.take_starved()) {
+  const auto all_starved = consumers_.take_starved();
+  if (!all_starved.empty()) widen_groups();
+  for (Consumer* starved : all_starved) {
     if (next_in_groups(starved->id.value, false)) {
       host_.want_token(*starved);
     } else {

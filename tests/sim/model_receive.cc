@@ -97,7 +97,8 @@ void Model::poll_ends(const Asked& asked, bool repeated) {
   if (asked.attempt.empty()) return;
   Attempt& attempt = attempts_.at({asked.queue, asked.attempt});
   attempt.pending.erase(attempt.pending.find(after(asked.wall, asked.lease_ms)));
-  if (repeated || asked.repeats_until <= now_) return;
+  // Another one that was asked for later may have come first.
+  if (repeated || asked.repeats_until <= now_ || asked.number != attempt.begun) return;
   for (std::size_t i = 0; i < attempt.items.size(); ++i) {
     const Copy& copy = copies_.at(attempt.items[i].key);
     if (copy.state != State::kHeld || !copy.lease) return;
@@ -116,9 +117,8 @@ void Model::poll_is_closed(const Asked& asked) {
   Attempt& attempt = attempts_.at({asked.queue, asked.attempt});
   attempt.pending.erase(attempt.pending.find(after(asked.wall, asked.lease_ms)));
   const WallMs latest = after(now_, asked.lease_ms);
-  for (const HandOut& item : attempt.items) {
-    Copy& copy = copies_.at(item.key);
-    if (!copy.lease || copy.lease->token != item.token) continue;
+  for (auto& [key, copy] : copies_) {
+    if (key.queue != asked.queue || !copy.lease || copy.lease->attempt != asked.attempt) continue;
     copy.lease->earliest = std::min(copy.lease->earliest, after(asked.wall, asked.lease_ms));
     copy.lease->latest = std::max(copy.lease->latest, latest);
     copy.lease->begun_last = now_;
@@ -212,7 +212,10 @@ Model::Taken Model::received(const engine::ReceivedItem& item, const Asked& aske
     copy.lease->begun_last = now_;
     return {key, false, true, false};
   }
-  if (came_late(key, copy, item, asked, repeated)) return {key, true, again, false};
+  if (came_late(key, copy, item, asked, repeated)) {
+    if (copy.left_for_good) copy.out = std::max(copy.out, item.token.acquired);
+    return {key, true, again, false};
+  }
   if (repeated && asked.attempt.empty()) violated("(n) an answer is one to another receive");
   hold(key, copy, asked.queue, item.token.acquired - 1u);
   note_death(key, *item.message);
