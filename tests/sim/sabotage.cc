@@ -50,7 +50,7 @@ bool falsify_settings(Sabotage sabotage, engine::DeclareQueue& declared) {
   engine::QueueSettings settings = **declared.settings;
   switch (sabotage) {
     case Sabotage::kShortenWindows:
-      if (settings.deduplication_window_ms) settings.deduplication_window_ms = 100;
+      if (settings.deduplication_window_ms) settings.deduplication_window_ms = 1;
       break;
     case Sabotage::kRaiseLimits:
       if (settings.receive_limit) ++*settings.receive_limit;
