@@ -1,5 +1,6 @@
 // Carries out orders to move messages between queues, a window at a time: each message goes as a
-// dead letter does, so that it is in one of the two queues at any moment, after a crash, too.
+// dead letter does, so that it is in one of the two queues at any moment, after a crash, too. Only
+// where the other queue may refuse it, it may be in both after a crash: it waits for the answer.
 #pragma once
 
 #include <cstdint>
