@@ -1,4 +1,4 @@
-// Made under another name first: a crash leaves the whole file, or none.
+// Read where it is there, else drawn and kept.
 #include "server/secret_file.h"
 
 #include <openssl/rand.h>
@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "storage/files.h"
+#include "storage/whole_file.h"
 
 namespace polymq::server {
 namespace {
@@ -30,19 +31,6 @@ storage::FileResult<std::string> read(storage::Files& files, const std::string& 
   return octets;
 }
 
-storage::FileResult<void> write(storage::Files& files, const std::string& name,
-                                const std::string& octets) {
-  const std::string draft = name + ".new";
-  static_cast<void>(files.remove(draft));  // of a start that died, if there is one
-  auto file = files.create(draft);
-  if (!file) return tl::make_unexpected(file.error());
-  const std::string_view part = octets;
-  if (auto done = (*file)->write(0, {&part, 1}); !done) return done;
-  if (auto done = (*file)->sync(); !done) return done;
-  if (auto done = files.rename(draft, name); !done) return done;
-  return files.sync_names();
-}
-
 }  // namespace
 
 Result<std::string> own_secret(const std::string& folder, const std::string& name) {
@@ -55,7 +43,7 @@ Result<std::string> own_secret(const std::string& folder, const std::string& nam
   }
   auto fresh = random_octets();
   if (!fresh) return fresh;
-  if (auto done = write(*files, name, *fresh); !done) return fail(done.error().text);
+  if (auto done = storage::write_whole(*files, name, *fresh); !done) return fail(done.error().text);
   return fresh;
 }
 

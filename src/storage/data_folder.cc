@@ -15,6 +15,7 @@
 
 #include "storage/files.h"
 #include "storage/journal/recovery.h"
+#include "storage/whole_file.h"
 
 namespace polymq::storage {
 namespace {
@@ -23,7 +24,6 @@ constexpr mode_t kOwnerOnly = 0700;
 constexpr std::string_view kFormat = "polymq-data 3\n";
 /// All that they have is read; what is written is not for programs that know no more than that.
 constexpr std::string_view kFormerFormats[] = {"polymq-data 1\n", "polymq-data 2\n"};
-constexpr std::string_view kNewFormatFile = "format.new";
 /// Queues and exchanges get their numbers from a range of this size, a new one at each start.
 constexpr std::uint64_t kIncarnationsPerStart = std::uint64_t{1} << 36;
 
@@ -76,24 +76,13 @@ void DataFolder::close() {
   metadata_.reset();
 }
 
-// Whole or not at all: the one before stays until then.
-Result<void> DataFolder::write_format() {
-  const auto files = open_folder(path_);
-  const std::string name(kNewFormatFile);
-  (void)files->remove(name);  // of a start that broke off there
-  auto made = files->create(name);
-  if (!made) return fail(made.error().text);
-  const std::string_view text = kFormat;
-  if (auto done = (*made)->write(0, {&text, 1}); !done) return fail(done.error().text);
-  if (auto done = (*made)->sync(); !done) return fail(done.error().text);
-  if (auto done = files->rename(name, "format"); !done) return fail(done.error().text);
-  if (auto done = files->sync_names(); !done) return fail(done.error().text);
-  return {};
-}
-
 // A new folder gets the format's file last but before any data.
 Result<void> DataFolder::check_format() {
   const auto files = open_folder(path_);
+  const auto write_format = [&]() -> Result<void> {
+    if (auto done = write_whole(*files, "format", kFormat); !done) return fail(done.error().text);
+    return {};
+  };
   auto file = files->open("format");
   if (!file) {
     if (std::filesystem::exists(path_ + "/metadata.sqlite")) {

@@ -63,7 +63,6 @@ class DataFolder {
  private:
   DataFolder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
   Result<void> check_format();
-  Result<void> write_format();
 
   const std::string path_;
   const int lock_;
