@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "cli/exit_code.h"
+#include "server/control_json.h"
 #include "server/control_socket.h"
 
 namespace polymq::cli {
@@ -27,10 +28,12 @@ Result<std::string, Ended> data_folder(const server::config::Sources& sources) {
 }
 
 Result<std::string, Ended> ask_running_node(const server::config::Sources& sources,
-                                            const std::string& request) {
+                                            const std::string& operation,
+                                            const nlohmann::ordered_json& argument) {
   const auto folder = data_folder(sources);
   if (!folder) return tl::make_unexpected(folder.error());
-  auto answer = server::ask_node(*folder, request);
+  // What is not UTF-8 is none of the node's names.
+  auto answer = server::ask_node(*folder, operation + " " + server::to_text(argument));
   if (!answer) return tl::make_unexpected(failed(answer.error().text));
   if (!*answer)
     return tl::make_unexpected(

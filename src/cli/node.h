@@ -1,6 +1,7 @@
 // Finding the data folder that is meant, and asking the node that uses it.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "base/result.h"
@@ -19,8 +20,10 @@ Ended failed(const std::string& reason);
 /// The data folder that the configuration names.
 Result<std::string, Ended> data_folder(const server::config::Sources& sources);
 
-/// The answer of the node that uses that folder (server/operations.h).
+/// The answer of the node that uses that folder (server/policy_operations.h,
+/// server/queue_operations.h).
 Result<std::string, Ended> ask_running_node(const server::config::Sources& sources,
-                                            const std::string& request);
+                                            const std::string& operation,
+                                            const nlohmann::ordered_json& argument);
 
 }  // namespace polymq::cli

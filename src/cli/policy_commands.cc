@@ -29,33 +29,27 @@ struct Given {
   std::string formatter = "table";
 };
 
-Result<std::string, Ended> ask(const Sources& sources, const std::string& operation,
-                               const Json& argument) {
-  // What is not UTF-8 is none of the node's names.
-  return ask_running_node(
-      sources, operation + " " + argument.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
 int code_of(const Result<std::string, Ended>& answer) { return answer ? kOk : answer.error().code; }
 
 int set(const Sources& sources, const std::string& operation, const Given& given) {
   const Json definition = Json::parse(given.definition, nullptr, false);
   if (definition.is_discarded()) return failed("the definition is not JSON").code;
-  return code_of(ask(sources, operation,
-                     {{"vhost", given.vhost},
-                      {"name", given.name},
-                      {"pattern", given.pattern},
-                      {"apply-to", given.apply_to},
-                      {"priority", given.priority},
-                      {"definition", definition}}));
+  return code_of(ask_running_node(sources, operation,
+                                  {{"vhost", given.vhost},
+                                   {"name", given.name},
+                                   {"pattern", given.pattern},
+                                   {"apply-to", given.apply_to},
+                                   {"priority", given.priority},
+                                   {"definition", definition}}));
 }
 
 int clear(const Sources& sources, const std::string& operation, const Given& given) {
-  return code_of(ask(sources, operation, {{"vhost", given.vhost}, {"name", given.name}}));
+  return code_of(
+      ask_running_node(sources, operation, {{"vhost", given.vhost}, {"name", given.name}}));
 }
 
 int list(const Sources& sources, const std::string& operation, const Given& given) {
-  const auto answer = ask(sources, operation, {{"vhost", given.vhost}});
+  const auto answer = ask_running_node(sources, operation, {{"vhost", given.vhost}});
   if (!answer) return answer.error().code;
   return print_listing(*answer,
                        {"vhost", "name", "pattern", "apply-to", "definition", "priority", "origin"},

@@ -14,8 +14,6 @@
 namespace polymq::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 struct Given {
   std::string vhost = "/";
   std::vector<std::string> columns;
@@ -25,10 +23,8 @@ struct Given {
 int list(const server::config::Sources& sources, const Given& given) {
   std::vector<std::string> columns = given.columns;
   if (columns.empty()) columns = {"name", "messages"};
-  const Json argument{{"vhost", given.vhost}, {"columns", columns}};
-  // What is not UTF-8 is none of the node's names.
-  const auto answer = ask_running_node(
-      sources, "list_queues " + argument.dump(-1, ' ', false, Json::error_handler_t::replace));
+  const auto answer =
+      ask_running_node(sources, "list_queues", {{"vhost", given.vhost}, {"columns", columns}});
   if (!answer) return answer.error().code;
   return print_listing(*answer, columns, given.formatter);
 }

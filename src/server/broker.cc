@@ -12,7 +12,7 @@
 #include "server/config/policies.h"
 #include "server/config/sqs_queues.h"
 #include "server/memory_limit.h"
-#include "server/operations.h"
+#include "server/policy_operations.h"
 #include "server/queue_operations.h"
 #include "server/secret_file.h"
 #include "server/socket_connection.h"
@@ -309,7 +309,7 @@ void Broker::open_control(ShardRuntime& shard) {
     return back_up(target, stop);
   };
   control_ = std::make_unique<ControlSocket>(shard.io(), config_.server.data_dir, std::move(slow),
-                                             make_operations(shard));
+                                             make_policy_operations(shard));
   if (auto opened = control_->open(); !opened) {
     log::Line(log::Area::kServer, log::Level::kWarning,
               "no online backups are possible, nor other commands to this node")

@@ -5,7 +5,7 @@
 // without line ends.
 //
 //   COMMAND ARGUMENT  something that the node can do: `backup TARGET` makes a copy of the data
-//                     folder in TARGET, an absolute path; others are in operations.h and
+//                     folder in TARGET, an absolute path; others are in policy_operations.h and
 //                     queue_operations.h
 //   ok TEXT           it is done; TEXT is for people, or what the command says
 //   error TEXT        it is not, and why

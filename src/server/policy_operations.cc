@@ -1,12 +1,12 @@
 // Policies of operators: from JSON to the control shard, and what it knows to JSON.
-#include "server/operations.h"
+#include "server/policy_operations.h"
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include "engine/policy.h"
+#include "server/control_json.h"
 
 namespace polymq::server {
 namespace {
@@ -63,11 +63,6 @@ Json to_json(const engine::Policy& policy) {
           {"definition", to_json(policy.definition)},
           {"priority", policy.priority},
           {"origin", policy.at_run_time ? "runtime" : "configuration"}};
-}
-
-/// What is not UTF-8 is shown as what it is not.
-std::string to_text(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Result<engine::Policy> to_policy(PolicyAuthor author, const Json& given) {
@@ -132,15 +127,15 @@ ControlCommand make_command(ShardRuntime& control, PolicyAuthor author, Operatio
   return [&control, author, operation](const std::string& argument, const ControlAnswer& answer) {
     try {
       operation(control, author, Json::parse(argument), answer);
-    } catch (const Json::exception& wrong) {  // the library knows no other way
-      answer(fail(std::string("this is not understood: ") + wrong.what()));
+    } catch (const Json::exception& wrong) {
+      answer(not_understood(wrong));
     }
   };
 }
 
 }  // namespace
 
-ControlCommands make_operations(ShardRuntime& control) {
+ControlCommands make_policy_operations(ShardRuntime& control) {
   using enum PolicyAuthor;
   return {
       {"set_policy", make_command(control, kUser, set_policy)},

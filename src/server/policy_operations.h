@@ -1,4 +1,4 @@
-// What operators can ask a running node for over its control socket, beside backups.
+// What operators can ask a running node for over its control socket: its policies.
 //
 // Arguments are JSON objects; what is said of things is a JSON array of objects, with RabbitMQ's
 // names where it has some.
@@ -16,6 +16,6 @@
 namespace polymq::server {
 
 /// `control`: the control shard's, on whose loop the socket is. It must outlive their use.
-ControlCommands make_operations(ShardRuntime& control);
+ControlCommands make_policy_operations(ShardRuntime& control);
 
 }  // namespace polymq::server

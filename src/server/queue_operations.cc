@@ -5,13 +5,13 @@
 #include <array>
 #include <chrono>
 #include <future>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "engine/queue.h"
+#include "server/control_json.h"
 
 namespace polymq::server {
 namespace {
@@ -176,11 +176,6 @@ Uses by_owner(const storage::journal::DiskUse& use) {
   return uses;
 }
 
-/// What is not UTF-8 is shown as what it is not.
-std::string to_text(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 Result<std::string> list_queues(const Shards& shards, storage::DataFolder& data, const Json& given,
                                 const Stop& stop) {
   const auto columns = columns_of(given.at("columns"));
@@ -246,8 +241,8 @@ SlowCommands make_queue_operations(const Shards& shards, storage::DataFolder& da
        [&shards, &data](const std::string& argument, const Stop& stop) -> Result<std::string> {
          try {
            return list_queues(shards, data, Json::parse(argument), stop);
-         } catch (const Json::exception& wrong) {  // the library knows no other way
-           return fail(std::string("this is not understood: ") + wrong.what());
+         } catch (const Json::exception& wrong) {
+           return not_understood(wrong);
          }
        }},
       {"disk_use", [&data](const std::string&, const Stop& stop) { return disk_use(data, stop); }},

@@ -1,5 +1,5 @@
 // What operators can ask a running node about its queues: how many messages they have, and what
-// these take on disk. Requests and answers as in operations.h:
+// these take on disk. Requests and answers as in policy_operations.h:
 //
 //   list_queues {"vhost":"/","columns":["name","messages"]}   an object for each queue
 //   disk_use {}                                               what takes the segments' bytes

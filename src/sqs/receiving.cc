@@ -114,10 +114,6 @@ void add_system_attributes(const engine::ReceivedItem& item, SystemAttributeSet 
   }
 }
 
-}  // namespace
-
-namespace {
-
 SqsResult<std::optional<engine::DeduplicationKey>> attempt_of(
     const action::ReceiveMessage::Request& request, const QueueSettings& settings) {
   constexpr std::string_view kParameter = "ReceiveRequestAttemptId";

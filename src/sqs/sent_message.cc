@@ -10,7 +10,7 @@ namespace polymq::sqs {
 namespace {
 
 constexpr std::uint8_t kVersion = 2;
-constexpr std::uint8_t kWithoutDigest = 1;  // that wrote older programs
+constexpr std::uint8_t kWithoutDigest = 1;  // as older programs wrote it
 constexpr std::uint8_t kText = 1;
 constexpr std::uint8_t kBytes = 2;
 
@@ -22,7 +22,7 @@ struct Head {
   std::string_view group;
 };
 
-/// Whether it was all there is for `in` to say.
+/// False: these are no such bytes. That they are not too few `in` tells.
 bool read_head(ByteReader& in, Head& head) {
   const std::uint8_t version = in.u8();
   if (version != kVersion && version != kWithoutDigest) return false;

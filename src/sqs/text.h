@@ -12,7 +12,6 @@ enum class TextKind : std::uint8_t {
   kNotUtf8,
 };
 
-/// About a nanosecond for 8 bytes of ASCII.
 TextKind text_kind(std::string_view text);
 
 /// May be a message's body or an attribute's value.

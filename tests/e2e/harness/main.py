@@ -101,7 +101,10 @@ class Lanes:
                 suite = suites.Suite(name, self.extra, environment(broker), self.limit, output)
                 self.running.append(suite)
             print(f"=== {name} ({broker.name}, port {broker.port})", file=output, flush=True)
-            outcome = suite.run()
+            try:
+                outcome = suite.run()
+            except Exception as error:  # a thread's would be seen by nobody
+                outcome = suites.Outcome(name, failed=1, note=f"it cannot be run: {error!r}")
             if not broker.alive():
                 outcome.failed += 1
                 outcome.note = "the broker died"

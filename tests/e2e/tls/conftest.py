@@ -62,6 +62,18 @@ class Server(OwnBroker):
         client.open(channels=[1])
         return client
 
+    def shake_hands(self, send, receive):
+        """Over what these two do with bytes -> the TLS object, and what is between it and them."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self.context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+        while True:
+            try:
+                tls.do_handshake()
+                return tls, incoming, outgoing
+            except ssl.SSLWantReadError:
+                send(outgoing.read())
+                incoming.write(receive())
+
     def plain_socket_at_tls(self):
         """A raw client that speaks no TLS on the port for it."""
         return wire.Client(self.tls_port)

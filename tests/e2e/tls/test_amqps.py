@@ -196,25 +196,21 @@ def test_a_handshake_that_is_not_finished_is_ended_in_time(impatient, said, even
 
 def test_one_that_is_slow_but_in_time_is_served(server):
     with server.plain_socket_at_tls() as raw:
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = server.context().wrap_bio(incoming, outgoing, server_hostname="localhost")
-        while True:
-            try:
-                tls.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                for octet in outgoing.read():
-                    raw.send_bytes(bytes([octet]))
-                    time.sleep(0.0005)
-                raw._fill(1, time.monotonic() + 10)
-                incoming.write(raw._input)
-                raw._input = b""
+        def send(octets):
+            for octet in octets:
+                raw.send_bytes(bytes([octet]))
+                time.sleep(0.0005)
+
+        def receive():
+            raw._fill(1, time.monotonic() + 10)
+            received, raw._input = raw._input, b""
+            return received
+
+        tls, incoming, outgoing = server.shake_hands(send, receive)
         tls.write(codec.PROTOCOL_HEADER)
         raw.send_bytes(outgoing.read())
         while True:
-            raw._fill(1, time.monotonic() + 10)
-            incoming.write(raw._input)
-            raw._input = b""
+            incoming.write(receive())
             with contextlib.suppress(ssl.SSLWantReadError):
                 assert tls.read(65536)[:1] == b"\x01"
                 break
