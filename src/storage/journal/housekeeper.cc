@@ -56,16 +56,18 @@ void Journal::remove_dead(Lock& lock) {
     if (held_) break;
     const auto dead = segments_.removable();
     if (!dead) break;
-    const std::uint64_t size = segments_.find(*dead)->size;
-    const std::uint64_t generation = segments_.find(*dead)->generation;
+    SegmentTable::Segment gone = *segments_.find(*dead);
     removing_ = true;
     lock.unlock();
-    const auto done = segment_files_.retire(*dead, size, generation);
+    const auto done = segment_files_.retire(*dead, gone.size, gone.generation);
     lock.lock();
     removing_ = false;
     to_hold_.notify_all();
     if (!done) return fail_all(lock, done.error());
     segments_.remove(*dead);
+    lock.unlock();
+    gone.file.reset();  // the last one: giving up a file's blocks takes the system a while
+    lock.lock();
   }
   if (held_) return;  // it is looked at again when that is over
   want_restatement();
@@ -121,12 +123,13 @@ void Journal::prepare_next(Lock& lock) {
     return;
   }
   ++next_segment_;
-  const auto small = std::exchange(prepared_, *std::move(next));
+  auto small = std::exchange(prepared_, *std::move(next));
   to_commit_.notify_one();
   if (!small) return;
   lock.unlock();
   const SegmentHeader& header = small->header;
   const auto gone = segment_files_.retire(header.number, header.size, header.generation);
+  small.reset();
   lock.lock();
   if (!gone) fail_all(lock, gone.error());
 }

@@ -23,46 +23,82 @@ constexpr Lane kLane = 3;
 /// Three of them fill a segment.
 const std::string kLarge(16'000, 'x');
 
-/// Calls `before` with the name of what is about to be removed, on the thread that does it.
+/// Called with a file's name, on the thread that does something to it.
+using Before = std::function<void(const std::string&)>;
+
+class WatchedFile final : public File {
+ public:
+  WatchedFile(std::unique_ptr<File> file, std::string name, const Before& closing)
+      : file_(std::move(file)), name_(std::move(name)), closing_(closing) {}
+  ~WatchedFile() override { closing_(name_); }
+  WatchedFile(const WatchedFile&) = delete;
+  WatchedFile& operator=(const WatchedFile&) = delete;
+
+  FileResult<std::uint64_t> size() const override { return file_->size(); }
+  FileResult<std::uint64_t> names() const override { return file_->names(); }
+  FileResult<void> read(std::uint64_t offset, char* to, std::size_t size) const override {
+    return file_->read(offset, to, size);
+  }
+  FileResult<void> write(std::uint64_t offset, std::span<const std::string_view> parts) override {
+    return file_->write(offset, parts);
+  }
+  FileResult<void> sync() override { return file_->sync(); }
+  FileResult<void> fill(std::uint64_t size, const std::function<void()>& between) override {
+    return file_->fill(size, between);
+  }
+
+ private:
+  std::unique_ptr<File> file_;
+  const std::string name_;
+  const Before& closing_;
+};
+
 class WatchedFolder final : public Files {
  public:
-  using Before = std::function<void(const std::string&)>;
-  WatchedFolder(std::unique_ptr<Files> files, Before before)
-      : files_(std::move(files)), before_(std::move(before)) {}
+  WatchedFolder(std::unique_ptr<Files> files, Before removing, Before closing)
+      : files_(std::move(files)), removing_(std::move(removing)), closing_(std::move(closing)) {}
 
   FileResult<std::vector<std::string>> list() const override { return files_->list(); }
   FileResult<std::unique_ptr<File>> open(const std::string& name) override {
-    return files_->open(name);
+    return watched(files_->open(name), name);
   }
   FileResult<std::unique_ptr<File>> create(const std::string& name) override {
-    return files_->create(name);
+    return watched(files_->create(name), name);
   }
   FileResult<void> rename(const std::string& from, const std::string& to) override {
     return files_->rename(from, to);
   }
   FileResult<void> remove(const std::string& name) override {
-    before_(name);
+    removing_(name);
     return files_->remove(name);
   }
   FileResult<void> sync_names() override { return files_->sync_names(); }
   FileResult<std::uint64_t> free_space() const override { return files_->free_space(); }
 
  private:
+  FileResult<std::unique_ptr<File>> watched(FileResult<std::unique_ptr<File>> file,
+                                            const std::string& name) {
+    if (!file) return file;
+    return std::make_unique<WatchedFile>(*std::move(file), name, closing_);
+  }
+
   std::unique_ptr<Files> files_;
-  Before before_;
+  Before removing_;
+  Before closing_;
 };
 
 class HousekeeperTest : public testing::Test {
  protected:
   /// Nothing is synced unless it must be.
   void start() {
-    journal_.emplace(
-        std::make_unique<WatchedFolder>(disk_.files(), [this](const auto& name) { removes(name); }),
-        JournalOptions{.segment_size = 64 * 1024,
-                       .sync = SyncPolicy::kNever,
-                       .sync_interval = 1h,
-                       .spares = 0},
-        JournalId{1, 2}, 1, 1, SegmentTable());
+    journal_.emplace(std::make_unique<WatchedFolder>(
+                         disk_.files(), [this](const auto& name) { removes(name); },
+                         [this](const auto& name) { closes(name); }),
+                     JournalOptions{.segment_size = 64 * 1024,
+                                    .sync = SyncPolicy::kNever,
+                                    .sync_interval = 1h,
+                                    .spares = 0},
+                     JournalId{1, 2}, 1, 1, SegmentTable());
     journal_->connect(0, [] {});
     store_.emplace(*journal_, 0);
     store_->open_queue(kQueue, kLane);
@@ -102,7 +138,22 @@ class HousekeeperTest : public testing::Test {
   void let_go() {
     const std::lock_guard lock(mutex_);
     let_go_ = true;
+    hold_closing_ = false;
     changed_.notify_all();
+  }
+  /// What is removed from now on takes until let_go() to be closed.
+  void hold_closing() {
+    const std::lock_guard lock(mutex_);
+    hold_closing_ = let_go_ = true;
+    changed_.notify_all();
+  }
+  bool wait_for_closing() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 30s, [&] { return closing_; });
+  }
+  bool is_closing() {
+    const std::lock_guard lock(mutex_);
+    return closing_;
   }
 
   SimulatedDisk disk_;
@@ -116,11 +167,21 @@ class HousekeeperTest : public testing::Test {
     changed_.notify_all();
     changed_.wait(lock, [&] { return let_go_; });
   }
+  void closes(const std::string& name) {
+    std::unique_lock lock(mutex_);
+    if (!hold_closing_ || name != segment_name(1) + ".new") return;
+    closing_ = true;
+    changed_.notify_all();
+    changed_.wait_for(lock, 10s, [&] { return !hold_closing_; });  // ends where others do wait
+    closing_ = false;
+  }
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, SimulatedDisk> at_removal_;
   bool let_go_ = false;
+  bool hold_closing_ = false;
+  bool closing_ = false;
   std::optional<Journal> journal_;
 };
 
@@ -146,6 +207,16 @@ TEST_F(HousekeeperTest, WhatFreesASegmentIsSyncedBeforeItGoesAlsoWhileAnotherOne
   const auto second = before_it_goes(2);
   ASSERT_TRUE(second);
   EXPECT_EQ(messages_in(*second), 1u);
+}
+
+TEST_F(HousekeeperTest, NobodyWaitsWhileTheSystemGivesUpTheBlocksOfARemovedSegment) {
+  start();
+  hold_closing();
+  for (std::uint64_t position = 1; position <= 4; ++position) keep(position);
+  settle(1, 3);
+  ASSERT_TRUE(wait_for_closing());
+  keep(5);
+  EXPECT_TRUE(is_closing());
 }
 
 }  // namespace
