@@ -32,6 +32,7 @@ class SyncTimes:
     p50_us: float
     p99_us: float
     bytes_per_second: float
+    cpu_us: float  # processor time of one, the loop's included
 
 
 def percentile(values, part):
@@ -59,7 +60,7 @@ def sync_times(folder, size, seconds, rate=0):
     """
     file = _made_file(folder)
     data, took, busy, offset = os.urandom(size), [], 0, 0
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     try:
         while not took or time.perf_counter() - started < seconds:
             if rate:
@@ -77,7 +78,8 @@ def sync_times(folder, size, seconds, rate=0):
     finally:
         os.close(file)
     return SyncTimes(p50_us=1e6 * percentile(took, 0.5), p99_us=1e6 * percentile(took, 0.99),
-                     bytes_per_second=size * len(took) / busy)
+                     bytes_per_second=size * len(took) / busy,
+                     cpu_us=1e6 * (time.process_time() - cpu) / len(took))
 
 
 def io_of(pid):

@@ -140,9 +140,11 @@ def disk_section(found):
               "sequential": "1 MiB, one after another"}
     rows = [[titles[name], f"{found.probe(name, 'p50_us'):.0f}",
              f"{found.probe(name, 'p99_us'):.0f}",
-             short(found.probe(name, "bytes_per_second"), "B/s")] for name in persistent.PROBES]
+             short(found.probe(name, "bytes_per_second"), "B/s"),
+             f"{found.probe(name, 'cpu_us'):.0f}"] for name in persistent.PROBES]
     return ["#### The disk alone", "",
-            table(["write and fdatasync, blocks exist", "p50, µs", "p99, µs", "bytes"], rows), ""]
+            table(["write and fdatasync, blocks exist", "p50, µs", "p99, µs", "bytes",
+                   "CPU, µs a write"], rows), ""]
 
 
 def markdown(raw, found):
