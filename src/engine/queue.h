@@ -281,8 +281,8 @@ class Queue {
     bool delivered : 1 = false;    // perhaps, before a restart
     bool stored : 1 = false;
     bool arriving : 1 = false;  // it is not handed out yet
-    // With groups only:
     bool left_behind : 1 = false;  // though it is not ready, its position is still in ready_
+    // With groups only:
     bool came_back : 1 = false;    // to its place in ready_: it does not leave memory
   };
   /// Ready messages that are on disk only.
@@ -352,6 +352,7 @@ class Queue {
   void end_waits();
   /// Drops those that wait and says how many they were.
   std::uint64_t drop_waits();
+  void forget_places_of_waits();
   /// The lease has ended and the message would return: it has been handed out too often for that.
   bool out_of_chances(const Slot& slot) const;
   std::uint8_t priority_of(const Message& message) const;
@@ -382,6 +383,7 @@ class Queue {
   void enforce_length();
   bool over_length(std::uint64_t messages, std::uint64_t bytes) const;
   void give_back(std::vector<Position>& positions);
+  void take_back_in_place(std::vector<Position>& positions);
   void forget_ready();
 
   // --- groups: queue_groups.cc ---

@@ -142,7 +142,7 @@ void Queue::put_back(const storage::MessageRecord& record) {
   // One without a delay does not wait, whatever the clock says by now.
   if (const WallMs from = available_from(*slot); from > slot->enqueued && from > host_.now().wall) {
     left_ready(*slot);
-    slot->left_behind = groups_ != nullptr;
+    slot->left_behind = true;
     wait_until(record.position, *slot, from);
   }
 }

@@ -129,6 +129,8 @@ void Queue::stay(Position position) {
   --moving_count_;
   moving_bytes_ -= slot->message->body().size();
   if (deleting) return erase(position, *slot);
+  // The store may know of a lease that had a deadline.
+  if (slot->stored && timed_) host_.returned_stored(*this, position, slot->acquired, slot->failed);
   std::vector<Position> one{position};
   give_back(one);
   host_.arm_timer(*this, host_.now().wall);  // somebody may wait for it
@@ -244,7 +246,11 @@ void Queue::give_back(std::vector<Position>& positions) {
     ++ready_count_;
     ready_bytes_ += slot.message->body().size();
   }
-  if (groups_) return_to_groups(positions);
+  if (groups_) {
+    return_to_groups(positions);
+  } else {
+    take_back_in_place(positions);
+  }
   if (positions.empty()) {
     // They never left.
   } else if (ready_.levels() == 1) {
@@ -271,13 +277,24 @@ void Queue::give_back(std::vector<Position>& positions) {
   enforce_length();
 }
 
+// Keeps of `positions` those that are not in ready_ any more: one that was read before it was due
+// stayed there.
+void Queue::take_back_in_place(std::vector<Position>& positions) {
+  std::erase_if(positions, [this](Position position) {
+    Slot& slot = *slots_.find(position);
+    const bool still_there = slot.left_behind;
+    slot.left_behind = false;
+    return still_there;
+  });
+}
+
 // Levels take turns where priorities are mixed: together their ranges are few.
 void Queue::forget_ready() {
   std::vector<PositionRange> ranges;
   ready_.for_each_range([&](Position first, Position end) { ranges.push_back({first, end}); });
   std::sort(ranges.begin(), ranges.end(),
             [](const PositionRange& a, const PositionRange& b) { return a.first < b.first; });
-  if (groups_) keep_leftovers(ranges);
+  if (groups_ || waiting_count_ != 0) keep_leftovers(ranges);
   for (auto at = ranges.begin(); at != ranges.end();) {
     PositionRange joined = *at;
     for (++at; at != ranges.end() && at->first == joined.end; ++at) joined.end = at->end;
@@ -293,6 +310,7 @@ std::uint64_t Queue::purge(bool everything) {
   slots_.hold_none();
   ready_ = ReadyIndex(ready_.levels());
   if (groups_) purge_groups();
+  forget_places_of_waits();
   ready_count_ = 0;
   ready_bytes_ = 0;
   // Slots of an earlier purge that came back since are ready, and therefore dropped by this one.

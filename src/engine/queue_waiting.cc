@@ -51,6 +51,14 @@ void Queue::end_waits() {
   if (!waiting_->empty()) host_.arm_timer(*this, waiting_->front().due);
 }
 
+// None of them is in ready_ any more, which was emptied.
+void Queue::forget_places_of_waits() {
+  if (!waiting_) return;
+  for (const Waiting& waiting : *waiting_) {
+    if (Slot* slot = slots_.find(waiting.position)) slot->left_behind = false;
+  }
+}
+
 std::uint64_t Queue::drop_waits() {
   if (!waiting_) return 0;
   const std::uint64_t dropped = waiting_count_;

@@ -146,6 +146,73 @@ TEST_P(ReceiveRestartTest, ADelayGoesOnWhereItWas) {
   EXPECT_THAT(drain(), ElementsAre("2"));
 }
 
+// Read back after a restart before they are due, behind one that is.
+class PurgeOfReadBackTest : public ReceiveRestartTest {
+ protected:
+  void SetUp() override {
+    queue("q");
+    publish({"first"});
+    EXPECT_EQ(peer(0).publish({.body = "later", .persistent = true, .delay_ms = 3000}), "ack");
+    restart_after(1000);
+    Receiver receiver(peer(2));
+    EXPECT_THAT(receiver.receive("q", {.most = 1, .lease_ms = 60'000}), ElementsAre("first"));
+    EXPECT_EQ(receiver.settle("q", receiver.items[0].token), TokenEnd::kDone);
+    EXPECT_EQ(peer(0).look("q")->delayed, 1u);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(On, PurgeOfReadBackTest, kShardCounts);
+
+TEST_P(PurgeOfReadBackTest, WhatIsDelayedStays) {
+  EXPECT_EQ(peer(0).purge("q"), "");
+  EXPECT_EQ(peer(0).count, 0u);
+  cluster().pass(2000);
+  EXPECT_EQ(ready(), 1u);
+  restart_after(3000);
+  EXPECT_THAT(drain(), ElementsAre("later"));
+}
+
+TEST_P(PurgeOfReadBackTest, WhatWasDelayedAndIsOutStays) {
+  cluster().pass(2000);
+  Receiver receiver(peer(2));
+  EXPECT_THAT(receiver.receive("q", {.most = 1, .lease_ms = 60'000}), ElementsAre("later"));
+  EXPECT_EQ(peer(0).purge("q"), "");
+  EXPECT_EQ(peer(0).count, 0u);
+  const LeaseToken token = receiver.items[0].token;
+  receiver.items.clear();
+  restart_after(3000);
+  EXPECT_EQ(peer(0).look("q")->leased, 1u);
+  EXPECT_EQ(Receiver(peer(2)).settle("q", token), TokenEnd::kDone);
+}
+
+TEST_P(PurgeOfReadBackTest, WhatWasDelayedAndCameBackIsThereOnce) {
+  cluster().pass(2000);
+  EXPECT_EQ(ready(), 1u);
+  EXPECT_EQ(peer(0).purge("q"), "");
+  EXPECT_EQ(peer(0).count, 1u);
+  EXPECT_EQ(ready(), 0u);
+  publish({"new"});
+  EXPECT_THAT(drain(), ElementsAre("new"));
+  restart_after(3000);
+  EXPECT_THAT(drain(), IsEmpty());
+}
+
+TEST_P(ReceiveRestartTest, WhatCouldNotGoElsewhereIsNotOutAnyMore) {
+  queue("q", {{"x-receive-limit", Value::integer(1)},
+              {"x-dead-letter-exchange", Value::string("")},
+              {"x-dead-letter-routing-key", Value::string("nowhere")},
+              {"x-dead-letter-unroutable", Value::string("keep")}});
+  publish({"1"});
+  Receiver receiver(peer(2));
+  receiver.receive("q", {.most = 1, .lease_ms = 3'600'000});
+  cluster().pass(1000);
+  EXPECT_EQ(receiver.extend("q", receiver.items[0].token, 0), TokenEnd::kDone);
+  receiver.items.clear();
+  EXPECT_EQ(ready(), 1u);
+  restart_after(1000);
+  EXPECT_EQ(ready(), 1u);
+  EXPECT_THAT(drain(), ElementsAre("1"));
+}
+
 TEST_P(ReceiveRestartTest, ADelayedMessageWhoseCommitFailsIsGone) {
   queue("q");
   kept_.given_up = true;

@@ -223,7 +223,11 @@ bool Journal::make_room(Lock& lock, std::uint64_t blocks, bool messages) {
     }
     segment_files_.hurry(true);
     to_keep_house_.notify_one();
-    to_commit_.wait(lock);
+    if (dirty_) {  // it may be what frees a segment
+      sync_written(lock);
+    } else {
+      to_commit_.wait(lock);
+    }
   }
   segment_files_.hurry(false);
   wanted_size_ = 0;

@@ -24,7 +24,7 @@ void JournalStore::evacuate() {
       if (!kept.closed && !kept.extents.empty()) to_evacuate_.push_back(id);
     }
   }
-  if (behind() || refuses_) return;  // there is enough to write, or no room for it
+  if (behind()) return;  // there is enough to write
   while (!to_evacuate_.empty()) {
     const KeptQueue* kept = find(to_evacuate_.back());
     if (kept != nullptr && evacuate_from(to_evacuate_.back(), *kept)) return;
@@ -71,7 +71,10 @@ void JournalStore::move(ReadMessages read) {
     mark_delivered(*kept, message);
     message.delivered = message.delivered || message.position < kept->mark;
     staged_bytes_ += message.body.size();
-    stage(read.queue, *kept).moved.push_back(std::move(message));
+    KeptQueue& staged = stage(read.queue, *kept);
+    // Its lease may be told in a segment that goes now; nothing older needs that one.
+    if (kept->leases.contains(message.position)) staged.lent.push_back(message.position);
+    staged.moved.push_back(std::move(message));
   }
   if (kept->moved.empty()) return;
   for (auto& bytes : read.bytes) moved_bytes_.push_back(std::move(bytes));

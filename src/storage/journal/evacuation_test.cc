@@ -81,6 +81,22 @@ TEST_F(EvacuationTest, WhatMovesKeepsItsLease) {
   EXPECT_EQ(node.read(11, 160).messages[0].failed, 2u);
 }
 
+TEST_F(EvacuationTest, WhatMovesKeepsTheLeaseThatWasToldBesideIt) {
+  stays_[4] = "stays" + std::string(1500, ' ');
+  {
+    Node node(disk_, lanes_, 2);
+    node.append(11, 4, stays_[4]);
+    node.commit();
+    node.store(11).lent(11, 4, 3, 1, {1, 2, 50, 7});
+    node.commit();
+    fill(node);
+    empty_segments(node, [] {});
+  }
+  expect_found_again();
+  Node node(disk_, lanes_, 1);
+  EXPECT_THAT(node.found(11).leases, ElementsAre(StoredLease{4, {1, 2, 50, 7}}));
+}
+
 TEST_F(EvacuationTest, WhatMovesCanBeReadAllTheTime) {
   {
     Node node(disk_, lanes_, 2);

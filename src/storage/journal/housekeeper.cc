@@ -15,6 +15,7 @@ constexpr std::uint64_t kMostWaiting = 4;  // segments that wait for a restateme
 constexpr std::uint64_t kMostDead = 6;     // segments' worth of what is dead, beside what lives
 constexpr std::uint64_t kGrowth = 4;
 constexpr std::uint64_t kSmallSegment = 4 * 1024 * 1024;
+constexpr std::uint64_t kTinySegment = 256 * 1024;  // when there is no room for a small one
 // Of the newest ones, with the open one, no index is made: most segments are gone before they are
 // that old.
 constexpr SegmentNumber kYoung = 2;
@@ -32,8 +33,10 @@ void Journal::housekeeping_loop() {
   constexpr auto kRetry = 500ms;
   Lock lock(mutex_);
   while (!closing_) {
-    if (std::exchange(may_be_dead_, false)) remove_dead(lock);
+    // While room is short, what was not worth it before may be.
+    if (std::exchange(may_be_dead_, false) || space_ != Space::kEnough) remove_dead(lock);
     prepare_next(lock);
+    look_for_room_to_move();
     const auto needed = [&] { return closing_ || may_be_dead_ || needs_segment(); };
     if (!needed() && index_one(lock)) continue;
     if (space_ != Space::kEnough) {  // room may come from elsewhere
@@ -79,11 +82,18 @@ void Journal::remove_dead(Lock& lock) {
 void Journal::want_restatement() {
   const bool under_way = std::any_of(writers_.begin(), writers_.end(),
                                      [](const Writer& one) { return one.restate_wanted != 0; });
-  if (under_way || segments_.waiting_bytes() < kMostWaiting * options_.segment_size) return;
+  if (under_way || segments_.waiting_bytes() < worth_restating()) return;
   for (Writer& writer : writers_) {
     writer.restate_wanted = open_.number;
     writer.wake();
   }
+}
+
+// Where room is short, much less than usual: but more than saying it again may take.
+std::uint64_t Journal::worth_restating() const {
+  const std::uint64_t usual = kMostWaiting * options_.segment_size;
+  if (space_ == Space::kEnough) return usual;
+  return std::max(kMostWaiting * small_segment(), std::min(usual, options_.keep_free / 4));
 }
 
 // More is dead than alive, and it lies in segments that something living keeps.
@@ -92,7 +102,9 @@ void Journal::want_evacuation() {
     return !one.evacuate_wanted.empty();
   });
   const std::uint64_t live = segments_.live_bytes();
-  const std::uint64_t allowed = 2 * live + kMostDead * options_.segment_size;
+  const bool short_of_room = space_ != Space::kEnough;
+  const std::uint64_t allowed =
+      2 * live + kMostDead * (short_of_room ? small_segment() : options_.segment_size);
   if (under_way || segments_.bytes() <= allowed) return;
   const std::vector<SegmentNumber> sparse = segments_.sparse(options_.segment_size);
   if (sparse.empty()) return;
@@ -100,6 +112,18 @@ void Journal::want_evacuation() {
     writer.evacuate_wanted = sparse;
     writer.wake();
   }
+}
+
+// Moving takes room before it gives some: of what is kept free for consumers, half at most.
+void Journal::look_for_room_to_move() {
+  bool may = true;
+  if (space_ != Space::kEnough) {
+    const std::uint64_t needed = std::max(kMostWaiting * small_segment(), options_.keep_free / 2);
+    const auto free = files_->free_space();
+    may = space_ == Space::kShort && free && *free >= needed;
+  }
+  if (std::exchange(may_move_, may) || !may) return;
+  for (const Writer& writer : writers_) writer.wake();
 }
 
 // Something is to be done now: when there is no room, only another look after a while helps.
@@ -111,6 +135,8 @@ bool Journal::needs_segment() const {
 std::uint64_t Journal::small_segment() const {
   return std::min(kSmallSegment, options_.segment_size);
 }
+
+std::uint64_t Journal::tiny_segment() const { return std::min(kTinySegment, small_segment()); }
 
 void Journal::prepare_next(Lock& lock) {
   if (failed_ || closing_) return;
@@ -156,6 +182,9 @@ FileResult<PreparedSegment> Journal::make_segment(Lock& lock) {
     if (space_ == Space::kEnough) note_space(Space::kShort, reason);
     if (wanted_size_ == 0) return made;
     made = make(least, SpaceUse::kAll);
+    if (!made && made.error().no_space) {
+      made = make(std::max(tiny_segment(), wanted_size_), SpaceUse::kAll);
+    }
     note_space(made ? Space::kShort : Space::kNone, reason);
   }
   return made;

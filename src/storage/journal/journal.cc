@@ -56,6 +56,9 @@ FileResult<void> Journal::start() {
   // Small: the broker starts before a whole one could be filled. On a disk that is short of space,
   // too: consumers must be able to take what is there.
   auto first = segment_files_.prepare(next_segment_, small_segment(), SpaceUse::kAll);
+  if (!first && first.error().no_space) {
+    first = segment_files_.prepare(next_segment_, tiny_segment(), SpaceUse::kAll);
+  }
   if (!first) return tl::make_unexpected(first.error());
   segment_files_.hurry(false);
   may_be_dead_ = true;
@@ -87,7 +90,8 @@ Wanted Journal::take_ended(std::size_t writer, std::vector<EndedBatch>& ended) {
   Writer& one = writers_[writer];
   std::move(one.ended.begin(), one.ended.end(), std::back_inserter(ended));
   one.ended.clear();
-  return {state(), one.restate_wanted, !one.evacuate_wanted.empty()};
+  const bool evacuate = !one.evacuate_wanted.empty() && may_move_ && !failed_;
+  return {state(), one.restate_wanted, evacuate};
 }
 
 void Journal::restated(std::size_t writer, SegmentNumber number) {

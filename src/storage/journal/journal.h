@@ -146,7 +146,10 @@ class Journal {
   void want_restatement();
   void want_evacuation();
   bool needs_segment() const;
+  std::uint64_t worth_restating() const;
+  void look_for_room_to_move();
   std::uint64_t small_segment() const;
+  std::uint64_t tiny_segment() const;
   FileResult<PreparedSegment> make_segment(Lock& lock);
   void prepare_next(Lock& lock);
   void note_space(Space space, const std::string& reason);
@@ -177,6 +180,7 @@ class Journal {
   std::uint64_t wanted_size_ = 0;            // of the next one, when the committer waits for it
   std::uint64_t gone_chunks_ = 0;            // of which no message lives
   bool may_be_dead_ = false;                 // a segment may have lost what kept it
+  bool may_move_ = true;                     // there is room for what is evacuated
   std::uint64_t freed_commit_ = 0;           // what had been written then
   std::uint64_t written_commit_ = 0;
   bool sync_wanted_ = false;  // before a segment may go

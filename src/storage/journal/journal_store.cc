@@ -354,7 +354,7 @@ void JournalStore::take_ended(std::vector<CommitEnd>& ended) {
     if (!sealed.moved.empty()) moving_ = false;
     ended.push_back(batch.end);
   }
-  if (!moving_ && (wanted.evacuate || !leaving_.empty())) evacuate();
+  if (!moving_ && wanted.evacuate) evacuate();
 }
 
 // Of every queue: all positions but those that live are settled. That is what older segments said,

@@ -228,49 +228,6 @@ TEST(JournalStore, ACommitThatNeedNotBeSyncedDoesNotOvertakeOneThatMust) {
   EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kFailed)) << "only a sync could end the first";
 }
 
-TEST(JournalStore, AFullDiskMakesWritersWaitUntilThereIsRoom) {
-  SimulatedDisk disk;
-  Node node(disk, kOne, 1);
-  node.disk().set_capacity(3 * kSmallSegment);
-  std::uint64_t position = 0;
-  while (!node.refuses(10) && position < 100) {
-    node.append(10, ++position, std::string(3000, 'x'));
-    EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
-  }
-  EXPECT_TRUE(node.refuses(10));
-  node.store(10).settle(10, 1, position);
-  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable)) << "settlements still find room";
-  node.disk().set_capacity(UINT64_MAX);
-  for (int i = 0; i < 2000 && node.refuses(10); ++i) node.wait();
-  EXPECT_FALSE(node.refuses(10));
-  node.append(10, ++position, "more");
-  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
-}
-
-// Much more than the open segment has room for.
-TEST(JournalStore, WhatWasUnderWayWhenTheDiskBecameShortUsesWhatShouldStayFree) {
-  SimulatedDisk disk;
-  JournalOptions options = Node::small();
-  options.keep_free = 16 * kSmallSegment;
-  disk.set_capacity(17 * kSmallSegment);
-  Node node(disk, kOne, 1, options);
-  node.append(10, 1, "first");
-  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
-  while (!node.refuses(10)) node.wait();  // another segment would leave less than that
-  for (std::uint64_t position = 2; position <= 100; ++position) {
-    node.append(10, position, std::string(3000, 'x'));
-    EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
-  }
-  node.append(10, 101, std::string(2 * kSmallSegment, 'x'));
-  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable)) << "one that is larger than usual";
-  EXPECT_TRUE(node.refuses(10));
-  node.store(10).settle(10, 1, 101);
-  EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
-  node.disk().set_capacity(UINT64_MAX);
-  for (int i = 0; i < 2000 && node.refuses(10); ++i) node.wait();
-  EXPECT_FALSE(node.refuses(10));
-}
-
 TEST(JournalStore, UnitsAreWrittenWhenAllTheirPartsAreThere) {
   SimulatedDisk disk;
   const Node::Lanes lanes{{10, 2}, {11, 3}};

@@ -190,6 +190,10 @@ void SimulatedDisk::set_capacity(std::uint64_t bytes) {
   const std::lock_guard lock(state_->mutex);
   state_->capacity = bytes;
 }
+std::uint64_t SimulatedDisk::used() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->used();
+}
 void SimulatedDisk::fail_sync_after(std::uint64_t syncs) {
   const std::lock_guard lock(state_->mutex);
   state_->syncs_left = syncs;

@@ -31,6 +31,7 @@ class SimulatedDisk {
   SimulatedDisk killed() const;
 
   void set_capacity(std::uint64_t bytes);
+  std::uint64_t used() const;
   /// The sync after so many fails, and all that follow: what they were for is never on the disk,
   /// unless it is written again.
   void fail_sync_after(std::uint64_t syncs);
