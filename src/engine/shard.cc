@@ -160,7 +160,7 @@ void Shard::deliver(ShardIndex from, Mail& mail) {
       [&](auto& what) {
         using What = std::decay_t<decltype(what)>;
         if constexpr (kForHome<What>) {
-          if (home_.loading()) {
+          if (home_.loading() || !early_mail_.empty()) {  // none overtakes what came before
             early_mail_.emplace_back(from, std::move(mail));
           } else if constexpr (requires { home_.handle(from, what); }) {
             home_.handle(from, what);
