@@ -58,8 +58,8 @@ using CommitNumber = std::uint64_t;
 enum class CommitEnd : std::uint8_t {
   kDurable,
   kFailed,   // none of it is kept
-  kFenced,   // the lane is another node's: drop it
-  kUnknown,  // reopen the lane and compare
+  kFenced,   // the lane is another node's
+  kUnknown,  // it may be kept, or not: to open the lane again tells
 };
 
 /// Positions from a first to before an end.
