@@ -165,6 +165,7 @@ TEST_P(ExchangePagingTest, LaterOnesWaitForOneThatIsBeingRead) {
   cluster().run();
   life_->hold_reads(true);
   send(11, 5500, false);
+  cluster().run();
   cluster().pass(6000);
   EXPECT_EQ(ready(), 0u);
   release();
