@@ -117,7 +117,6 @@ void HeldMessages::withdraw(Position position) {
 
 // What is late to be read waits for room: until those before it have gone.
 WallMs HeldMessages::next_work(WallMs now) const {
-  if (evicting_) return now;
   const WallMs read = next_read() > now ? next_read() : kNever;
   const Place* first = first_near();
   const bool there = first != nullptr && !far_is_first();
@@ -128,9 +127,7 @@ WallMs HeldMessages::next_work(WallMs now) const {
 
 // --- memory -------------------------------------------------------------------------------------
 void HeldMessages::evict(std::uint64_t window, Position readable) {
-  const std::uint64_t enough = std::exchange(evicting_, false) ? window : window + page_of(window);
-  if (near_bytes_ <= enough || evicted_below_ >= readable) return;
-  std::size_t slice = kMostPerSlice;
+  if (near_bytes_ <= window + page_of(window) || evicted_below_ >= readable) return;
   for (auto at = near_.end(); near_bytes_ > window;) {
     if (at == near_.begin()) {
       evicted_below_ = readable;
@@ -139,8 +136,6 @@ void HeldMessages::evict(std::uint64_t window, Position readable) {
     --at;
     const auto& [place, near] = *at;
     if (near.was_read || place.position >= readable) continue;
-    evicting_ = slice-- == 0;
-    if (evicting_) return;
     add_far(place, near.bytes);
     near.message->release(meter_);
     near_bytes_ -= near.bytes;

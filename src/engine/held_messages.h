@@ -26,7 +26,6 @@ class HeldMessages {
  public:
   /// So long before it is due a message is read back.
   static constexpr WallMs kReadAheadMs = 1000;
-  static constexpr std::size_t kMostPerSlice = 2000;
 
   /// Those due together come as they arrived.
   struct Place {
@@ -55,8 +54,8 @@ class HeldMessages {
   std::optional<Held> take_due(WallMs now);
   /// The store could not keep it.
   void withdraw(Position position);
-  /// When there will be something to do: the first message is due, or others are to be read or to
-  /// leave. kNever: not before something else happens.
+  /// When there will be something to do: the first message is due, or others are to be read. kNever:
+  /// not before something else happens.
   WallMs next_work(WallMs now) const;
 
   // --- memory ---
@@ -103,7 +102,6 @@ class HeldMessages {
   std::vector<Place> reading_;
   std::uint64_t near_bytes_ = 0;
   Position evicted_below_ = 0;  // what could leave there has left
-  bool evicting_ = false;       // a slice has ended before it was done
 };
 
 }  // namespace polymq::engine

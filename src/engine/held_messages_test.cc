@@ -262,14 +262,6 @@ TEST_F(HeldMessagesTest, FromBeforeARestartAreOnDisk) {
   EXPECT_EQ(run_until(kDay), expected);
 }
 
-TEST_F(HeldMessagesTest, ManyLeaveInSlices) {
-  for (std::size_t i = 0; i < HeldMessages::kMostPerSlice + 100; ++i) hold(kDay);
-  evict();
-  EXPECT_EQ(held_.next_work(0), 0) << "there is more to do";
-  evict();
-  EXPECT_THAT(held_.next_work(0), Gt(0));
-}
-
 TEST_F(HeldMessagesTest, AreFreedInSlicesWhereverTheyAre) {
   for (int i = 0; i < 20; ++i) hold(100, i % 2 == 0);
   evict();
