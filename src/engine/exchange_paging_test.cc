@@ -172,6 +172,15 @@ TEST_P(ExchangePagingTest, LaterOnesWaitForOneThatIsBeingRead) {
   EXPECT_EQ(numbers(drain()), from_to(1, 11));
 }
 
+TEST_P(ExchangePagingTest, NoMoreIsReadThanCanGoOn) {
+  send_many(1, 300);
+  life_->hold_commits(true);
+  cluster().pass(kDay);
+  EXPECT_THAT(cluster().message_bytes(), Lt(10 * kMega)) << "where it goes nothing is safe yet";
+  life_->hold_commits(false);
+  EXPECT_EQ(numbers(drain()), from_to(1, 300));
+}
+
 TEST_P(ExchangePagingTest, WhatGoesWithItsExchangeWhileItIsReadIsGone) {
   send_many(1, 200, 5000);
   life_->hold_reads(true);

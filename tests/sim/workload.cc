@@ -262,7 +262,7 @@ constexpr Workload kWorkloads[] = {
      .store = {.delay_percent = 50, .lazy_percent = 40},
      .settled_percent = 80,
      .restart_permille = 5,
-     .paging_window = 600},
+     .paging_window = 1600},
     {.name = "restarted_ids",
      .kinds = {"ddup", "safe", "durable"},
      .weights = {.publish = 50, .settle = 35, .consume = 10, .close_session = 2},
