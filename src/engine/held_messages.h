@@ -54,8 +54,8 @@ class HeldMessages {
   std::optional<Held> take_due(WallMs now);
   /// The store could not keep it.
   void withdraw(Position position);
-  /// When there will be something to do: the first message is due, or others are to be read. kNever:
-  /// not before something else happens.
+  /// When there will be something to do: the first message is due, or others are to be read.
+  /// kNever: not before something else happens.
   WallMs next_work(WallMs now) const;
 
   // --- memory ---
