@@ -248,6 +248,23 @@ TEST_P(ExchangeRestartTest, ATransactionHearsOfARefusalBehindAnExchange) {
   EXPECT_THAT(drain(), ElementsAre("1"));
 }
 
+TEST_P(ExchangeRestartTest, ATransactionLargerThanTheWindowPassesAnExchange) {
+  queue("q");
+  sees_ids("x");
+  std::vector<Post> posts;
+  std::vector<std::string> bodies;
+  for (int i = 0; i < 100; ++i) {
+    bodies.push_back(std::to_string(i) + std::string(64 * 1024, '.'));
+    posts.push_back({.body = bodies.back(),
+                     .exchange = "x",
+                     .persistent = true,
+                     .headers = id(std::to_string(i))});
+  }
+  EXPECT_EQ(commit(posts), true);
+  EXPECT_GT(life_->reads(), 0u) << "some of it had left memory";
+  EXPECT_EQ(drain(), bodies);
+}
+
 TEST_P(ExchangeRestartTest, ATransactionKeepsItsOrderBehindAnExchange) {
   queue("q");
   sees_ids("x");

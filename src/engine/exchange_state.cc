@@ -1,9 +1,6 @@
 // Holding, remembering and recognizing messages.
 #include "engine/exchange_state.h"
 
-#include <algorithm>
-#include <functional>
-
 #include "engine/exchange/delay.h"
 #include "engine/stored_message.h"
 
@@ -30,7 +27,7 @@ std::uint64_t history_of(ExchangeId exchange) {
 ExchangeState::ExchangeState(StatefulKind kind, const Fields& arguments,
                              const std::optional<DeduplicationLimits>& deduplication,
                              MemoryMeter& meter)
-    : kind_(kind), meter_(meter) {
+    : kind_(kind), meter_(meter), held_(meter) {
   if (kind == StatefulKind::kRecentHistory) history_length_ = recent_history_length(arguments);
   if (deduplication) seen_ = std::make_unique<SeenIds>(*deduplication);
 }
@@ -40,19 +37,14 @@ void ExchangeState::keep_in(StoredLogs& logs, ExchangeId exchange) {
   const storage::Lane lane = storage::lane_of_exchange(exchange);
   store_ = &logs.store();
   id_ = exchange;
-  next_held_ =
-      logs.open(exchange, lane, [this](const auto& record) { return restore_held(record); });
+  next_held_ = logs.open(exchange, lane, [this](const auto& record) -> Result<void> {
+    held_.add_on_disk(record);
+    return {};
+  });
   if (seen_) seen_->keep_in(logs, storage::log_of(exchange, LogPart::kSeenIds), lane);
   if (history_length_ == 0) return;
   next_history_ = logs.open(history_of(exchange), lane,
                             [this](const auto& record) { return restore_history(record); });
-}
-
-Result<void> ExchangeState::restore_held(const storage::MessageRecord& record) {
-  auto message = from_record(record, meter_);
-  if (!message) return tl::make_unexpected(message.error());
-  add({record.enqueued, record.position, *message});
-  return {};
 }
 
 Result<void> ExchangeState::restore_history(const storage::MessageRecord& record) {
@@ -98,35 +90,24 @@ std::optional<Position> ExchangeState::hold(const Message& message, WallMs now) 
 
 Position ExchangeState::hold(Message* message, WallMs due) {
   const Position position = next_held_++;
-  add({due, position, message});
-  if (keeps(*message)) store_->append(to_held_record(*message, id_, position, due));
+  const bool stored = keeps(*message);
+  held_.add({due, position}, message, stored);
+  if (stored) store_->append(to_held_record(*message, id_, position, due));
   return position;
 }
 
-void ExchangeState::add(const Held& held) {
-  held_.push_back(held);
-  std::push_heap(held_.begin(), held_.end(), std::greater<>());
+void ExchangeState::let_go(Position position) {
+  if (store_ != nullptr) store_->settle(id_, position, position);
 }
 
-std::optional<ExchangeState::Held> ExchangeState::take_due(WallMs now) {
-  if (next_due() > now) return std::nullopt;
-  std::pop_heap(held_.begin(), held_.end(), std::greater<>());
-  const Held held = held_.back();
-  held_.pop_back();
-  return held;
-}
-
-void ExchangeState::let_go(const Held& held) {
-  if (store_ != nullptr) store_->settle(id_, held.position, held.position);
-}
-
-void ExchangeState::withdraw(Position position) {
-  const auto at = std::find_if(held_.begin(), held_.end(),
-                               [&](const Held& held) { return held.position == position; });
-  if (at == held_.end()) return;
-  at->message->release(meter_);
-  held_.erase(at);
-  std::make_heap(held_.begin(), held_.end(), std::greater<>());
+bool ExchangeState::page(WallMs now, std::uint64_t window, bool may_read) {
+  if (store_ == nullptr) return false;
+  held_.evict(window, store_->readable_below(id_));
+  if (!held_.reads_by(now)) return false;
+  if (!may_read) return true;
+  const auto wanted = held_.next_page(now, window);
+  if (!wanted.empty()) store_->read_ranges(id_, wanted, window);
+  return false;
 }
 
 // --- history ------------------------------------------------------------------------------------
@@ -156,15 +137,12 @@ void ExchangeState::drop_oldest() {
 }
 
 bool ExchangeState::clear(std::size_t most) {
-  for (; most != 0 && !held_.empty(); --most) {
-    held_.back().message->release(meter_);
-    held_.pop_back();
-  }
+  const bool more = held_.clear(most);
   for (; most != 0 && !history_.empty(); --most) {
     history_.front().message->release(meter_);
     history_.pop_front();
   }
-  return !held_.empty() || !history_.empty();
+  return more || !history_.empty();
 }
 
 }  // namespace polymq::engine

@@ -11,6 +11,7 @@
 
 #include "base/time.h"
 #include "engine/exchange/types.h"
+#include "engine/held_messages.h"
 #include "engine/ids.h"
 #include "engine/message.h"
 #include "engine/seen_ids.h"
@@ -41,28 +42,27 @@ class ExchangeState {
   /// The message of that id did not arrive: its publisher may send it again.
   void forget(DeduplicationKey key) { seen_->forget(key); }
 
-  /// A held message, by its place.
-  struct Held {
-    WallMs due;
-    Position position;  // in order of arrival
-    Message* message;
-    bool operator>(const Held& other) const {
-      return due != other.due ? due > other.due : position > other.position;
-    }
-  };
+  // --- holding ---
   /// Holds a copy with the elapsed delay in its header, if `message` asks for a delay here: says in
   /// which place.
   std::optional<Position> hold(const Message& message, WallMs now);
   /// Holds `message`, of which it takes over a reference, until `due`.
   Position hold(Message* message, WallMs due);
-  /// When the next held message is due; kNever without one.
-  WallMs next_due() const { return held_.empty() ? kNever : held_.front().due; }
-  /// The first held message, if it is due: the caller's from now on. The store keeps it until
-  /// let_go(). In order of due time; those due together come as they arrived.
-  std::optional<Held> take_due(WallMs now);
-  void let_go(const Held& held);
+  /// The first held message, if it is due and in memory: the caller's from now on. The store keeps
+  /// it until let_go().
+  std::optional<HeldMessages::Held> take_due(WallMs now) { return held_.take_due(now); }
+  void let_go(Position position);
   /// The store could not keep it.
-  void withdraw(Position position);
+  void withdraw(Position position) { held_.withdraw(position); }
+  /// Lets held messages leave memory beyond `window` bytes, and reads back what is due soon if it
+  /// `may_read`. True: it would have.
+  bool page(WallMs now, std::uint64_t window, bool may_read);
+  const HeldMessages& held() const { return held_; }
+  /// What page() has asked for; see there.
+  std::vector<Position> loaded(const storage::ReadMessages& read,
+                               const HeldMessages::Damaged& damaged) {
+    return held_.loaded(read, damaged);
+  }
 
   /// Remembers a copy of `message` if this exchange has a history, instead of its oldest. True if
   /// it does.
@@ -76,14 +76,13 @@ class ExchangeState {
 
   /// Frees at most `most` messages. True when there are more.
   bool clear(std::size_t most);
-  std::size_t held() const { return held_.size(); }
 
   WallMs timer_at = kNever;  // the home's timer for it
+  bool touched = false;      // in the home's list of those to page
+  bool paging = false;       // the home counts it among those that have messages on disk only
 
  private:
-  Result<void> restore_held(const storage::MessageRecord& record);
   Result<void> restore_history(const storage::MessageRecord& record);
-  void add(const Held& held);
   void drop_oldest();
   bool keeps(const Message& message) const { return store_ != nullptr && message.persistent(); }
 
@@ -91,7 +90,7 @@ class ExchangeState {
   MemoryMeter& meter_;
   std::size_t history_length_ = 0;  // 0: none
   std::unique_ptr<SeenIds> seen_;
-  std::vector<Held> held_;  // a heap, the first due in front
+  HeldMessages held_;
   std::deque<Remembered> history_;
   Position next_held_ = 1;
   Position next_history_ = 1;

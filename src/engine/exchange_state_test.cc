@@ -57,13 +57,13 @@ class ExchangeStateTest : public testing::Test {
 
 TEST_F(ExchangeStateTest, HeldMessagesComeInOrderOfDueTimeThenOfArrival) {
   ExchangeState state(StatefulKind::kDelayed, {}, std::nullopt, meter_);
-  EXPECT_EQ(state.next_due(), kNever);
+  EXPECT_EQ(state.held().next_work(kNow), kNever);
   EXPECT_TRUE(hold(state, "late", 300));
   EXPECT_TRUE(hold(state, "early 1", 100));
   EXPECT_TRUE(hold(state, "early 2", 100));
   EXPECT_TRUE(hold(state, "early 3", 100));
 
-  EXPECT_EQ(state.next_due(), kNow + 100);
+  EXPECT_EQ(state.held().next_work(kNow), kNow + 100);
   EXPECT_THAT(due(state, kNow + 99), IsEmpty());
   EXPECT_THAT(due(state, kNow + 100), ElementsAre("early 1", "early 2", "early 3"));
   EXPECT_THAT(due(state, kNow + 1000), ElementsAre("late"));
@@ -97,9 +97,9 @@ TEST_F(ExchangeStateTest, ADueMessageShowsTheElapsedDelayAndKeepsItsTimeToLive) 
 TEST_F(ExchangeStateTest, TheLongestDelayIsNeverOver) {
   ExchangeState state(StatefulKind::kDelayed, {}, std::nullopt, meter_);
   EXPECT_TRUE(hold(state, "k", INT64_MAX));
-  EXPECT_EQ(state.next_due(), kNever);
+  EXPECT_EQ(state.held().next_work(kNow), kNever);
   EXPECT_THAT(due(state, kNever - 1), IsEmpty());
-  EXPECT_EQ(state.held(), 1u);
+  EXPECT_EQ(state.held().size(), 1u);
   EXPECT_FALSE(state.clear(1));
 }
 
@@ -153,7 +153,7 @@ TEST_F(ExchangeStateTest, ClearingTakesSlices) {
   ExchangeState state(StatefulKind::kDelayed, {}, std::nullopt, meter_);
   for (int i = 0; i < 5; ++i) hold(state, "k", 100 + i);
   EXPECT_TRUE(state.clear(2));
-  EXPECT_EQ(state.held(), 3u);
+  EXPECT_EQ(state.held().size(), 3u);
   EXPECT_FALSE(state.clear(10));
 }
 

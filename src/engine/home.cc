@@ -343,7 +343,7 @@ bool Home::work() {
     const bool behind = queue->ready_bytes() > kBacklogBytes && !queue->consumers().empty();
     if (behind && !queue->deleting) consumers_behind_ = true;
   }
-  exchanges_.work();
+  exchanges_.work(paging_window());
   send_answers();
   return_tokens();
   hand_over();

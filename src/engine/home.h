@@ -16,10 +16,11 @@
 
 namespace polymq::engine {
 
-/// How many bytes of messages queues keep in memory before they leave the rest to the store.
+/// How many bytes of messages queues, and exchanges that hold some, keep in memory before they
+/// leave the rest to the store.
 struct PagingLimits {
-  std::uint64_t together = 64 * 1024 * 1024;  // of all queues that have messages in the store only
-  std::uint64_t least = 64 * 1024;            // of one queue
+  std::uint64_t together = 64 * 1024 * 1024;  // of all those that have messages in the store only
+  std::uint64_t least = 64 * 1024;            // of one of them
   std::uint64_t most = 4 * 1024 * 1024;
 };
 

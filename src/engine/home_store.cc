@@ -62,12 +62,16 @@ void Home::commits_ended(const std::vector<storage::CommitEnd>& ended) {
   go_on_marked();
 }
 
-// Their queues may let go of them.
+// Where they are they may leave memory.
 void Home::note_durable(const std::vector<Stored>& stored) {
   std::uint64_t last = 0;
   for (const Stored& one : stored) {
     if (std::exchange(last, one.target) == one.target) continue;
-    if (Queue* queue = find_queue(one.target)) mark_dirty(*queue);
+    if (Queue* queue = find_queue(one.target)) {
+      mark_dirty(*queue);
+    } else {
+      exchanges_.note_durable(ExchangeId{one.target});
+    }
   }
 }
 
@@ -166,7 +170,8 @@ void Home::read_back(Queue& queue, const std::vector<PositionRange>& wanted, std
 }
 
 std::uint64_t Home::paging_window() const {
-  const std::uint64_t share = paging_.together / std::max<std::uint64_t>(paging_queues_, 1);
+  const std::uint64_t sharing = paging_queues_ + exchanges_.paging();
+  const std::uint64_t share = paging_.together / std::max<std::uint64_t>(sharing, 1);
   return std::clamp(share, paging_.least, paging_.most);
 }
 
@@ -188,6 +193,7 @@ bool Home::take_read() {
   for (const storage::ReadMessages& done : read) {
     if (logs_.take(done)) continue;
     Queue* queue = find_queue(done.queue);
+    if (queue == nullptr) exchanges_.loaded(done);
     if (queue == nullptr || queue->deleting) continue;
     queue->loaded(done);
     if (!queue->restoring()) std::erase(restoring_, queue);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+
 namespace polymq::engine {
 namespace {
 
@@ -53,7 +55,7 @@ void StatefulExchanges::exchange_added(const Exchange& exchange) {
 }
 
 void StatefulExchanges::loaded() {
-  for (auto& [id, state] : states_) arm(id, *state);
+  for (auto& [id, state] : states_) touch(id, *state);
 }
 
 void StatefulExchanges::exchange_removed(const Exchange& exchange) {
@@ -68,6 +70,7 @@ void StatefulExchanges::exchange_removed(const Exchange& exchange) {
     passing_.erase(here);
     for (const auto& [position, onward] : passing) settle(onward, false);
   }
+  note_paging(*it->second, false);
   dying_.push_back(std::move(it->second));
   states_.erase(it);
 }
@@ -91,7 +94,7 @@ StatefulExchanges::Published StatefulExchanges::publish(Exchange& exchange, Mess
   }
   if (const auto position = state.hold(*message, now_.wall)) {
     message->release(meter_);
-    arm(exchange.id, state);
+    touch(exchange.id, state);
     return stored ? Published{.stored = position} : Published{};
   }
   if (in_unit && state.stored()) {
@@ -100,7 +103,7 @@ StatefulExchanges::Published StatefulExchanges::publish(Exchange& exchange, Mess
     const Position position = state.hold(own(message), now_.wall);
     passing_[exchange.id][position] = {awaited ? owe(sequence) : Owed{}, exchange.id, key};
     if (key) undecided_[SeenHere{exchange.id, *key}];
-    arm(exchange.id, state);
+    touch(exchange.id, state);
     return stored ? Published{.stored = position} : Published{};
   }
   const bool noted = state.record(*message) || key;
@@ -170,6 +173,7 @@ void StatefulExchanges::pass_on(Exchange& exchange, Message* message, const Onwa
   }
   if (onward == nullptr) return publisher_.publish(own, targets_);
   onward_.push(*onward);
+  onward_bytes_ += onward->bytes;
   publisher_.publish_tracked(own, targets_);
 }
 
@@ -186,6 +190,7 @@ void StatefulExchanges::answered(const PublishAnswer& answer) {
   for (const Publisher::Settled& settled : std::exchange(publisher_.settled(), {})) {
     const Onward onward = *onward_.find(settled.sequence);
     onward_.erase(settled.sequence);
+    onward_bytes_ -= onward.bytes;
     settle(onward, settled.rejected);
   }
 }
@@ -270,9 +275,59 @@ void StatefulExchanges::replay(const Exchange& source, Destination destination,
   publisher_.publish(copy, targets_);
 }
 
+// --- memory -------------------------------------------------------------------------------------
+void StatefulExchanges::touch(ExchangeId exchange, ExchangeState& state) {
+  if (!std::exchange(state.touched, true)) touched_.push_back(exchange);
+}
+
+void StatefulExchanges::note_durable(ExchangeId exchange) {
+  if (ExchangeState* state = find_state(exchange)) touch(exchange, *state);
+}
+
+void StatefulExchanges::page(std::uint64_t window) {
+  for (const ExchangeId exchange : std::exchange(touched_, {})) {
+    ExchangeState* state = find_state(exchange);
+    if (state == nullptr) continue;
+    state->touched = false;
+    // Before more is read, what went on should be safe elsewhere: its answers are looked for each
+    // turn.
+    const bool may_read = onward_bytes_ <= window;
+    if (state->page(now_.wall, window, may_read)) touch(exchange, *state);
+    note_paging(*state, state->held().paged_out());
+    arm(exchange, *state);
+  }
+}
+
+void StatefulExchanges::note_paging(ExchangeState& state, bool now) {
+  if (now && !state.paging) ++paging_;
+  if (!now && state.paging) --paging_;
+  state.paging = now;
+}
+
+void StatefulExchanges::loaded(const storage::ReadMessages& read) {
+  const ExchangeId id{read.queue};
+  ExchangeState* state = find_state(id);
+  if (state == nullptr) return;
+  const Exchange& exchange = *topology_.exchange(id);
+  const auto damaged = [&](Position first, const std::string& what) {
+    log::Line(log::Area::kStorage, log::Level::kError, "a held message cannot be read back")
+        .with("exchange", exchange.name)
+        .with("vhost", exchange.vhost->name)
+        .with("position", first)
+        .with("reason", what);
+  };
+  for (const Position position : state->loaded(read, damaged)) {
+    if (const auto onward = take_passing(id, position)) settle(*onward, true);
+  }
+  touch(id, *state);
+}
+
 // --- the turn -----------------------------------------------------------------------------------
-void StatefulExchanges::work() {
-  if (!logs_.loading()) replay();
+void StatefulExchanges::work(std::uint64_t window) {
+  if (!logs_.loading()) {
+    replay();
+    page(window);
+  }
   hand_over();
 }
 
@@ -286,10 +341,10 @@ void StatefulExchanges::hand_over() {
 }
 
 void StatefulExchanges::arm(ExchangeId exchange, ExchangeState& state) {
-  if (state.next_due() == kNever) return;
-  if (state.next_due() >= state.timer_at) return;
-  state.timer_at = state.next_due();
-  timers_.push({state.timer_at, exchange});
+  const WallMs at = state.held().next_work(now_.wall);
+  if (at >= state.timer_at) return;
+  state.timer_at = at;
+  timers_.push({at, exchange});
 }
 
 void StatefulExchanges::run_timers() {
@@ -308,14 +363,18 @@ void StatefulExchanges::run_timers() {
     for (; slice != 0; --slice) {
       const auto held = state->take_due(now_.wall);
       if (!held) break;
-      state->let_go(*held);
+      state->let_go(held->place.position);
       state->record(*held->message);
-      staged_ = staged_ || (state->stored() && held->message->persistent());
       find_targets(exchange, *held->message, cycles);
-      const auto onward = take_passing(timer.exchange, held->position);
+      auto onward = take_passing(timer.exchange, held->place.position);
+      if (state->stored() && held->message->persistent()) {
+        staged_ = true;
+        if (!onward) onward = Onward{{}, timer.exchange, std::nullopt};
+        onward->bytes = held->message->footprint();
+      }
       pass_on(exchange, held->message, onward ? &*onward : nullptr);
     }
-    arm(timer.exchange, *state);
+    touch(timer.exchange, *state);
   }
   hand_over();
 }
@@ -327,7 +386,7 @@ bool StatefulExchanges::sweep() {
 
 std::size_t StatefulExchanges::pending() const {
   std::size_t held = 0;
-  for (const auto& [id, state] : states_) held += state->held();
+  for (const auto& [id, state] : states_) held += state->held().size();
   return held + relays_.size() + onward_.size() + passing_.size() + undecided_.size() +
          answers_.size() + dying_.size();
 }

@@ -49,6 +49,14 @@ class StatefulExchanges {
   /// All that was kept from before a restart has been read.
   void loaded();
 
+  // --- the store ---
+  /// Some of what the exchange holds is durable now: it may leave memory.
+  void note_durable(ExchangeId exchange);
+  /// Held messages that were read back.
+  void loaded(const storage::ReadMessages& read);
+  /// How many exchanges have messages on disk only.
+  std::size_t paging() const { return paging_; }
+
   // --- publishes ---
   void begin_batch(SessionId from) { relayed_ = from.number() == kExchangePublisher; }
   struct Published {
@@ -79,8 +87,9 @@ class StatefulExchanges {
   void answered(const PublishAnswer& answer);
 
   // --- the turn ---
-  /// Hands over what goes on.
-  void work();
+  /// Hands over what goes on, and sees to it that each exchange has about `window` bytes of what
+  /// it holds in memory, where that can be read back.
+  void work(std::uint64_t window);
   /// Lets go of what is due; in slices, so that it may have to be called again at once.
   void run_timers();
   /// Frees a slice of what removed exchanges kept; true while there is more.
@@ -117,6 +126,7 @@ class StatefulExchanges {
     Owed owed;
     ExchangeId exchange = 0;
     std::optional<DeduplicationKey> key;
+    std::uint64_t bytes = 0;  // if it was held in the store
   };
   struct SeenHere {
     ExchangeId exchange;
@@ -141,6 +151,9 @@ class StatefulExchanges {
   void settle(const Onward& onward, bool rejected);
   void replay();
   void replay(const Exchange& source, Destination destination, const Message& message);
+  void touch(ExchangeId exchange, ExchangeState& state);
+  void page(std::uint64_t window);
+  void note_paging(ExchangeState& state, bool now);
   void arm(ExchangeId exchange, ExchangeState& state);
   void finish(RelayId relay);
   std::optional<Onward> take_passing(ExchangeId exchange, Position position);
@@ -154,6 +167,8 @@ class StatefulExchanges {
   boost::unordered_flat_map<ExchangeId, std::unique_ptr<ExchangeState>> states_;  // once in use
   std::vector<std::unique_ptr<ExchangeState>> dying_;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
+  std::vector<ExchangeId> touched_;  // what they hold has changed
+  std::size_t paging_ = 0;
   std::vector<Replay> replays_;
   boost::unordered_flat_map<RelayId, Relay> relays_;
   RelayId last_relay_ = 0;
@@ -161,6 +176,7 @@ class StatefulExchanges {
   bool relayed_ = false;             // that batch comes from an exchange
   bool staged_ = false;              // something that belongs to what hand_over() will send
   SlidingWindow<Onward> onward_{1};  // numbered as the publisher's sequences
+  std::uint64_t onward_bytes_ = 0;   // of these
   /// Ids of messages that went on or soon will: duplicates of them, that share their fate.
   boost::unordered_flat_map<SeenHere, std::vector<Owed>, SeenHash> undecided_;
   /// What is held for a moment, by its place.
