@@ -342,9 +342,11 @@ def test_addresses_follow_the_configuration(own_broker):
     sqs = client(server, "any", region="sa-east-1")
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
     assert url == f"https://queues.example.com/base/{ACCOUNT}/q"
-    bare = f"{server.sqs_url}/?Action=GetQueueAttributes&QueueUrl=q&AttributeName=QueueArn"
-    assert f"arn:aws:sqs:eu-central-1:{ACCOUNT}:q" in status_and_text(bare)[1]
-    arn = sqs.get_queue_attributes(QueueUrl="q", AttributeNames=["QueueArn"])["Attributes"]
+    asked = "Action=GetQueueAttributes&AttributeName=QueueArn"
+    at_queue = f"{server.sqs_url}/base/{ACCOUNT}/q?{asked}"  # by a proxy that passes the path on
+    for address in (at_queue, f"{server.sqs_url}/?{asked}&QueueUrl=q"):
+        assert f"arn:aws:sqs:eu-central-1:{ACCOUNT}:q" in status_and_text(address)[1]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     assert arn["QueueArn"] == f"arn:aws:sqs:sa-east-1:{ACCOUNT}:q"
     lent = client(server, "999988887777")
     assert lent.get_queue_url(QueueName="q")["QueueUrl"].endswith("/base/999988887777/q")
