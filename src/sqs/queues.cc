@@ -198,7 +198,7 @@ void Service::perform(const JobPointer& job, const action::ListQueues::Request& 
   std::vector<std::string> names;
   if (const engine::Vhost* vhost = client_.vhost()) {
     for (const auto& [name, entry] : vhost->queues) {
-      if (entry->exclusive() || !is_queue_name(name)) continue;
+      if (!is_for_sqs(*entry)) continue;
       if (!may(*job, need_of<action::ListQueues>(), name, nullptr)) continue;
       if (name.starts_with(request.queue_name_prefix.value_or(""))) names.push_back(name);
     }

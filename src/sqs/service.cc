@@ -44,7 +44,11 @@ const engine::QueueEntry* Service::any_entry_of(std::string_view name) {
 
 const engine::QueueEntry* Service::entry_of(std::string_view name) {
   const engine::QueueEntry* entry = any_entry_of(name);
-  return entry == nullptr || entry->exclusive() ? nullptr : entry;
+  return entry == nullptr || !is_for_sqs(*entry) ? nullptr : entry;
+}
+
+bool Service::is_for_sqs(const engine::QueueEntry& entry) {
+  return !entry.exclusive() && is_queue_name(entry.name);
 }
 
 engine::Session& Service::make_session() {

@@ -169,6 +169,27 @@ def test_a_queue_declared_over_amqp_is_there_for_sqs(sqs, channel):
     channel.queue_delete(name)
 
 
+def test_a_queue_whose_name_sqs_could_not_say_is_not_there_for_it(sqs, channel):
+    name = f"my.queue-{uuid.uuid4()}"
+    channel.queue_declare(name, durable=True)
+    with pytest.raises(sqs.exceptions.ClientError) as caught:
+        sqs.get_queue_url(QueueName=name)
+    assert "NonExistentQueue" in str(caught.value)
+    assert "QueueUrls" not in sqs.list_queues(QueueNamePrefix=name)
+    channel.queue_delete(name)
+
+
+def test_the_arguments_tell_the_kind_whatever_the_name(sqs, channel):
+    grouped, standard = f"grouped-{uuid.uuid4()}", f"standard-{uuid.uuid4()}.fifo"
+    channel.queue_declare(grouped, durable=True, arguments={"x-message-groups": "exclusive"})
+    channel.queue_declare(standard, durable=True)
+    for name, kind in ((grouped, {"FifoQueue": "true"}), (standard, {})):
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        assert sqs.list_queues(QueueNamePrefix=name)["QueueUrls"] == [url]
+        assert attributes(sqs, url, "FifoQueue") == kind
+        channel.queue_delete(name)
+
+
 def test_an_exclusive_queue_is_not_there_for_sqs_but_its_name_is_taken(sqs, channel):
     name = f"exclusive-{uuid.uuid4()}"
     channel.queue_declare(name, exclusive=True)
