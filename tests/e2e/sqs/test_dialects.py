@@ -127,6 +127,19 @@ def test_such_bytes_are_bytes_again_when_they_are_sent_back(sqs, make_queue, cha
     assert properties.headers == {"a": "1"}
 
 
+def test_with_all_headers_too_they_can_be_sent_back(sqs, make_queue, channel):
+    url = make_queue()
+    channel.basic_publish("", name_of(url), b"\x00\xff", pika.BasicProperties(headers={
+        "my header": "x", "aws.x": "x", "a..b": "x", **{f"h{i}": "x" for i in range(10)}}))
+    (got,) = receive(sqs, url)
+    assert len(got["MessageAttributes"]) == 10
+    sqs.send_message(QueueUrl=url, MessageBody=got["Body"],
+                     MessageAttributes=got["MessageAttributes"])
+    _, properties, body = channel.basic_get(name_of(url), auto_ack=True)
+    assert body == b"\x00\xff"
+    assert properties.headers == {f"h{i}": "x" for i in range(9)}
+
+
 def test_a_group_is_a_header_in_both_directions(sqs, make_queue, channel):
     url = make_queue(name=f"{uuid.uuid4()}.fifo", FifoQueue="true")
     sqs.send_message(QueueUrl=url, MessageBody="1", MessageGroupId="g", MessageDeduplicationId="d")
