@@ -123,8 +123,6 @@ json::value one_or_list(const std::vector<std::string>& texts) {
 
 SqsResult<void> check_grant(const PermissionGrant& grant) {
   if (auto good = check_label(grant.label); !good) return good;
-  if (grant.accounts.empty()) return tl::make_unexpected(missing_parameter("AWSAccountIds"));
-  if (grant.actions.empty()) return tl::make_unexpected(missing_parameter("Actions"));
   if (grant.actions.size() > kMostActions) {
     return refuse(ErrorCode::kOverLimit, std::to_string(grant.actions.size()) +
                                              " Actions were found, maximum allowed is " +

@@ -336,7 +336,9 @@ void Service::perform(const JobPointer& job, const Queue& queue,
     if (!token) {
       entries->fail(entry.id, token.error(), job->call().format);
     } else if (!entry.visibility_timeout) {
-      entries->fail(entry.id, missing_parameter("VisibilityTimeout"), job->call().format);
+      const SqsError missing{ErrorCode::kInvalidParameterValue,
+                             missing_parameter("VisibilityTimeout").message};
+      entries->fail(entry.id, missing, job->call().format);
     } else if (!ranges) {
       entries->fail(entry.id, ranges.error(), job->call().format);
     } else {

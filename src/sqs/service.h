@@ -99,6 +99,7 @@ class Service final : public http::Service,
   static bool is_for_sqs(const engine::QueueEntry& entry);
   /// The one that a QueueUrl means, or of that name. Nothing: the job was refused.
   std::optional<Queue> find(Job& job, std::string_view queue_url);
+  std::optional<Queue> find_named(Job& job, std::string_view name);
   void perform(const JobPointer& job, const action::CreateQueue::Request& request);
   void perform(const JobPointer& job, const action::GetQueueUrl::Request& request);
   void perform(const JobPointer& job, const action::ListQueues::Request& request);
