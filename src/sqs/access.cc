@@ -109,8 +109,11 @@ bool Service::allowed(Job& job, Need need, std::string_view queue,
 
 bool Service::check_policies(Job& job, std::string_view queue, const QueueSettings& settings,
                              TextMap changed) {
-  if (settings_.verifies && sets(changed, QueueAttribute::kPolicy)) {
-    if (auto good = check_denials(settings.text(QueueAttribute::kPolicy)); !good) {
+  if (sets(changed, QueueAttribute::kPolicy)) {
+    const std::string_view policy = settings.text(QueueAttribute::kPolicy);
+    auto good = check_policy_limits(policy);
+    if (good && settings_.verifies) good = check_denials(policy);
+    if (!good) {
       job.refuse(good.error());
       return false;
     }

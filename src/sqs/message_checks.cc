@@ -199,6 +199,9 @@ SqsResult<void> check_message_system_attributes(MessageAttributes attributes) {
           "Message system attribute 'AWSTraceHeader' must contain a non-empty value of "
           "type 'String'.");
     }
+    if (attribute.string_value->size() > kLongestTrace) {
+      return invalid("Message system attribute 'AWSTraceHeader' must have at most 1024 bytes.");
+    }
   }
   if (attributes.size() > 1) {
     return invalid("Message system attribute name 'AWSTraceHeader' already exists.");

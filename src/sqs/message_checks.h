@@ -12,6 +12,7 @@ namespace polymq::sqs {
 
 inline constexpr std::int64_t kLargestMessageBytes = 1'048'576;
 inline constexpr std::size_t kMostMessageAttributes = 10;
+inline constexpr std::size_t kLongestTrace = 1024;  // bytes of AWSTraceHeader
 
 /// Not empty, and XML's characters only. Errors: kMissingParameter, kInvalidMessageContents.
 SqsResult<void> check_body(std::string_view body);
