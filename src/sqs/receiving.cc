@@ -20,6 +20,8 @@ constexpr std::int64_t kMs = 1000;
 constexpr std::uint64_t kMostInFlight = 120'000;
 // Counted in whole seconds: the longest one may be asked for right after a receive.
 constexpr std::int64_t kLongestLeaseMs = 43'200 * kMs + kMs - 1;
+// Of a request that may wait, and holds its memory meanwhile.
+constexpr std::size_t kLargestRequest = 64 * 1024;
 
 /// What a message received is answered with; what is long lies in the job's arena.
 struct Told {
@@ -110,6 +112,11 @@ SqsResult<std::optional<engine::DeduplicationKey>> attempt_of(
 // --- receiving ----------------------------------------------------------------------------------
 void Service::perform(const JobPointer& job, const Queue& queue,
                       const action::ReceiveMessage::Request& request) {
+  if (job->view().body.size() > kLargestRequest) {
+    return job->refuse({ErrorCode::kInvalidParameterValue,
+                        "A request to receive messages must not be longer than " +
+                            std::to_string(kLargestRequest) + " bytes."});
+  }
   const auto system =
       select_system_attributes(request.message_system_attribute_names, request.attribute_names);
   if (!system) return job->refuse(system.error());
