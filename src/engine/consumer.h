@@ -49,7 +49,12 @@ struct Poll {
   bool repeated = false;  // handed out by an earlier attempt
   /// Handed out. Their messages are held until they are reported written.
   std::vector<ReceivedItem> items;
+  std::size_t bytes = 0;  // of their bodies
   bool answered = false;  // it gets no more
+
+  /// All it is handed lies in one answer, which is made in memory as a whole. It gets no more
+  /// once there is that much; the first message always.
+  static constexpr std::size_t kMostBytes = 1024 * 1024;
 };
 
 /// Shard: the queue's home. A consumer outlives its cancellation until its last lease has ended.
@@ -79,7 +84,9 @@ class Consumer : public boost::intrusive::list_base_hook<
 
   /// May it be handed one more message, as far as its own credit goes?
   bool has_credit() const {
-    if (poll) return !poll->answered && poll->items.size() < poll->most;
+    if (poll) {
+      return !poll->answered && poll->items.size() < poll->most && poll->bytes < Poll::kMostBytes;
+    }
     if (shared_credit && tokens == 0) return false;
     return options.no_ack || options.prefetch == 0 || leases.size() < options.prefetch;
   }

@@ -57,6 +57,7 @@ void Queue::hand_to_poll(Position position, Slot& slot, Consumer& consumer) {
   consumer.link->unwritten_bytes += slot.message->footprint();
   poll.items.push_back(
       {slot.message, {position, slot.acquired, host_.life()}, since(slot), lease.first});
+  poll.bytes += slot.message->body().size();
   ++counters_.get;
   if (poll.items.size() > 1) return;
   std::erase(polls_, &consumer);

@@ -30,6 +30,14 @@ TEST_P(QueueReceiveTest, WhatThereIsComesAtOnceUpToWhatWasAskedFor) {
   EXPECT_EQ(ready(), 0u);
 }
 
+TEST_P(QueueReceiveTest, AnAnswerIsNotMuchLargerThanAMebibyte) {
+  queue("q");
+  const std::string large(600 * 1024, 'x');
+  publish({large, large, "3", large});
+  EXPECT_THAT(receiver_.receive("q", kTen), ElementsAre(large, large));
+  EXPECT_THAT(receiver_.receive("q", kTen), ElementsAre("3", large));
+}
+
 TEST_P(QueueReceiveTest, WhoWaitsIsAnsweredWhenSomethingComes) {
   queue("q");
   EXPECT_THAT(receiver_.receive("q", {.most = 10, .wait_ms = 500, .lease_ms = 1000}),

@@ -15,7 +15,7 @@ namespace polymq::engine {
 class Message;
 
 struct ReceiveOptions {
-  std::uint32_t most = 1;  // messages
+  std::uint32_t most = 1;  // messages; fewer when they are large, see Poll
   /// How long it waits for the first one; 0: what is there, or nothing.
   std::int64_t wait_ms = 0;
   /// The leases end that long after they began, and the messages return.

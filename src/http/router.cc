@@ -42,6 +42,8 @@ void Router::handle(Request request, Exchange exchange) {
     if (route.method == wanted) return route.handler(std::move(request), std::move(exchange));
     allowed += (allowed.empty() ? "" : ", ") + std::string(name_of(route.method));
   }
+  // That of browsers, who ask before they do, is answered before it comes here.
+  if (wanted == Method::kOptions) return exchange.answer({.status = 204});
   if (!allowed.empty()) {
     return exchange.answer(
         plain_text(405, "The method is not allowed here.").add("Allow", allowed));

@@ -16,7 +16,8 @@ class Router final : public Service {
  public:
   using Handler = std::function<void(Request, Exchange)>;
 
-  /// GET also stands for HEAD. Another method on a path that is there gets status 405.
+  /// GET also stands for HEAD. Another method on a path that is there gets status 405, but OPTIONS
+  /// gets 204 on any path that has no handler for it.
   void add(Method method, std::string path, Handler handler);
   /// Instead of status 404.
   void otherwise(Handler handler) { otherwise_ = std::move(handler); }

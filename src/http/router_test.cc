@@ -49,6 +49,16 @@ TEST_F(RouterTest, AnotherMethodIsToldWhichOnesThereAre) {
   EXPECT_EQ(read.header("Allow"), "POST, GET, HEAD");
 }
 
+TEST_F(RouterTest, OptionsAreThereOnEveryPath) {
+  router_.otherwise([](Request, Exchange exchange) { exchange.answer({.status = 200}); });
+  for (const char* path : {"/", "/health", "/x", "*"}) {
+    EXPECT_EQ(ask("OPTIONS " + std::string(path)).status, 204) << path;
+  }
+  router_.add(Method::kOptions, "/own",
+              [](Request, Exchange exchange) { exchange.answer(plain_text(200, "own")); });
+  EXPECT_EQ(ask("OPTIONS /own").body, "own\n");
+}
+
 TEST_F(RouterTest, WhatIsNotThereIsNotFoundUnlessSomebodyElseAnswers) {
   EXPECT_EQ(ask("GET /").status, 404);
   EXPECT_EQ(ask("GET /health/").status, 404);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "sqs/protocol/error_messages.h"
 #include "sqs/queue_address.h"
+#include "sqs/rebinding.h"
 #include "sqs/redrive.h"
 #include "sqs/service.h"
 
@@ -56,6 +57,13 @@ SqsResult<void> Service::authenticate(Job& job) {
   if (known && !job.peer().loopback && settings_.directory()->loopback_only(job.user())) {
     known = refuse(ErrorCode::kAccessDenied,
                    "User: " + job.user() + " can only connect from this machine.");
+  }
+  // Only a browser on this machine can be led here: others come by a name of the operator's.
+  const bool is_open = !settings_.verifies && !settings_.trusts_proxy && job.peer().loopback;
+  if (known && is_open && may_be_rebound(job.view(), settings_.public_url)) {
+    known = refuse(ErrorCode::kAccessDenied,
+                   "This may be the request of a web page. Use POST, localhost or an address, or "
+                   "configure the Host as sqs.public_url.");
   }
   if (!known) log_refusal(job, known.error());
   return known;
@@ -109,8 +117,11 @@ bool Service::allowed(Job& job, Need need, std::string_view queue,
 
 bool Service::check_policies(Job& job, std::string_view queue, const QueueSettings& settings,
                              TextMap changed) {
-  if (settings_.verifies && sets(changed, QueueAttribute::kPolicy)) {
-    if (auto good = check_denials(settings.text(QueueAttribute::kPolicy)); !good) {
+  if (sets(changed, QueueAttribute::kPolicy)) {
+    const std::string_view policy = settings.text(QueueAttribute::kPolicy);
+    auto good = check_policy_limits(policy);
+    if (good && settings_.verifies) good = check_denials(policy);
+    if (!good) {
       job.refuse(good.error());
       return false;
     }

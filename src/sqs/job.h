@@ -24,7 +24,7 @@ class Job {
   Job& operator=(const Job&) = delete;
 
   /// Which action it calls. Even without an answer to that it can be refused afterwards.
-  SqsResult<void> read() { return read_call(view_, arena_, call_); }
+  SqsResult<void> read() { return read_call(view_, arena_, call_, settings_.public_url); }
   const Call& call() const { return call_; }
   const RequestView& view() const { return view_; }
   Arena& arena() { return arena_; }

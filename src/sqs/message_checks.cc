@@ -36,24 +36,6 @@ bool begins_with(std::string_view name, std::string_view prefix) {
   return same_letters(name.substr(0, prefix.size()), prefix);
 }
 
-SqsResult<void> check_name(std::string_view name) {
-  if (name.empty()) return invalid("Message (user) attribute name can not be empty.");
-  if (name.size() > kLongestName) {
-    return invalid("Message (user) attribute name must have at most 256 bytes.");
-  }
-  const bool legal = std::all_of(name.begin(), name.end(), is_name_character) &&
-                     !name.starts_with('.') && !name.ends_with('.') &&
-                     name.find("..") == std::string_view::npos;
-  if (!legal) {
-    return invalid("Message (user) attribute name '", name,
-                   "' can only contain letters, digits, '_', '-' and single inner '.'.");
-  }
-  if (begins_with(name, "aws.") || begins_with(name, "amazon.")) {
-    return invalid("Message (user) attribute name '", name, "' begins with a reserved prefix.");
-  }
-  return {};
-}
-
 enum class Family : std::uint8_t { kNone, kString, kNumber, kBinary };
 
 /// The type before its label: `Number.float` is a Number.
@@ -85,7 +67,7 @@ SqsResult<void> check_value(const MessageAttribute& attribute, Family family) {
 }
 
 SqsResult<void> check_attribute(const MessageAttribute& attribute) {
-  if (auto named = check_name(attribute.name); !named) return named;
+  if (auto named = check_attribute_name(attribute.name); !named) return named;
   if (attribute.has_list_values) {
     return invalid("Message (user) attribute '", attribute.name,
                    "' has list values, which are not supported.");
@@ -139,6 +121,24 @@ Digits read_digits(std::string_view text) {
 }
 
 }  // namespace
+
+SqsResult<void> check_attribute_name(std::string_view name) {
+  if (name.empty()) return invalid("Message (user) attribute name can not be empty.");
+  if (name.size() > kLongestName) {
+    return invalid("Message (user) attribute name must have at most 256 bytes.");
+  }
+  const bool legal = std::all_of(name.begin(), name.end(), is_name_character) &&
+                     !name.starts_with('.') && !name.ends_with('.') &&
+                     name.find("..") == std::string_view::npos;
+  if (!legal) {
+    return invalid("Message (user) attribute name '", name,
+                   "' can only contain letters, digits, '_', '-' and single inner '.'.");
+  }
+  if (begins_with(name, "aws.") || begins_with(name, "amazon.")) {
+    return invalid("Message (user) attribute name '", name, "' begins with a reserved prefix.");
+  }
+  return {};
+}
 
 bool is_attribute_number(std::string_view text) {
   if (text.size() > 512) return false;
@@ -198,6 +198,9 @@ SqsResult<void> check_message_system_attributes(MessageAttributes attributes) {
       return invalid(
           "Message system attribute 'AWSTraceHeader' must contain a non-empty value of "
           "type 'String'.");
+    }
+    if (attribute.string_value->size() > kLongestTrace) {
+      return invalid("Message system attribute 'AWSTraceHeader' must have at most 1024 bytes.");
     }
   }
   if (attributes.size() > 1) {

@@ -12,9 +12,14 @@ namespace polymq::sqs {
 
 inline constexpr std::int64_t kLargestMessageBytes = 1'048'576;
 inline constexpr std::size_t kMostMessageAttributes = 10;
+inline constexpr std::size_t kLongestTrace = 1024;  // bytes of AWSTraceHeader
 
 /// Not empty, and XML's characters only. Errors: kMissingParameter, kInvalidMessageContents.
 SqsResult<void> check_body(std::string_view body);
+
+/// 1 to 256 bytes of letters, digits, _, - and single inner dots; aws. and amazon. are reserved.
+/// Error: kInvalidParameterValue.
+SqsResult<void> check_attribute_name(std::string_view name);
 
 /// Number, names, types and values. Errors: kInvalidParameterValue.
 SqsResult<void> check_message_attributes(MessageAttributes attributes);

@@ -122,9 +122,14 @@ TEST(MessageSystemAttributes, AreTheTraceHeaderOrNothing) {
   const std::vector<MessageAttribute> trace{text("AWSTraceHeader", "String", "Root=1")};
   EXPECT_TRUE(check_message_system_attributes({}).has_value());
   EXPECT_TRUE(check_message_system_attributes(trace).has_value());
+  const std::string longest(1024, 'x');
+  const std::string too_long(1025, 'x');
+  const std::vector<MessageAttribute> long_trace{text("AWSTraceHeader", "String", longest)};
+  EXPECT_TRUE(check_message_system_attributes(long_trace).has_value());
   for (const MessageAttribute& wrong :
        {text("SenderId", "String", "x"), text("AWSTraceHeader", "Number", "1"),
-        text("AWSTraceHeader", "String", ""), bytes("AWSTraceHeader", "String", "x")}) {
+        text("AWSTraceHeader", "String", ""), text("AWSTraceHeader", "String", too_long),
+        bytes("AWSTraceHeader", "String", "x")}) {
     const auto checked = check_message_system_attributes({&wrong, 1});
     ASSERT_FALSE(checked.has_value());
     EXPECT_EQ(checked.error().code, ErrorCode::kInvalidParameterValue);

@@ -20,16 +20,19 @@ SqsResult<StoredQueue> describe_queue(std::string_view name, TextMap attributes,
   return queue;
 }
 
+// So many that adding them would take long are not even looked at.
 SqsResult<void> add_tags(TextMap tags, StoredQueue& queue) {
+  constexpr std::size_t kMost = 50;
+  const auto too_many = [] {
+    return refuse(ErrorCode::kInvalidParameterValue, "A queue has at most 50 tags.");
+  };
+  if (tags.size() > kMost) return too_many();
   for (const NamedText& tag : tags) {
     if (auto good = check_tag(tag.name, tag.value); !good) return good;
     std::erase_if(queue.tags, [&](const auto& known) { return known.first == tag.name; });
     queue.tags.emplace_back(tag.name, tag.value);
   }
-  constexpr std::size_t kMost = 50;
-  if (queue.tags.size() > kMost) {
-    return refuse(ErrorCode::kInvalidParameterValue, "A queue has at most 50 tags.");
-  }
+  if (queue.tags.size() > kMost) return too_many();
   return {};
 }
 

@@ -57,5 +57,15 @@ TEST(Tags, AreAtMostFifty) {
   EXPECT_FALSE(add(51, 51));
 }
 
+TEST(Tags, OfWhichThereAreTooManyAreNotEvenLookedAt) {
+  std::vector<NamedText> tags(50, {"a", ""});
+  tags.push_back({"aws:reserved", ""});
+  StoredQueue queue;
+  const auto added = add_tags(tags, queue);
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().message, "A queue has at most 50 tags.");
+  EXPECT_THAT(queue.tags, testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace polymq::sqs

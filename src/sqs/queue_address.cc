@@ -53,6 +53,15 @@ std::optional<QueueAddress> parse_path(std::string_view path) {
   return QueueAddress{{}, parts[0] == "queue" ? std::string_view() : parts[0], parts[1]};
 }
 
+/// The same in what clients send as an address: of another path, such as one that a proxy has put
+/// before it, only the last part counts.
+std::optional<QueueAddress> parse_any_path(std::string_view path) {
+  if (const auto address = parse_path(path)) return address;
+  if (path.ends_with('/')) path.remove_suffix(1);
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  return name.empty() ? std::nullopt : std::optional(QueueAddress{{}, {}, name});
+}
+
 /// What may stand in a Host header; anything else would be written into answers unseen.
 bool is_authority(std::string_view text) {
   return !text.empty() && text.size() <= 255 && std::all_of(text.begin(), text.end(), [](char c) {
@@ -79,17 +88,27 @@ std::optional<QueueAddress> parse_queue_path(std::string_view path) {
   return path.starts_with('/') ? parse_path(path) : std::nullopt;
 }
 
+std::string_view below_base(std::string_view path, std::string_view public_url) {
+  const std::size_t authority = public_url.find("://");
+  if (authority == std::string_view::npos) return path;
+  std::string_view base =
+      public_url.substr(std::min(public_url.find('/', authority + 3), public_url.size()));
+  while (base.ends_with('/')) base.remove_suffix(1);
+  const bool is_below = path.starts_with(base) && path.substr(base.size()).starts_with('/');
+  return is_below ? path.substr(base.size()) : path;
+}
+
 std::optional<QueueAddress> parse_queue_url(std::string_view url) {
   const std::size_t scheme = url.find("://");
   if (scheme == std::string_view::npos) {
-    if (url.starts_with('/')) return parse_path(url);
+    if (url.starts_with('/')) return parse_any_path(url);
     if (url.empty() || url.find_first_of("/:?#") != std::string_view::npos) return std::nullopt;
     return QueueAddress{{}, {}, url};
   }
   url.remove_prefix(scheme + 3);
   const std::size_t slash = url.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
-  auto address = parse_path(url.substr(slash));
+  auto address = parse_any_path(url.substr(slash));
   if (address && address->region.empty()) {
     const std::string_view authority = url.substr(0, slash);
     address->region = region_of_host(authority.substr(0, authority.find(':')));

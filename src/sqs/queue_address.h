@@ -19,12 +19,16 @@ struct QueueAddress {
   std::string_view name;     // not empty; not checked to be a legal name
 };
 
-/// The value of a QueueUrl member: a URL of any host in any of the known shapes, a path, or a bare
-/// name. The host tells the region where it has one, nothing else.
+/// The value of a QueueUrl member: a URL of any host, a path, or a bare name. Of a path in none of
+/// the known shapes only the last part counts: a proxy may have put something before it. The host
+/// tells the region where it has one, nothing else.
 std::optional<QueueAddress> parse_queue_url(std::string_view url);
 
 /// A request's path: /ACCOUNT/NAME, /queue/NAME or /queue/REGION/ACCOUNT/NAME.
 std::optional<QueueAddress> parse_queue_path(std::string_view path);
+
+/// A request's path without that of `public_url`, which a proxy may pass on or cut off.
+std::string_view below_base(std::string_view path, std::string_view public_url);
 
 /// arn:PARTITION:sqs:REGION:ACCOUNT:NAME, all parts there.
 std::optional<QueueAddress> parse_queue_arn(std::string_view arn);

@@ -37,16 +37,22 @@ TEST(QueueUrl, IsRecognizedInEveryShape) {
       {"/queue/eu-west-1/1/q", "eu-west-1|1|q"},
       {"q", "||q"},
       {"q.fifo", "||q.fifo"},
+      // Of other paths the last part counts.
+      {"https://queues.example.com/base/000000000000/q", "||q"},
+      {"http://localhost/q", "||q"},
+      {"http://localhost//q", "||q"},
+      {"http://localhost/a/b/c/", "||c"},
+      {"http://localhost/1/2/3/4/5", "||5"},
+      {"http://localhost/1234567890123/q", "||q"},
+      {"https://sqs.eu-west-1.amazonaws.com/x1/q", "eu-west-1||q"},
+      {"http://localhost/queue/nowhere/1/q", "||q"},
+      {"/base/000000000000/q", "||q"},
   };
   for (const auto& [url, expected] : cases) EXPECT_EQ(shown(parse_queue_url(url)), expected) << url;
 }
 
 TEST(QueueUrl, OfAnythingElseIsNone) {
-  for (const char* url :
-       {"", "/", "http://localhost", "http://localhost/", "http://localhost/q",
-        "http://localhost/a/b/c", "http://localhost/1/2/3/4/5", "http://localhost//q",
-        "http://localhost/1234567890123/q", "http://localhost/x1/q", "a/b", "q?x",
-        "http://localhost/queue/nowhere/1/q"}) {
+  for (const char* url : {"", "/", "//", "http://localhost", "http://localhost/", "a/b", "q?x"}) {
     EXPECT_EQ(shown(parse_queue_url(url)), "none") << url;
   }
 }
@@ -56,8 +62,19 @@ TEST(QueuePath, NeedsAnAccountOrTheWordQueue) {
   EXPECT_EQ(shown(parse_queue_path("/queue/q")), "||q");
   EXPECT_EQ(shown(parse_queue_path("/")), "none");
   EXPECT_EQ(shown(parse_queue_path("/health")), "none");
+  EXPECT_EQ(shown(parse_queue_path("/x/000000000000/q")), "none");
   EXPECT_EQ(shown(parse_queue_path("q")), "none");
   EXPECT_EQ(shown(parse_queue_path("")), "none");
+}
+
+TEST(QueuePath, MayBeginWithThatOfThePublicUrl) {
+  const char* url = "https://queues.example.com/a/b/";
+  EXPECT_EQ(below_base("/a/b/000000000000/q", url), "/000000000000/q");
+  EXPECT_EQ(below_base("/000000000000/q", url), "/000000000000/q") << "the proxy has cut it off";
+  EXPECT_EQ(below_base("/a/b", url), "/a/b");
+  EXPECT_EQ(below_base("/a/bc/q", url), "/a/bc/q");
+  EXPECT_EQ(below_base("/1/q", "https://queues.example.com"), "/1/q");
+  EXPECT_EQ(below_base("/1/q", ""), "/1/q");
 }
 
 TEST(QueueArn, IsReadBackAsWritten) {

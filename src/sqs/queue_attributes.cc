@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "sqs/protocol/error_messages.h"
 #include "sqs/protocol/request_view.h"
@@ -32,8 +33,9 @@ constexpr QueueAttributeRow boolean(QueueAttribute id, std::string_view name,
           .is_fifo_only = is_fifo_only};
 }
 
-constexpr QueueAttributeRow text(QueueAttribute id, std::string_view name) {
-  return {.id = id, .name = name, .is_cleared_by_empty_text = true};
+constexpr QueueAttributeRow text(QueueAttribute id, std::string_view name,
+                                 std::int64_t longest = INT64_MAX) {
+  return {.id = id, .name = name, .max = longest, .is_cleared_by_empty_text = true};
 }
 
 /// The first word is the default.
@@ -60,7 +62,7 @@ constexpr std::array kRows{
     text(kPolicy, "Policy"),
     text(kRedrivePolicy, "RedrivePolicy"),
     text(kRedriveAllowPolicy, "RedriveAllowPolicy"),
-    text(kKmsMasterKeyId, "KmsMasterKeyId"),
+    text(kKmsMasterKeyId, "KmsMasterKeyId", 2048),
     number(kKmsDataKeyReusePeriodSeconds, "KmsDataKeyReusePeriodSeconds", 60, 86'400, "300"),
     boolean(kSqsManagedSseEnabled, "SqsManagedSseEnabled", "true", false),
     boolean(kFifoQueue, "FifoQueue", "", true),
@@ -108,6 +110,7 @@ std::optional<std::string> normal(const QueueAttributeRow& row, std::string_view
       }
       return std::string(value);
     case AttributeKind::kText:
+      if (std::cmp_greater(value.size(), row.max)) return std::nullopt;
       return std::string(value);
   }
   return std::nullopt;

@@ -54,7 +54,7 @@ struct QueueAttributeRow {
   std::string_view name;
   AttributeKind kind = AttributeKind::kText;
   std::int64_t min = 0;
-  std::int64_t max = 0;
+  std::int64_t max = 0;             // of a text: bytes
   std::string_view default_text{};  // empty: not there unless set
   std::array<std::string_view, 2> words{};
   bool is_fifo_only = false;

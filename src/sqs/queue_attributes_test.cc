@@ -137,6 +137,11 @@ TEST(QueueAttributes, OfTextAreClearedByNone) {
   }
 }
 
+TEST(QueueSettings, AKeysNameIsNotTooLong) {
+  EXPECT_EQ(refusal({{"KmsMasterKeyId", std::string(2048, 'k')}}), "");
+  EXPECT_EQ(refusal({{"KmsMasterKeyId", std::string(2049, 'k')}}), "InvalidAttributeValue");
+}
+
 TEST(QueueAttributes, KnowOneKindOfEncryptionAtATime) {
   EXPECT_EQ(refusal({{"KmsMasterKeyId", "k"}, {"SqsManagedSseEnabled", "true"}}),
             "InvalidAttributeName");

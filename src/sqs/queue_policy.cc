@@ -17,6 +17,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMostActions = 7;
+constexpr std::size_t kMostBytes = 8192;
 constexpr std::size_t kMostStatements = 20;
 constexpr std::size_t kMostPrincipals = 50;
 constexpr std::string_view kIam = "arn:aws:iam::";
@@ -113,6 +114,21 @@ bool is_labeled(const json::value& statement, std::string_view label) {
   return sid != nullptr && sid->is_string() && text_of(sid->get_string()) == label;
 }
 
+/// How many a statement names, of whatever kind.
+std::size_t principals_of(const json::value& statement) {
+  const json::object* object = statement.if_object();
+  const json::value* named = object == nullptr ? nullptr : object->if_contains("Principal");
+  if (named == nullptr) return 0;
+  const json::object* by_kind = named->if_object();
+  if (by_kind == nullptr) return 1;
+  std::size_t count = 0;
+  for (const auto& kind : *by_kind) {
+    const json::array* list = kind.value().if_array();
+    count += list == nullptr ? 1 : list->size();
+  }
+  return count;
+}
+
 /// One as a text, several as a list.
 json::value one_or_list(const std::vector<std::string>& texts) {
   if (texts.size() == 1) return json::string(texts.front());
@@ -123,15 +139,10 @@ json::value one_or_list(const std::vector<std::string>& texts) {
 
 SqsResult<void> check_grant(const PermissionGrant& grant) {
   if (auto good = check_label(grant.label); !good) return good;
-  if (grant.accounts.empty()) return tl::make_unexpected(missing_parameter("AWSAccountIds"));
-  if (grant.actions.empty()) return tl::make_unexpected(missing_parameter("Actions"));
   if (grant.actions.size() > kMostActions) {
     return refuse(ErrorCode::kOverLimit, std::to_string(grant.actions.size()) +
                                              " Actions were found, maximum allowed is " +
                                              std::to_string(kMostActions) + ".");
-  }
-  if (grant.accounts.size() > kMostPrincipals) {
-    return refuse(ErrorCode::kOverLimit, "A policy has at most 50 principals.");
   }
   for (const std::string_view action : grant.actions) {
     if (action != "*" && !may_be_shared(action)) {
@@ -308,6 +319,24 @@ SqsResult<void> check_denials(std::string_view json) {
       "A statement that denies has a " + reader.unknown_denial() + " that is not supported."));
 }
 
+SqsResult<void> check_policy_limits(std::string_view json) {
+  if (json.size() > kMostBytes) {
+    return refuse(ErrorCode::kOverLimit, "A policy has at most 8192 bytes.");
+  }
+  auto policy = parse_object(json);
+  if (!policy) return {};
+  const json::array& statements = statement_list(*policy);
+  if (statements.size() > kMostStatements) {
+    return refuse(ErrorCode::kOverLimit, "A policy has at most 20 statements.");
+  }
+  std::size_t principals = 0;
+  for (const json::value& statement : statements) principals += principals_of(statement);
+  if (principals > kMostPrincipals) {
+    return refuse(ErrorCode::kOverLimit, "A policy has at most 50 principals.");
+  }
+  return {};
+}
+
 SqsResult<std::string> add_permission(std::string_view text, const PermissionGrant& grant,
                                       std::string_view queue_arn) {
   if (auto good = check_grant(grant); !good) return tl::make_unexpected(std::move(good.error()));
@@ -321,11 +350,12 @@ SqsResult<std::string> add_permission(std::string_view text, const PermissionGra
       return tl::make_unexpected(label_exists(grant.label));
     }
   }
-  if (statements.size() >= kMostStatements) {
-    return refuse(ErrorCode::kOverLimit, "A policy has at most 20 statements.");
-  }
   statements.push_back(statement_of(grant, queue_arn));
-  return json::serialize(policy);
+  std::string changed = json::serialize(policy);
+  if (auto good = check_policy_limits(changed); !good) {
+    return tl::make_unexpected(std::move(good.error()));
+  }
+  return changed;
 }
 
 SqsResult<std::string> remove_permission(std::string_view text, std::string_view label) {

@@ -59,13 +59,17 @@ bool may_be_shared(std::string_view action);
 /// what in it is not understood.
 SqsResult<void> check_denials(std::string_view json);
 
+/// At most 8192 bytes, 20 statements and 50 principals. Of what is no JSON object only the size
+/// counts. Error: kOverLimit.
+SqsResult<void> check_policy_limits(std::string_view json);
+
 struct PermissionGrant {
   std::string_view label;
-  TextList accounts;
-  TextList actions;  // `*` or names that may be shared
+  TextList accounts;  // not empty
+  TextList actions;   // not empty: `*` or names that may be shared
 };
 /// The policy with a statement more. `json` is empty without one. Errors: kInvalidParameterValue,
-/// kMissingParameter, kOverLimit.
+/// kOverLimit.
 SqsResult<std::string> add_permission(std::string_view json, const PermissionGrant& grant,
                                       std::string_view queue_arn);
 /// The policy without that statement; empty when it was the last. Error: kInvalidParameterValue.

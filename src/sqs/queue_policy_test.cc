@@ -140,6 +140,33 @@ TEST(QueuePolicy, DenialsThatCannotBeDecidedAreTold) {
   }
 }
 
+TEST(QueuePolicy, HasLimits) {
+  const auto is_refused = [](const std::string& json) {
+    const auto checked = check_policy_limits(json);
+    EXPECT_TRUE(checked || checked.error().code == ErrorCode::kOverLimit);
+    return !checked;
+  };
+  const auto repeated = [](std::string_view text, int count) {
+    std::string list;
+    for (int i = 0; i < count; ++i) list.append(i == 0 ? "" : ",").append(text);
+    return list;
+  };
+  const auto with_statements = [&](int count) {
+    return R"({"Statement":[)" + repeated(R"({"Effect":"Allow"})", count) + "]}";
+  };
+  EXPECT_FALSE(is_refused(with_statements(20)));
+  EXPECT_TRUE(is_refused(with_statements(21)));
+  const auto with_principals = [&](int count) {
+    return policy(R"({"Principal":{"AWS":[)" + repeated(R"("111122223333")", count) + "]}}" +
+                  R"(,{"Principal":"*"},{"Principal":{"AWS":"*","Service":"s"}},{},7)");
+  };
+  EXPECT_FALSE(is_refused(with_principals(47)));
+  EXPECT_TRUE(is_refused(with_principals(48)));
+  EXPECT_FALSE(is_refused(std::string(8192, ' ')));
+  EXPECT_TRUE(is_refused(std::string(8193, ' ')));
+  EXPECT_FALSE(is_refused("")) << "it is cleared";
+}
+
 SqsResult<std::string> add(std::string_view json, std::string_view label,
                            std::vector<std::string_view> accounts,
                            std::vector<std::string_view> actions) {
@@ -188,8 +215,6 @@ TEST(Permissions, HaveLimits) {
   EXPECT_EQ(refused(add("", std::string(81, 'a'), {"111122223333"}, {"*"})),
             "InvalidParameterValue");
   EXPECT_EQ(refused(add("", "a", {"12"}, {"*"})), "InvalidParameterValue");
-  EXPECT_EQ(refused(add("", "a", {}, {"*"})), "MissingParameter");
-  EXPECT_EQ(refused(add("", "a", {"111122223333"}, {})), "MissingParameter");
   for (const char* action : {"CreateQueue", "DeleteQueue", "SetQueueAttributes", "AddPermission",
                              "SendMessageBatch", "sendmessage", "SQS:SendMessage", ""}) {
     EXPECT_EQ(refused(add("", "a", {"111122223333"}, {action})), "InvalidParameterValue") << action;
@@ -198,6 +223,8 @@ TEST(Permissions, HaveLimits) {
   EXPECT_EQ(refused(add("", "a", {"111122223333"}, actions)), "none");
   actions.emplace_back("PurgeQueue");
   EXPECT_EQ(refused(add("", "a", {"111122223333"}, actions)), "OverLimit");
+  const std::vector<std::string_view> accounts(51, "111122223333");
+  EXPECT_EQ(refused(add("", "a", accounts, {"*"})), "OverLimit");
   std::string policy;
   for (int i = 0; i < 20; ++i) {
     policy = add(policy, "l" + std::to_string(i), {"111122223333"}, {"*"}).value();

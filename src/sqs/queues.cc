@@ -86,7 +86,8 @@ void Service::perform(const JobPointer& job, const Queue& queue,
 }
 
 void Service::perform(const JobPointer& job, const action::GetQueueUrl::Request& request) {
-  const auto queue = find(*job, request.queue_name);
+  if (request.queue_name.empty()) return job->refuse(missing_parameter("QueueName"));
+  const auto queue = find_named(*job, request.queue_name);
   if (!queue || !allowed(*job, need_of<action::GetQueueUrl>(), queue->name, queue->entry)) return;
   const std::string url = job->url_of(queue->name);
   job->answer<action::GetQueueUrl>({.queue_url = url});
@@ -198,7 +199,7 @@ void Service::perform(const JobPointer& job, const action::ListQueues::Request& 
   std::vector<std::string> names;
   if (const engine::Vhost* vhost = client_.vhost()) {
     for (const auto& [name, entry] : vhost->queues) {
-      if (entry->exclusive() || !is_queue_name(name)) continue;
+      if (!is_for_sqs(*entry)) continue;
       if (!may(*job, need_of<action::ListQueues>(), name, nullptr)) continue;
       if (name.starts_with(request.queue_name_prefix.value_or(""))) names.push_back(name);
     }

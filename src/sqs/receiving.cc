@@ -3,6 +3,7 @@
 
 #include "sqs/attribute_selection.h"
 #include "sqs/carried_body.h"
+#include "sqs/header_attributes.h"
 #include "sqs/names.h"
 #include "sqs/property_codec.h"
 #include "sqs/protocol/error_messages.h"
@@ -19,6 +20,8 @@ constexpr std::int64_t kMs = 1000;
 constexpr std::uint64_t kMostInFlight = 120'000;
 // Counted in whole seconds: the longest one may be asked for right after a receive.
 constexpr std::int64_t kLongestLeaseMs = 43'200 * kMs + kMs - 1;
+// Of a request that may wait, and holds its memory meanwhile.
+constexpr std::size_t kLargestRequest = 64 * 1024;
 
 /// What a message received is answered with; what is long lies in the job's arena.
 struct Told {
@@ -45,29 +48,6 @@ void take_ids(engine::Fields& headers, Arena& arena, Told& told) {
   take(kDeduplicationHeader, told.sent.deduplication);
 }
 
-/// Headers of another protocol as attributes: text, numbers and bytes; others have no equal.
-void add_headers(const engine::Fields& headers, Arena& arena, Told& told) {
-  constexpr std::size_t kMost = 10;
-  for (const engine::Field& header : headers) {
-    if (told.attributes.size() == kMost) return;
-    if (!is_message_text(header.name)) continue;
-    const auto own = [&](std::string_view text) { return arena.copy(text); };
-    MessageAttribute attribute{.name = own(header.name)};
-    if (header.value.as_integer() != nullptr || header.value.type() == engine::FieldType::kDouble) {
-      attribute.data_type = "Number";
-      attribute.string_value = own(engine::to_text(header.value));
-    } else if (const auto* text = std::get_if<std::string>(&header.value.payload());
-               text != nullptr && !text->empty()) {
-      const bool is_text = is_message_text(*text);
-      attribute.data_type = is_text ? "String" : "Binary";
-      (is_text ? attribute.string_value : attribute.binary_value) = own(*text);
-    } else {
-      continue;
-    }
-    told.attributes.push_back(attribute);
-  }
-}
-
 /// The queue it died in last.
 std::string_view died_in(const engine::Message& message) {
   const engine::MessageExtension* extension = message.extension();
@@ -79,17 +59,16 @@ std::string_view died_in(const engine::Message& message) {
 void read_message(const engine::ReceivedItem& item, engine::QueueId queue, Arena& arena,
                   Told& told) {
   const engine::Message& message = *item.message;
-  if (message.dialect() == engine::Dialect::kSqs &&
-      decode(message.properties(), arena, told.sent)) {
-    told.attributes.assign(told.sent.attributes.begin(), told.sent.attributes.end());
-  } else {
-    told.id = uuid_of_place(queue, item.token.position);
-    told.sent.id = view(told.id);
-    engine::Fields headers = engine::codec_of(message.dialect()).headers(message.properties());
-    take_ids(headers, arena, told);
-    add_headers(headers, arena, told);
-  }
+  const bool ours =
+      message.dialect() == engine::Dialect::kSqs && decode(message.properties(), arena, told.sent);
+  if (ours) told.attributes.assign(told.sent.attributes.begin(), told.sent.attributes.end());
   told.body = carried_body(message.body(), arena, told.attributes);
+  if (ours) return;
+  told.id = uuid_of_place(queue, item.token.position);
+  told.sent.id = view(told.id);
+  engine::Fields headers = engine::codec_of(message.dialect()).headers(message.properties());
+  take_ids(headers, arena, told);
+  add_headers(headers, arena, told.attributes);
 }
 
 void add_system_attributes(const engine::ReceivedItem& item, SystemAttributeSet wanted,
@@ -133,6 +112,11 @@ SqsResult<std::optional<engine::DeduplicationKey>> attempt_of(
 // --- receiving ----------------------------------------------------------------------------------
 void Service::perform(const JobPointer& job, const Queue& queue,
                       const action::ReceiveMessage::Request& request) {
+  if (job->view().body.size() > kLargestRequest) {
+    return job->refuse({ErrorCode::kInvalidParameterValue,
+                        "A request to receive messages must not be longer than " +
+                            std::to_string(kLargestRequest) + " bytes."});
+  }
   const auto system =
       select_system_attributes(request.message_system_attribute_names, request.attribute_names);
   if (!system) return job->refuse(system.error());
@@ -359,7 +343,9 @@ void Service::perform(const JobPointer& job, const Queue& queue,
     if (!token) {
       entries->fail(entry.id, token.error(), job->call().format);
     } else if (!entry.visibility_timeout) {
-      entries->fail(entry.id, missing_parameter("VisibilityTimeout"), job->call().format);
+      const SqsError missing{ErrorCode::kInvalidParameterValue,
+                             missing_parameter("VisibilityTimeout").message};
+      entries->fail(entry.id, missing, job->call().format);
     } else if (!ranges) {
       entries->fail(entry.id, ranges.error(), job->call().format);
     } else {

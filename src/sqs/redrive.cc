@@ -43,7 +43,7 @@ SqsResult<void> check_redrive(std::string_view source, const QueueSettings& sett
 std::vector<std::string> Service::dead_letter_sources(const Queue& queue) {
   std::vector<std::string> names;
   for (const auto& [name, entry] : queue.entry->vhost->queues) {
-    if (!entry->exclusive() && dead_letter_queue_of(stored(*entry).settings) == queue.name) {
+    if (is_for_sqs(*entry) && dead_letter_queue_of(stored(*entry).settings) == queue.name) {
       names.push_back(name);
     }
   }

@@ -97,9 +97,8 @@ std::string_view trace_of(const Entry& entry, const Job& job) {
     if (attribute.name == kTraceHeader) return attribute.string_value.value_or("");
   }
   // Nobody has asked for this one to be checked: what cannot be told again is left out.
-  constexpr std::size_t kLongest = 1024;
   const std::string_view trace = job.view().header("X-Amzn-Trace-Id");
-  return trace.size() <= kLongest && is_message_text(trace) ? trace : std::string_view();
+  return trace.size() <= kLongestTrace && is_message_text(trace) ? trace : std::string_view();
 }
 
 struct Ids {

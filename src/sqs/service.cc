@@ -44,7 +44,11 @@ const engine::QueueEntry* Service::any_entry_of(std::string_view name) {
 
 const engine::QueueEntry* Service::entry_of(std::string_view name) {
   const engine::QueueEntry* entry = any_entry_of(name);
-  return entry == nullptr || entry->exclusive() ? nullptr : entry;
+  return entry == nullptr || !is_for_sqs(*entry) ? nullptr : entry;
+}
+
+bool Service::is_for_sqs(const engine::QueueEntry& entry) {
+  return !entry.exclusive() && is_queue_name(entry.name);
 }
 
 engine::Session& Service::make_session() {
@@ -59,18 +63,24 @@ void Service::end_session(engine::Session& session) {
 }
 
 std::optional<Service::Queue> Service::find(Job& job, std::string_view queue_url) {
+  if (queue_url.empty()) {
+    job.refuse(missing_parameter("QueueUrl"));
+    return std::nullopt;
+  }
   const auto address = parse_queue_url(queue_url);
   if (!address) {
     job.refuse({ErrorCode::kInvalidAddress,
                 "The address " + std::string(queue_url) + " is not valid for this endpoint."});
     return std::nullopt;
   }
-  const engine::QueueEntry* entry = entry_of(address->name);
-  if (entry == nullptr) {
-    job.refuse({ErrorCode::kQueueDoesNotExist, {}});
-    return std::nullopt;
-  }
-  return Queue{std::string(address->name), entry};
+  return find_named(job, address->name);
+}
+
+std::optional<Service::Queue> Service::find_named(Job& job, std::string_view name) {
+  const engine::QueueEntry* entry = entry_of(name);
+  if (entry != nullptr) return Queue{std::string(name), entry};
+  job.refuse({ErrorCode::kQueueDoesNotExist, {}});
+  return std::nullopt;
 }
 
 // An action that has no perform() is one that is not there yet.

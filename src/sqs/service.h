@@ -91,11 +91,15 @@ class Service final : public http::Service,
   /// Its attributes and tags, and its policy; valid until the next call.
   const StoredQueue& stored(const engine::QueueEntry& entry) { return known(entry).queue; }
   const QueuePolicy& policy(const engine::QueueEntry& entry);
-  /// Null: there is none. Of the other: or it is exclusive, and so not there for SQS.
+  /// Null: there is none. Of the other: or it is not there for SQS.
   const engine::QueueEntry* any_entry_of(std::string_view name);
   const engine::QueueEntry* entry_of(std::string_view name);
-  /// The one that a QueueUrl means. Nothing: the job was refused.
+  /// Of those that AMQP declared, all but exclusive ones and those whose name SQS could not say.
+  /// Whether it is a FIFO queue, its arguments tell, not its name.
+  static bool is_for_sqs(const engine::QueueEntry& entry);
+  /// The one that a QueueUrl means, or of that name. Nothing: the job was refused.
   std::optional<Queue> find(Job& job, std::string_view queue_url);
+  std::optional<Queue> find_named(Job& job, std::string_view name);
   void perform(const JobPointer& job, const action::CreateQueue::Request& request);
   void perform(const JobPointer& job, const action::GetQueueUrl::Request& request);
   void perform(const JobPointer& job, const action::ListQueues::Request& request);

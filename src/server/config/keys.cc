@@ -514,7 +514,7 @@ constexpr Key kKeys[] = {
     {.path = "sqs.max_body_size",
      .type = Type::kSize,
      .slot = at<&C::sqs, &C::Http::max_body_size>,
-     .initial = "8MiB",
+     .initial = "16MiB",
      .help = "Largest body of a request. A batch of 1 MiB can be several times as large when it is "
              "encoded.",
      .min = kKiB,

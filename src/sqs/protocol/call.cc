@@ -40,8 +40,10 @@ SqsResult<std::span<const Parameter>> read_parameters(const RequestView& request
 
 }  // namespace
 
-SqsResult<void> read_call(const RequestView& request, Arena& arena, Call& call) {
-  if (parse_queue_path(request.path)) call.queue_path = request.path;
+SqsResult<void> read_call(const RequestView& request, Arena& arena, Call& call,
+                          std::string_view public_url) {
+  const std::string_view path = below_base(request.path, public_url);
+  if (parse_queue_path(path)) call.queue_path = path;
   const std::string_view target = request.header("X-Amz-Target");
   if (!target.empty()) return read_target(target, request, call);
 

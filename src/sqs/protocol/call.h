@@ -24,7 +24,9 @@ struct Call {
 
 /// Recognizes protocol and action. `call.format` is right even when that fails: kNoAction (404,
 /// nothing named), kInvalidAction (unknown, or not for a queue's path), kInvalidParameterValue.
-SqsResult<void> read_call(const RequestView& request, Arena& arena, Call& call);
+/// `public_url`: what queue URLs begin with where that is configured, see below_base().
+SqsResult<void> read_call(const RequestView& request, Arena& arena, Call& call,
+                          std::string_view public_url = {});
 
 /// Decodes the members of the call's action into `request`, a default-made struct of it, and
 /// checks that the required ones are there; a queue's path stands in for QueueUrl.

@@ -19,7 +19,9 @@ struct Asked {
         std::vector<HeaderView> with, std::string_view body)
       : headers(std::move(with)), view{method, path, query, headers, body} {}
 
-  SqsResult<void> read() { return read_call(view, arena, call); }
+  SqsResult<void> read(std::string_view public_url = {}) {
+    return read_call(view, arena, call, public_url);
+  }
 };
 
 const HeaderView kForm{"content-type", "application/x-www-form-urlencoded; charset=utf-8"};
@@ -118,6 +120,14 @@ TEST(Call, ThePathNamesTheQueueUnlessAParameterDoes) {
   EXPECT_EQ(queue_of("/000000000000/q", "Action=DeleteQueue&QueueUrl=other"), "other");
   EXPECT_EQ(queue_of("/", "Action=DeleteQueue"),
             "The request must contain the parameter QueueUrl.");
+}
+
+TEST(Call, AQueuesPathMayBeginWithThatOfThePublicUrl) {
+  Asked asked("GET", "/base/000000000000/q", "Action=DeleteQueue", {}, "");
+  ASSERT_TRUE(asked.read("https://queues.example.com/base/").has_value());
+  const auto request = read_request<action::DeleteQueue>(asked.call, asked.arena);
+  ASSERT_TRUE(request.has_value());
+  EXPECT_EQ(request->queue_url, "/000000000000/q");
 }
 
 TEST(Call, JsonOnAQueuesPathNeedsNoQueueUrl) {

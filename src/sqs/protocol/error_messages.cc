@@ -170,11 +170,6 @@ SqsError visibility_beyond_limit(std::int64_t timeout) {
       "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].");
 }
 
-SqsError purge_in_progress(std::string_view queue) {
-  return {kPurgeQueueInProgress,
-          fmt::format("Only one PurgeQueue operation on {} is allowed every 60 seconds.", queue)};
-}
-
 SqsError label_exists(std::string_view label) {
   return invalid_parameter("Label", label, "Already exists.");
 }

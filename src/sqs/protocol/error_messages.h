@@ -45,7 +45,6 @@ SqsError malformed_receipt_handle(std::string_view handle);
 SqsError expired_receipt_handle(std::string_view handle);
 SqsError message_not_available(std::string_view handle);
 SqsError visibility_beyond_limit(std::int64_t timeout);
-SqsError purge_in_progress(std::string_view queue);
 
 SqsError label_exists(std::string_view label);
 SqsError label_unknown(std::string_view label);

@@ -15,6 +15,10 @@ namespace polymq::sqs {
 /// a limit, a body of nothing but brackets would take twenty times its size.
 constexpr std::size_t document_limit(std::size_t body_size) { return 2 * body_size + 256 * 1024; }
 
+/// The parser gathers a text with an escape in memory that it doubles: as long as it copies, it
+/// holds up to two and one times the text.
+constexpr std::size_t parser_limit(std::size_t body_size) { return 3 * body_size + 256 * 1024; }
+
 /// Lets documents lie in the arena: they are forgotten with it, never destroyed.
 class ArenaResource final : public boost::json::memory_resource {
  public:
@@ -252,13 +256,12 @@ SqsResult<void> read_object(const json::object& from, const Structure& structure
 SqsResult<void> read_json(std::string_view body, const Structure& structure, void* request,
                           Arena& arena) try {
   if (body.empty()) return {};
-  const std::size_t limit = document_limit(body.size());
-  LimitedHeap heap(limit);
+  LimitedHeap heap(parser_limit(body.size()));
   std::array<unsigned char, 4096> stack;
   json::parser parser(&heap, json::parse_options(), stack.data(), stack.size());
   // Both lie in the arena like what they hold: nothing is walked through to destroy it.
   parser.reset(new (arena.allocate(sizeof(ArenaResource), alignof(ArenaResource)))
-                   ArenaResource(arena, limit));
+                   ArenaResource(arena, document_limit(body.size())));
   json::error_code error;
   parser.write({body.data(), body.size()}, error);
   if (error) {

@@ -138,6 +138,26 @@ TEST(Members, AreMissedByNameWhenRequired) {
   });
 }
 
+TEST(Members, ThatAreRequiredTextsAreMissedWhenThereAreNone) {
+  for_every_member([](const Structure& structure, const Field& field) {
+    json::object sample = testing::sample_object(structure);
+    if (field.kind == Kind::kTextList) {
+      sample[view(field.name)] = json::array();
+    } else if (field.kind == Kind::kTextMap) {
+      sample[view(field.name)] = json::object();
+    } else {
+      return;
+    }
+    Decoded decoded(structure);
+    const auto read = decoded.from_json(sample);
+    if (!field.is_required) {
+      EXPECT_TRUE(read.has_value());
+    } else {
+      expect_error(read, ErrorCode::kMissingParameter, field.name);
+    }
+  });
+}
+
 TEST(Members, OfEntriesAreMissedWithTheEntrysNumber) {
   for_every_entry_member([](const Structure& structure, const Field& list, const Field& inner) {
     const std::string name = std::string(list.query_name) + ".2." + std::string(inner.query_name);

@@ -8,6 +8,7 @@
 namespace polymq::sqs {
 namespace {
 
+/// A list or map of texts without any is as good as none; that a batch is empty is told elsewhere.
 bool is_absent(const Field& field, const void* object) {
   switch (field.kind) {
     case Kind::kText:
@@ -18,9 +19,9 @@ bool is_absent(const Field& field, const void* object) {
     case Kind::kBoolean:
       return false;
     case Kind::kTextList:
-      return field.in<TextList>(object).data() == nullptr;
+      return field.in<TextList>(object).empty();
     case Kind::kTextMap:
-      return field.in<TextMap>(object).data() == nullptr;
+      return field.in<TextMap>(object).empty();
     case Kind::kMessageAttributes:
       return field.in<MessageAttributes>(object).data() == nullptr;
     case Kind::kStructures:

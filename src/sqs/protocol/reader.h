@@ -24,7 +24,8 @@ SqsResult<void> read_json(std::string_view body, const Structure& structure, voi
 SqsResult<void> read_form(std::span<const Parameter> form, const Structure& structure,
                           void* request, Arena& arena);
 
-/// kMissingParameter for the first required member that is absent, entries of batches included.
+/// kMissingParameter for the first required member that is absent, entries of batches included, or
+/// that is a list or map of texts without any.
 /// In forms nothing tells an empty batch from none: it passes there.
 SqsResult<void> check_required(const Structure& structure, const void* request, bool is_form);
 

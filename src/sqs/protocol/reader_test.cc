@@ -77,6 +77,16 @@ TEST(JsonReader, ALargeBodyFullOfEscapesIsRead) {
   EXPECT_EQ(read->request.message_body, std::string(170'000, '\t'));
 }
 
+TEST(JsonReader, AnEscapeInATextOfAnySizeIsRead) {
+  for (std::size_t size = 300 * 1024; size <= 1024 * 1024; size += 8 * 1024) {
+    const std::string rest(size - 1, 'x');
+    const auto read =
+        Read<action::SendMessage>::json(R"({"QueueUrl":"q","MessageBody":"\n)" + rest + "\"}");
+    ASSERT_TRUE(read->result.has_value()) << size << ": " << read->result.error().message;
+    ASSERT_TRUE(read->request.message_body == '\n' + rest) << size;
+  }
+}
+
 TEST(JsonReader, TheFullestLegalBatchIsRead) {
   std::string entries;
   for (int entry = 0; entry < 10; ++entry) {

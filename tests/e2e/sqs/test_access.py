@@ -342,12 +342,40 @@ def test_addresses_follow_the_configuration(own_broker):
     sqs = client(server, "any", region="sa-east-1")
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
     assert url == f"https://queues.example.com/base/{ACCOUNT}/q"
-    bare = f"{server.sqs_url}/?Action=GetQueueAttributes&QueueUrl=q&AttributeName=QueueArn"
-    assert f"arn:aws:sqs:eu-central-1:{ACCOUNT}:q" in status_and_text(bare)[1]
-    arn = sqs.get_queue_attributes(QueueUrl="q", AttributeNames=["QueueArn"])["Attributes"]
+    asked = "Action=GetQueueAttributes&AttributeName=QueueArn"
+    at_queue = f"{server.sqs_url}/base/{ACCOUNT}/q?{asked}"  # by a proxy that passes the path on
+    for address in (at_queue, f"{server.sqs_url}/?{asked}&QueueUrl=q"):
+        assert f"arn:aws:sqs:eu-central-1:{ACCOUNT}:q" in status_and_text(address)[1]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     assert arn["QueueArn"] == f"arn:aws:sqs:sa-east-1:{ACCOUNT}:q"
     lent = client(server, "999988887777")
     assert lent.get_queue_url(QueueName="q")["QueueUrl"].endswith("/base/999988887777/q")
+
+
+def test_a_page_under_a_name_of_its_own_gets_nothing(own_broker):
+    server = own_broker({"sqs.public_url": "http://sqs.example.com:9324"})
+    body = b"Action=ListQueues"
+
+    def status(host, data=None):
+        return status_and_text(urllib.request.Request(
+            server.sqs_url + "/?Action=ListQueues", data=data, headers={"Host": host}))[0]
+
+    assert status("evil.example:9324") == 403
+    assert status("evil.example:9324", body) == 200, "a browser would tell where the page is from"
+    for host in ("polymq:9324", "localhost:9324", "127.0.0.1", "sqs.example.com"):
+        assert status(host) == 200, host
+
+
+def test_a_policy_is_not_larger_than_the_service_has_it(own_broker):
+    sqs = client(own_broker(), "any")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+
+    def set_statements(count):
+        policy = {"Statement": [{"Effect": "Allow"}] * count}
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+
+    set_statements(20)
+    assert code_of(lambda: set_statements(21)) == "OverLimit"
 
 
 def test_forwarded_hosts_count_when_the_proxy_is_trusted(own_broker):

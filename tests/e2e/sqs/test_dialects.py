@@ -127,6 +127,19 @@ def test_such_bytes_are_bytes_again_when_they_are_sent_back(sqs, make_queue, cha
     assert properties.headers == {"a": "1"}
 
 
+def test_with_all_headers_too_they_can_be_sent_back(sqs, make_queue, channel):
+    url = make_queue()
+    channel.basic_publish("", name_of(url), b"\x00\xff", pika.BasicProperties(headers={
+        "my header": "x", "aws.x": "x", "a..b": "x", **{f"h{i}": "x" for i in range(10)}}))
+    (got,) = receive(sqs, url)
+    assert len(got["MessageAttributes"]) == 10
+    sqs.send_message(QueueUrl=url, MessageBody=got["Body"],
+                     MessageAttributes=got["MessageAttributes"])
+    _, properties, body = channel.basic_get(name_of(url), auto_ack=True)
+    assert body == b"\x00\xff"
+    assert properties.headers == {f"h{i}": "x" for i in range(9)}
+
+
 def test_a_group_is_a_header_in_both_directions(sqs, make_queue, channel):
     url = make_queue(name=f"{uuid.uuid4()}.fifo", FifoQueue="true")
     sqs.send_message(QueueUrl=url, MessageBody="1", MessageGroupId="g", MessageDeduplicationId="d")
@@ -167,6 +180,27 @@ def test_a_queue_declared_over_amqp_is_there_for_sqs(sqs, channel):
     sqs.send_message(QueueUrl=url, MessageBody="x")
     assert channel.basic_get(name, auto_ack=True)[2] == b"x"
     channel.queue_delete(name)
+
+
+def test_a_queue_whose_name_sqs_could_not_say_is_not_there_for_it(sqs, channel):
+    name = f"my.queue-{uuid.uuid4()}"
+    channel.queue_declare(name, durable=True)
+    with pytest.raises(sqs.exceptions.ClientError) as caught:
+        sqs.get_queue_url(QueueName=name)
+    assert "NonExistentQueue" in str(caught.value)
+    assert "QueueUrls" not in sqs.list_queues(QueueNamePrefix=name)
+    channel.queue_delete(name)
+
+
+def test_the_arguments_tell_the_kind_whatever_the_name(sqs, channel):
+    grouped, standard = f"grouped-{uuid.uuid4()}", f"standard-{uuid.uuid4()}.fifo"
+    channel.queue_declare(grouped, durable=True, arguments={"x-message-groups": "exclusive"})
+    channel.queue_declare(standard, durable=True)
+    for name, kind in ((grouped, {"FifoQueue": "true"}), (standard, {})):
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        assert sqs.list_queues(QueueNamePrefix=name)["QueueUrls"] == [url]
+        assert attributes(sqs, url, "FifoQueue") == kind
+        channel.queue_delete(name)
 
 
 def test_an_exclusive_queue_is_not_there_for_sqs_but_its_name_is_taken(sqs, channel):

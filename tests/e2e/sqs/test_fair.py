@@ -1,4 +1,6 @@
 """Fair queues: groups on standard queues, of which none makes the others wait."""
+import uuid
+
 import pika
 
 from test_fifo import send
@@ -63,8 +65,8 @@ def test_the_group_is_told_and_nothing_is_locked(sqs, make_queue):
 
 
 def test_a_fair_queue_of_amqp_is_a_standard_queue(sqs, channel):
-    name = channel.queue_declare("", exclusive=False, durable=True,
-                                 arguments={"x-message-groups": "fair"}).method.queue
+    name = f"fair-{uuid.uuid4()}"
+    channel.queue_declare(name, durable=True, arguments={"x-message-groups": "fair"})
     url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
     assert attributes(sqs, url, "FifoQueue") == {}
     try:
@@ -80,8 +82,8 @@ def test_a_fair_queue_of_amqp_is_a_standard_queue(sqs, channel):
 
 
 def test_a_queue_with_priorities_keeps_them(sqs, channel):
-    name = channel.queue_declare("", exclusive=False, durable=True,
-                                 arguments={"x-max-priority": 5}).method.queue
+    name = f"priorities-{uuid.uuid4()}"
+    channel.queue_declare(name, durable=True, arguments={"x-max-priority": 5})
     url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
     try:
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "50"})

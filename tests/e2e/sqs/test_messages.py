@@ -10,6 +10,7 @@ import urllib.parse
 import pytest
 from botocore.exceptions import ClientError
 
+import raw
 from test_queues import attributes, code_of
 
 
@@ -88,6 +89,31 @@ def test_a_batch_may_fail_in_parts(sqs, make_queue):
 ])
 def test_batches_that_are_none_are_refused(sqs, make_queue, entries, code):
     assert code_of(sqs.send_message_batch, QueueUrl=make_queue(), Entries=entries) == code
+
+
+def test_a_batch_whose_entries_are_legal_may_be_too_long(sqs, make_queue):
+    entries = [{"Id": str(i), "MessageBody": "x" * 2 ** 20} for i in range(10)]
+    assert code_of(sqs.send_message_batch, QueueUrl=make_queue(), Entries=entries) \
+        == "AWS.SimpleQueueService.BatchRequestTooLong"
+
+
+def test_an_entry_that_says_no_timeout_fails_by_itself(sqs, make_queue):
+    url = make_queue()
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    (got,) = receive(sqs, url)
+    answer = raw.call("ChangeMessageVisibilityBatch", QueueUrl=url, Entries=[
+        {"Id": "a", "ReceiptHandle": got["ReceiptHandle"], "VisibilityTimeout": 0},
+        {"Id": "b", "ReceiptHandle": got["ReceiptHandle"]}])
+    assert answer["Successful"] == [{"Id": "a"}]
+    assert [(one["Id"], one["Code"]) for one in answer["Failed"]] \
+        == [("b", "InvalidParameterValue")]
+
+
+def test_a_request_to_receive_is_not_long(make_queue):
+    url = make_queue()
+    assert raw.call("ReceiveMessage", QueueUrl=url, Nonsense="x" * 60_000) == {}
+    with pytest.raises(raw.Refused, match="InvalidParameterValue.*65536 bytes"):
+        raw.call("ReceiveMessage", QueueUrl=url, Nonsense="x" * 70_000)
 
 
 def test_what_is_not_deleted_comes_again(sqs, make_queue):

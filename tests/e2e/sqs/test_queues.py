@@ -4,6 +4,8 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
+import raw
+
 
 def code_of(call, **arguments):
     with pytest.raises(ClientError) as caught:
@@ -25,6 +27,18 @@ def test_a_queue_is_made_found_and_deleted(sqs, make_queue):
     sqs.delete_queue(QueueUrl=url)
     assert "QueueUrls" not in sqs.list_queues(QueueNamePrefix=name)
     assert code_of(sqs.get_queue_url, QueueName=name) == "AWS.SimpleQueueService.NonExistentQueue"
+
+
+def test_a_name_that_no_queue_can_have_is_not_there(sqs):
+    for name in ("a/b", "a.b", "http://a/000000000000/b"):
+        assert code_of(sqs.get_queue_url, QueueName=name) \
+            == "AWS.SimpleQueueService.NonExistentQueue"
+
+
+def test_an_empty_name_or_url_is_missing(sqs):
+    for action, member in (("GetQueueUrl", "QueueName"), ("DeleteQueue", "QueueUrl")):
+        with pytest.raises(raw.Refused, match=f"MissingRequiredParameter.* {member}"):
+            raw.call(action, **{member: ""})
 
 
 def test_making_it_again_compares_what_is_given(sqs, make_queue):
