@@ -218,11 +218,12 @@ bool Queue::is_over(const Slot& slot, bool strictly) const {
 
 void Queue::dispatch() {
   if (deleting) return;
+  if (consumers_.take_held_back()) wake_polls();
   if (stores_) unmarked_ = host_.unmarked(*this);
   if (groups_) return dispatch_groups();
   bool waits = false;
   while (!ready_.empty()) {
-    Consumer* consumer = consumers_.next();
+    Consumer* consumer = consumers_.next(leased_count_);
     if (consumer == nullptr) break;
     Position position;
     Slot* slot = head(position, true);
