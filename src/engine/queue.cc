@@ -47,10 +47,11 @@ Queue::~Queue() {
 }
 
 void Queue::settings_changed() {
-  settings_ = entry_.effective;
+  const auto before = std::exchange(settings_, entry_.effective);
   consumers_.set_single_active(settings().single_active_consumer,
                                settings().type == QueueType::kQuorum);
   begin_deduplication();
+  if (settings().delay_ms != before->delay_ms) delay_anew();
   enforce_length();
   arm_for_head();
   if (settings().expires_ms) host_.arm_timer(*this, after(last_use_, *settings().expires_ms));

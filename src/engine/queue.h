@@ -350,6 +350,8 @@ class Queue {
   WallMs available_from(const Slot& slot) const;
   void wait_until(Position position, Slot& slot, WallMs due);
   void end_waits();
+  /// The queue's delay is another.
+  void delay_anew();
   /// Drops those that wait and says how many they were.
   std::uint64_t drop_waits();
   /// The lease has ended and the message would return: it has been handed out too often for that.
