@@ -1,6 +1,7 @@
 // Promises of changing the arguments of a queue that is there.
 #include <gmock/gmock.h>
 
+#include "engine/testing/receiver.h"
 #include "engine/testing/restarts.h"
 #include "engine/testing/shards_test.h"
 
@@ -119,6 +120,29 @@ TEST_P(ChangeQueueTest, ANewDelayLeavesWhatWaitsToBeTriedAgain) {
   EXPECT_THAT(drain(), IsEmpty());
   cluster().pass(1);
   EXPECT_THAT(drain(), ElementsAre("1"));
+}
+
+TEST_P(ChangeQueueTest, ANewRetentionCountsForWhatIsOutOrDelayed) {
+  queue("q", {{"x-message-retention", number(1000)}});
+  publish({"out", "held"});
+  EXPECT_EQ(peer(0).publish({.body = "late", .persistent = true, .delay_ms = 9000}), "ack");
+  Receiver receiver(peer(2));
+  EXPECT_THAT(receiver.receive("q", {.lease_ms = 9000}), ElementsAre("out"));
+  EXPECT_EQ(peer(1).consume("q"), "");
+  EXPECT_EQ(change({{"x-message-retention", number(3000)}}), "");
+  cluster().pass(2000);
+  EXPECT_EQ(peer(0).look("q")->leased, 2u);
+  EXPECT_EQ(peer(0).look("q")->delayed, 1u);
+  EXPECT_EQ(change({{"x-message-retention", number(1500)}}), "");
+  cluster().pass(0);
+  EXPECT_EQ(peer(0).look("q")->leased, 1u) << "of the consumer";
+  EXPECT_EQ(peer(0).look("q")->delayed, 0u);
+  EXPECT_EQ(change({{"x-message-retention", number(5000)}}), "");
+  peer(1).cancel(peer(1).consumer);
+  peer(1).settle_all(Settle::kRequeue);
+  EXPECT_THAT(receiver.receive("q", {.lease_ms = 9000}), ElementsAre("held"));
+  cluster().pass(3000);
+  EXPECT_EQ(peer(0).look("q")->leased, 0u);
 }
 
 TEST_P(ChangeQueueTest, IsRefusedWhenSomebodyElseWasFaster) {

@@ -76,6 +76,24 @@ TEST_P(LeaseRestartTest, WhatIsOutStaysOutUntilItsTimeIsUpAndReturnsToItsPlace) 
   EXPECT_EQ(after[2].token.acquired, 1u);
 }
 
+TEST_P(LeaseRestartTest, WhatIsOutGoesWhenItsQueueHasKeptItForLongEnough) {
+  queue("q", {{"x-message-retention", number(2000)}});
+  publish({"1", "2"});
+  cluster().pass(600);
+  publish({"3"});
+  const auto items = receive({.most = 3, .lease_ms = 9000});
+  again(600);
+  cluster().pass(1399);
+  EXPECT_EQ(out(), 3u);
+  cluster().pass(1);
+  EXPECT_EQ(out(), 1u);
+  EXPECT_EQ(settle(items[0]), TokenEnd::kUnknown);
+  cluster().pass(600);
+  EXPECT_EQ(out(), 0u);
+  again();
+  EXPECT_THAT(drain(), IsEmpty());
+}
+
 TEST_P(LeaseRestartTest, TokensEndAndExtendLeasesAsBefore) {
   queue("q");
   publish({"1", "2", "3", "4"});

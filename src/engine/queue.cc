@@ -52,6 +52,7 @@ void Queue::settings_changed() {
                                settings().type == QueueType::kQuorum);
   begin_deduplication();
   if (settings().delay_ms != before->delay_ms) delay_anew();
+  if (settings().retention_ms != before->retention_ms) retain_anew();
   enforce_length();
   arm_for_head();
   if (settings().expires_ms) host_.arm_timer(*this, after(last_use_, *settings().expires_ms));
@@ -82,17 +83,6 @@ bool Queue::head_waits() {
 WallMs Queue::deadline(const Slot& slot) const {
   const TimeToLive queue_ttl{settings().ttl_ms.value_or(-1)};
   return TimeToLive::least(queue_ttl, slot.message->ttl()).deadline(slot.enqueued);
-}
-
-WallMs Queue::retained_until(const Slot& slot) const {
-  return TimeToLive{settings().retention_ms.value_or(-1)}.deadline(since(slot));
-}
-
-WallMs Queue::since(const Slot& slot) const {
-  const MessageExtension* extension = slot.message->extension();
-  const bool is_new = settings().message_groups == MessageGroups::kExclusive;
-  return extension == nullptr || extension->entered == 0 || is_new ? slot.enqueued
-                                                                   : extension->entered;
 }
 
 bool Queue::over_length(std::uint64_t messages, std::uint64_t bytes) const {
@@ -363,6 +353,7 @@ void Queue::on_timer() {
   timer_at = kNever;
   if (restoring_) return;  // it is called when that is over
   forget_ids();
+  end_retention();
   end_waits();
   end_due_leases();
   Position position;

@@ -52,7 +52,7 @@ void Queue::hand_to_poll(Position position, Slot& slot, Consumer& consumer) {
   const TimedLeases::Lease& lease =
       timed_->begin(position, now, after(now, poll.options.lease_ms), host_.life());
   store_lease(position, slot);
-  host_.arm_timer(*this, lease.deadline);
+  host_.arm_timer(*this, std::min(lease.deadline, retained_until(slot)));
   slot.message->add_reference();
   consumer.link->unwritten_bytes += slot.message->footprint();
   poll.items.push_back(

@@ -32,7 +32,7 @@ void Queue::wait_until(Position position, Slot& slot, WallMs due) {
   if (!waiting_) waiting_ = std::make_unique<std::vector<Waiting>>();
   waiting_->push_back({due, position});
   std::push_heap(waiting_->begin(), waiting_->end(), kLater);
-  host_.arm_timer(*this, waiting_->front().due);
+  host_.arm_timer(*this, std::min(waiting_->front().due, retained_until(slot)));
 }
 
 // With SQS a new delay counts for what is delayed already, where groups are locked. A message that
