@@ -145,6 +145,17 @@ TEST_P(QueueWaitingTest, WhatIsOutGoesInTimeOneAfterTheOther) {
   EXPECT_EQ(state().leased, 0u);
 }
 
+TEST_P(QueueWaitingTest, WhatIsHandedOutAsItComesGoesInTime) {
+  queue("q", {{"x-message-retention", number(1000)}});
+  receiver_.receive("q", {.wait_ms = 100, .lease_ms = 5000});
+  EXPECT_EQ(peer(0).publish({.body = "1", .ttl_ms = 0}), "ack");
+  EXPECT_THAT(receiver_.take(), ElementsAre("1"));
+  cluster_.pass(999);
+  EXPECT_EQ(state().leased, 1u);
+  cluster_.pass(1);
+  EXPECT_EQ(state().leased, 0u);
+}
+
 TEST_P(QueueWaitingTest, WhatAConsumerHoldsGoesWhenItReturnsAndKeepsNothingElse) {
   queue("q", {{"x-message-retention", number(1000)}});
   publish({"1", "2"});

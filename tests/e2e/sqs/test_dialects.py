@@ -1,16 +1,11 @@
 """The same queues over SQS and AMQP."""
-import contextlib
 import json
-import os
-import subprocess
-import threading
 import time
 import uuid
 
 import pika
 import pytest
 
-from harness import brokers
 from harness.process import wait_until
 from test_messages import bodies, counts, receive
 from test_queues import attributes, code_of
@@ -241,32 +236,3 @@ def test_a_message_goes_in_time_though_it_is_out_or_delayed(sqs, channel):
     assert code_of(sqs.change_message_visibility, QueueUrl=url, VisibilityTimeout=10,
                    ReceiptHandle=got["ReceiptHandle"]) == "InvalidParameterValue"
     channel.queue_delete(name)
-
-
-@contextlib.contextmanager
-def holds(queue, messages, left):
-    """Two AMQP consumers that are sent so many messages and acknowledge none, and some are left."""
-    total = str(messages + left)
-    with subprocess.Popen(
-            [brokers.PolyMQ.binary(), "perf", "--uri", os.environ["AMQP_URL"], "-u", queue,
-             "--predeclared", "-y", "2", "-q", str(messages // 2), "-C", total, "-D", total,
-             "-A", total, "-z", "60"], stdout=subprocess.DEVNULL) as holder:
-        try:
-            yield holder
-        finally:
-            holder.kill()
-
-
-@pytest.mark.parametrize("is_fifo", [False, True])
-def test_who_waits_is_served_when_fewer_than_120000_are_out(sqs, make_queue, make_fifo, is_fifo):
-    url = make_fifo() if is_fifo else make_queue()
-    with holds(name_of(url), 120_000, 5) as holder:
-        assert wait_until(lambda: counts(sqs, url) == [5, 120_000, 0], time.monotonic() + 20,
-                          holder)
-        assert receive(sqs, url, wait=1) == [], "who waits is not refused"
-        if is_fifo:
-            assert receive(sqs, url, wait=0) == []
-        else:
-            assert code_of(sqs.receive_message, QueueUrl=url, WaitTimeSeconds=0) == "OverLimit"
-        threading.Timer(0.5, holder.kill).start()
-        assert receive(sqs, url, wait=15) != []
