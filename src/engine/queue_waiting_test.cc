@@ -147,7 +147,7 @@ TEST_P(QueueWaitingTest, WhatIsOutGoesInTimeOneAfterTheOther) {
 
 TEST_P(QueueWaitingTest, WhatIsHandedOutAsItComesGoesInTime) {
   queue("q", {{"x-message-retention", number(1000)}});
-  receiver_.receive("q", {.wait_ms = 100, .lease_ms = 5000});
+  receiver_.receive("q", {.wait_ms = 5000, .lease_ms = 5000});
   EXPECT_EQ(peer(0).publish({.body = "1", .ttl_ms = 0}), "ack");
   EXPECT_THAT(receiver_.take(), ElementsAre("1"));
   cluster_.pass(999);
