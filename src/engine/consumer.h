@@ -112,7 +112,9 @@ class ConsumerSet {
   void served(Consumer& consumer);
   /// Those that next() found without a channel-wide token since the last call.
   std::vector<Consumer*> take_starved() { return std::exchange(starved_, {}); }
-  /// Did next() find too many messages out for a poll since the last call?
+  /// Has next() found too many messages out for a poll?
+  bool holds_back() const { return held_back_; }
+  /// The same, since the last call.
   bool take_held_back() { return std::exchange(held_back_, false); }
 
  private:

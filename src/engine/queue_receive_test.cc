@@ -166,6 +166,22 @@ TEST_P(QueueReceiveTest, WhoWaitsInVainWhileTooMuchIsOutIsNotRefused) {
   EXPECT_THAT(receiver_.take(), ElementsAre("2")) << "whoever held the other one";
 }
 
+TEST_P(QueueReceiveTest, WhatNeedsNoAcknowledgementIsOutUntilItIsWritten) {
+  queue("q");
+  peer(1).reads = false;
+  EXPECT_EQ(peer(1).consume("q", {.no_ack = true}), "");
+  publish({"1"});
+  peer(1).cancel(peer(1).consumer);
+  receiver_.ask("q", {.wait_ms = 1000, .lease_ms = 1000, .most_leased = 1});
+  publish({"2"});
+  EXPECT_THAT(receiver_.take(), ElementsAre("no answer"));
+  const Channeled::Delivery& delivery = peer(1).deliveries.at(0);
+  peer(1).connection.client.written(delivery.consumer, delivery.lease, delivery.bytes);
+  peer(1).connection.client.flush();
+  cluster_.run();
+  EXPECT_THAT(receiver_.take(), ElementsAre("2"));
+}
+
 TEST_P(QueueReceiveTest, ThoseWhoWaitAreTogetherNotHandedTooMuch) {
   for (const Fields& arguments : {Fields(), Fields{{"x-message-groups", text("exclusive")}}}) {
     queue("q", arguments);
