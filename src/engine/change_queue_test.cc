@@ -1,6 +1,7 @@
 // Promises of changing the arguments of a queue that is there.
 #include <gmock/gmock.h>
 
+#include "engine/testing/receiver.h"
 #include "engine/testing/restarts.h"
 #include "engine/testing/shards_test.h"
 
@@ -8,6 +9,7 @@ namespace polymq::engine {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 class ChangeQueueTest : public RestartsTest {
  protected:
@@ -56,6 +58,91 @@ TEST_P(ChangeQueueTest, LeavesTheOthersAndSurvivesARestart) {
   restart();
   EXPECT_EQ(argument("x-message-delay"), "none");
   EXPECT_THAT(drain(), ElementsAre("1"));
+}
+
+TEST_P(ChangeQueueTest, ANewDelayCountsForWhatIsDelayedAlreadyWhereGroupsAreLocked) {
+  queue("q", {{"x-message-groups", text("exclusive")}, {"x-message-delay", number(1000)}});
+  publish({"1", "2"});
+  cluster().pass(400);
+  publish({"3"});
+  EXPECT_EQ(change({{"x-message-delay", number(500)}}), "");
+  EXPECT_EQ(ready(), 0u);
+  cluster().pass(100);
+  EXPECT_EQ(ready(), 2u);
+  EXPECT_EQ(change({{"x-message-delay", number(2000)}}), "");
+  cluster().pass(1899);
+  EXPECT_THAT(drain(), ElementsAre("1", "2")) << "what is not delayed any more stays so";
+  cluster().pass(1);
+  EXPECT_THAT(drain(), ElementsAre("3"));
+  publish({"4"});
+  EXPECT_EQ(change({}, {"x-message-delay"}), "");
+  EXPECT_THAT(drain(), ElementsAre("4"));
+}
+
+TEST_P(ChangeQueueTest, ANewDelayOfWhatWasDelayedCountsOverARestart) {
+  queue("q", {{"x-message-groups", text("exclusive")}, {"x-message-delay", number(9000)}});
+  publish({"1", "2"});
+  EXPECT_EQ(change({{"x-message-delay", number(1000)}}), "");
+  restart_after(500);
+  EXPECT_THAT(drain(), IsEmpty());
+  EXPECT_EQ(change({{"x-message-delay", number(700)}}), "");
+  cluster().pass(200);
+  EXPECT_THAT(drain(), ElementsAre("1", "2"));
+}
+
+TEST_P(ChangeQueueTest, ANewDelayIsForWhatComesLaterElsewhere) {
+  queue("q", {{"x-message-delay", number(1000)}});
+  publish({"1"});
+  EXPECT_EQ(change({{"x-message-delay", number(10)}}), "");
+  publish({"2"});
+  cluster().pass(10);
+  EXPECT_THAT(drain(), ElementsAre("2"));
+  cluster().pass(990);
+  EXPECT_THAT(drain(), ElementsAre("1"));
+}
+
+TEST_P(ChangeQueueTest, ANewDelayLeavesWhatWaitsToBeTriedAgain) {
+  EXPECT_EQ(peer(1).declare({.name = "q",
+                             .durable = true,
+                             .arguments = {{"x-queue-type", text("quorum")},
+                                           {"x-message-groups", text("exclusive")},
+                                           {"x-delayed-retry-type", text("all")},
+                                           {"x-delayed-retry-min", number(1000)},
+                                           {"x-message-delay", number(10)}}}),
+            "");
+  publish({"1"});
+  cluster().pass(10);
+  EXPECT_EQ(peer(2).consume("q"), "");
+  peer(2).cancel(peer(2).consumer);
+  peer(2).settle_all(Settle::kFail);
+  EXPECT_EQ(change({}, {"x-message-delay"}, 1), "");
+  cluster().pass(999);
+  EXPECT_THAT(drain(), IsEmpty());
+  cluster().pass(1);
+  EXPECT_THAT(drain(), ElementsAre("1"));
+}
+
+TEST_P(ChangeQueueTest, ANewRetentionCountsForWhatIsOutOrDelayed) {
+  queue("q", {{"x-message-retention", number(1000)}});
+  publish({"out", "held"});
+  EXPECT_EQ(peer(0).publish({.body = "late", .persistent = true, .delay_ms = 9000}), "ack");
+  Receiver receiver(peer(2));
+  EXPECT_THAT(receiver.receive("q", {.lease_ms = 9000}), ElementsAre("out"));
+  EXPECT_EQ(peer(1).consume("q"), "");
+  EXPECT_EQ(change({{"x-message-retention", number(3000)}}), "");
+  cluster().pass(2000);
+  EXPECT_EQ(peer(0).look("q")->leased, 2u);
+  EXPECT_EQ(peer(0).look("q")->delayed, 1u);
+  EXPECT_EQ(change({{"x-message-retention", number(1500)}}), "");
+  cluster().pass(0);
+  EXPECT_EQ(peer(0).look("q")->leased, 1u) << "of the consumer";
+  EXPECT_EQ(peer(0).look("q")->delayed, 0u);
+  EXPECT_EQ(change({{"x-message-retention", number(5000)}}), "");
+  peer(1).cancel(peer(1).consumer);
+  peer(1).settle_all(Settle::kRequeue);
+  EXPECT_THAT(receiver.receive("q", {.lease_ms = 9000}), ElementsAre("held"));
+  cluster().pass(3000);
+  EXPECT_EQ(peer(0).look("q")->leased, 0u);
 }
 
 TEST_P(ChangeQueueTest, IsRefusedWhenSomebodyElseWasFaster) {

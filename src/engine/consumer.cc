@@ -78,7 +78,7 @@ void ConsumerSet::wake(Consumer& consumer) {
   rotation(consumer.options.priority).push_back(consumer);
 }
 
-Consumer* ConsumerSet::next() {
+Consumer* ConsumerSet::next(std::uint64_t leased) {
   for (const auto& level : levels_) {
     while (!level->able.empty()) {
       Consumer& first = level->able.front();
@@ -90,6 +90,9 @@ Consumer* ConsumerSet::next() {
       } else if (!first.has_credit()) {
         first.unlink();
         if (first.shared_credit && first.tokens == 0) starved_.push_back(&first);
+      } else if (first.poll && leased >= first.poll->options.most_leased) {
+        first.unlink();
+        held_back_ = true;
       } else {
         return &first;
       }

@@ -42,10 +42,8 @@ struct ConsumerOptions {
 struct Poll {
   ShardIndex from;
   RequestId request;
-  std::uint32_t most;
-  std::int64_t lease_ms;
+  ReceiveOptions options;
   WallMs until;
-  std::optional<DeduplicationKey> attempt = {};
   bool repeated = false;  // handed out by an earlier attempt
   /// Handed out. Their messages are held until they are reported written.
   std::vector<ReceivedItem> items;
@@ -55,6 +53,8 @@ struct Poll {
   /// All it is handed lies in one answer, which is made in memory as a whole. It gets no more
   /// once there is that much; the first message always.
   static constexpr std::size_t kMostBytes = 1024 * 1024;
+
+  bool wants_more() const { return !answered && items.size() < options.most && bytes < kMostBytes; }
 };
 
 /// Shard: the queue's home. A consumer outlives its cancellation until its last lease has ended.
@@ -84,9 +84,7 @@ class Consumer : public boost::intrusive::list_base_hook<
 
   /// May it be handed one more message, as far as its own credit goes?
   bool has_credit() const {
-    if (poll) {
-      return !poll->answered && poll->items.size() < poll->most && poll->bytes < Poll::kMostBytes;
-    }
+    if (poll) return poll->wants_more();
     if (shared_credit && tokens == 0) return false;
     return options.no_ack || options.prefetch == 0 || leases.size() < options.prefetch;
   }
@@ -113,12 +111,16 @@ class ConsumerSet {
   /// It may have become able to take messages.
   void wake(Consumer& consumer);
   /// The consumer to hand the next message to, or null. One that turns out unable leaves the
-  /// rotation until wake().
-  Consumer* next();
+  /// rotation until wake(), and so does a poll for which too many messages are out: `leased`.
+  Consumer* next(std::uint64_t leased);
   /// `consumer` (from next()) was handed a message. A poll goes on until it has all it asked for.
   void served(Consumer& consumer);
   /// Those that next() found without a channel-wide token since the last call.
   std::vector<Consumer*> take_starved() { return std::exchange(starved_, {}); }
+  /// Has next() found too many messages out for a poll?
+  bool holds_back() const { return held_back_; }
+  /// The same, since the last call.
+  bool take_held_back() { return std::exchange(held_back_, false); }
 
  private:
   using Rotation = boost::intrusive::list<Consumer, boost::intrusive::constant_time_size<false>>;
@@ -141,6 +143,7 @@ class ConsumerSet {
   std::vector<std::unique_ptr<Level>> levels_;  // highest priority first
   std::vector<Consumer*> starved_;
   Consumer* active_ = nullptr;
+  bool held_back_ = false;
   bool single_active_ = false;
   bool by_priority_ = false;
   bool quiescing_ = false;  // the active one gets nothing more: another waits for its place

@@ -41,7 +41,7 @@ class ConsumerSetTest : public testing::Test {
   std::vector<std::uint32_t> serve(int count) {
     std::vector<std::uint32_t> order;
     while (count-- > 0) {
-      Consumer* next = set_.next();
+      Consumer* next = set_.next(0);
       if (next == nullptr) break;
       next->leases.push(1);
       if (next->shared_credit) --next->tokens;
@@ -84,7 +84,7 @@ TEST_F(ConsumerSetTest, OneThatCanTakeAgainGoesToTheEnd) {
   add({.prefetch = 2});
   add({.prefetch = 2});
   EXPECT_THAT(serve(3), ElementsAre(0, 1, 2));
-  EXPECT_EQ(set_.next()->handle, 1u) << "the first has no credit";
+  EXPECT_EQ(set_.next(0)->handle, 1u) << "the first has no credit";
   settle_one(first);
   EXPECT_THAT(serve(9), ElementsAre(1, 2, 0));
 }
@@ -101,18 +101,18 @@ TEST_F(ConsumerSetTest, AHigherPriorityIsServedAsLongAsItCanTake) {
 TEST_F(ConsumerSetTest, AFullWindowPutsAConsumerOnTheLinksList) {
   Consumer& first = add();
   link_.unwritten_bytes = Link::kWindowBytes;
-  EXPECT_EQ(set_.next(), nullptr);
+  EXPECT_EQ(set_.next(0), nullptr);
   EXPECT_THAT(link_.waiting, ElementsAre(first.id));
   link_.unwritten_bytes = 0;
-  EXPECT_EQ(set_.next(), nullptr) << "it has to be woken";
+  EXPECT_EQ(set_.next(0), nullptr) << "it has to be woken";
   set_.wake(first);
-  EXPECT_EQ(set_.next(), &first);
+  EXPECT_EQ(set_.next(0), &first);
 }
 
 TEST_F(ConsumerSetTest, WithoutATokenOfTheChannelAConsumerStarvesUntilItHasOne) {
   Consumer& shared = add();
   shared.shared_credit = true;
-  EXPECT_EQ(set_.next(), nullptr);
+  EXPECT_EQ(set_.next(0), nullptr);
   EXPECT_THAT(set_.take_starved(), ElementsAre(&shared));
   EXPECT_THAT(set_.take_starved(), IsEmpty());
   shared.tokens = 1;
@@ -129,20 +129,20 @@ TEST_F(ConsumerSetTest, OneThatHasGoneIsNotServedAndNotStarving) {
   set_.remove(starving);
   set_.remove(other);
   EXPECT_TRUE(set_.empty());
-  EXPECT_EQ(set_.next(), nullptr);
+  EXPECT_EQ(set_.next(0), nullptr);
   EXPECT_THAT(set_.take_starved(), IsEmpty());
 }
 
 TEST_F(ConsumerSetTest, GettersAndTheCancelledAreNotWoken) {
   Consumer& getter = make({.one_shot = true});
   set_.wake(getter);
-  EXPECT_EQ(set_.next(), nullptr);
+  EXPECT_EQ(set_.next(0), nullptr);
   Consumer& cancelled = add({.prefetch = 1});
   serve(1);
   set_.remove(cancelled);
   cancelled.cancelled = true;
   settle_one(cancelled);
-  EXPECT_EQ(set_.next(), nullptr);
+  EXPECT_EQ(set_.next(0), nullptr);
 }
 
 TEST_F(ConsumerSetTest, ExclusiveIsWhoIsAloneAndSaidSo) {
@@ -183,11 +183,11 @@ TEST_F(ConsumerSetTest, ByPriorityTheActiveOneFinishesWhatItHoldsAndGetsNothingM
   low.leases.push(1);
   Consumer& high = add({.priority = 9});
   EXPECT_EQ(set_.active(), &low);
-  EXPECT_EQ(set_.next(), nullptr) << "nobody gets anything meanwhile";
+  EXPECT_EQ(set_.next(0), nullptr) << "nobody gets anything meanwhile";
   low.leases.erase(1);
   set_.wake(low);
   EXPECT_EQ(set_.active(), &high);
-  EXPECT_EQ(set_.next(), &high);
+  EXPECT_EQ(set_.next(0), &high);
 }
 
 TEST_F(ConsumerSetTest, ByPriorityTheActiveOneGoesOnWhenTheHigherOneLeaves) {
@@ -196,7 +196,7 @@ TEST_F(ConsumerSetTest, ByPriorityTheActiveOneGoesOnWhenTheHigherOneLeaves) {
   low.leases.push(1);
   Consumer& high = add({.priority = 9});
   set_.remove(high);
-  EXPECT_EQ(set_.next(), &low);
+  EXPECT_EQ(set_.next(0), &low);
 }
 
 TEST_F(ConsumerSetTest, SwitchedOffEveryoneIsServedAgain) {
@@ -213,7 +213,7 @@ TEST_F(ConsumerSetTest, TheLastActiveOneLeavesAnEmptySet) {
   Consumer& only = add();
   set_.remove(only);
   EXPECT_EQ(set_.active(), nullptr);
-  EXPECT_EQ(set_.next(), nullptr);
+  EXPECT_EQ(set_.next(0), nullptr);
   Consumer& later = add();
   EXPECT_EQ(set_.active(), &later);
 }

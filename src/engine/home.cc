@@ -218,8 +218,10 @@ void Home::handle(WrittenBatch& batch) {
     Queue& queue = *consumer->queue;
     if (consumer->options.no_ack || queue.deleting) {
       queue.settle(*consumer, 0, item.last, Settle::kAck);
-      // Its place, or its group, may have waited for that.
-      const bool frees = queue.consumers().single_active() || queue.settings().message_groups;
+      // Its place, its group, or a poll may have waited for that.
+      const ConsumerSet& others = queue.consumers();
+      const bool frees =
+          others.single_active() || others.holds_back() || queue.settings().message_groups;
       if (frees && !queue.deleting) mark_dirty(queue);
       if (consumer->cancelled && consumer->leases.empty()) free_consumer(*consumer);
     }

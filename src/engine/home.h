@@ -196,11 +196,12 @@ class Home final : public QueueHost {
   ReplyBody cancel(const CancelConsumer& what);
   ReplyBody get(const QueueRequest& request, Queue& queue, const Get& what);
   void resume_gets(QueueId queue);
-  /// Nothing is answered yet, unless it is refused.
-  std::optional<ReplyBody> receive(ShardIndex from, const QueueRequest& request, Queue& queue,
-                                   const ReceiveOptions& options);
+  void receive(ShardIndex from, const QueueRequest& request, Queue& queue,
+               const ReceiveOptions& options);
   void stop_receiving(ShardIndex from, Queue& queue, RequestId receive);
   void answer_polls(Queue& queue);
+  /// The answer of one that was handed nothing.
+  static ReplyBody nothing_for(const Poll& poll, const Queue& queue);
   /// Its session ends. What it was handed and has not been written returns.
   void close_poll(ConsumerId id);
   /// Its queue goes.

@@ -1,34 +1,21 @@
 // Requests of protocols without channels at a queue's home: receive, and leases by token.
-#include <algorithm>
-
 #include "engine/home.h"
 
 namespace polymq::engine {
 
 // Answered by answer_polls().
-std::optional<ReplyBody> Home::receive(ShardIndex from, const QueueRequest& request, Queue& queue,
-                                       const ReceiveOptions& options) {
+void Home::receive(ShardIndex from, const QueueRequest& request, Queue& queue,
+                   const ReceiveOptions& options) {
   queue.touch();
-  const std::uint64_t out = queue.unacked();
-  const std::uint64_t room = options.most_leased - std::min(options.most_leased, out);
   Consumer& consumer = add_consumer(request, queue, 0, {.one_shot = true}, false);
-  consumer.poll = std::make_unique<Poll>(
-      Poll{.from = from,
-           .request = request.request,
-           .most = static_cast<std::uint32_t>(std::min<std::uint64_t>(options.most, room)),
-           .lease_ms = options.lease_ms,
-           .until = after(now_.wall, options.wait_ms),
-           .attempt = options.attempt,
-           .items = {},
-           .answered = false});
+  consumer.poll = std::make_unique<Poll>(Poll{.from = from,
+                                              .request = request.request,
+                                              .options = options,
+                                              .until = after(now_.wall, options.wait_ms),
+                                              .items = {}});
   mark_dirty(queue);
-  if (options.attempt && queue.repeat_attempt(consumer)) return std::nullopt;
-  if (room == 0) {
-    free_consumer(consumer);
-    return EngineError{ErrorKind::kRefused, "too many messages are handed out"};
-  }
+  if (options.attempt && queue.repeat_attempt(consumer)) return;
   queue.add_poll(consumer);
-  return std::nullopt;
 }
 
 // Those that were handed something are kept until that is written.
@@ -36,12 +23,22 @@ void Home::answer_polls(Queue& queue) {
   queue.end_polls();
   for (Consumer* consumer : queue.take_ended_polls()) {
     const Poll& poll = *consumer->poll;
+    if (poll.items.empty()) {
+      mailer_.send(poll.from, Reply{poll.request, nothing_for(poll, queue)});
+      free_consumer(*consumer);
+      continue;
+    }
     Received received{poll.items, consumer->id, queue.id(), 0, poll.repeated};
-    if (poll.attempt && !poll.repeated && !poll.items.empty()) queue.note_attempt(poll);
+    if (poll.options.attempt && !poll.repeated) queue.note_attempt(poll);
     for (const ReceivedItem& item : poll.items) received.bytes += item.message->footprint();
     mailer_.send(poll.from, Reply{poll.request, std::move(received)});
-    if (poll.items.empty()) free_consumer(*consumer);
   }
+}
+
+ReplyBody Home::nothing_for(const Poll& poll, const Queue& queue) {
+  const bool waited = poll.options.wait_ms != 0;
+  if (waited || queue.unacked() < poll.options.most_leased) return Received{};
+  return EngineError{ErrorKind::kRefused, "too many messages are handed out"};
 }
 
 void Home::stop_receiving(ShardIndex from, Queue& queue, RequestId receive) {

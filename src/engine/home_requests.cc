@@ -36,9 +36,8 @@ void Home::handle(ShardIndex from, QueueRequest& request) {
       if (!answer) return hand_over();
       body = std::move(*answer);
     } else if (const auto* receive_what = std::get_if<Receive>(&request.what)) {
-      std::optional<ReplyBody> answer = receive(from, request, *queue, receive_what->options);
-      if (!answer) return hand_over();
-      body = std::move(*answer);
+      receive(from, request, *queue, receive_what->options);
+      return hand_over();
     } else if (const auto* stop_what = std::get_if<StopReceiving>(&request.what)) {
       stop_receiving(from, *queue, stop_what->receive);
       body = Done{};

@@ -84,6 +84,46 @@ TEST_P(LeaseRestartTest, WhatIsOutStaysOutUntilItsTimeIsUpAndReturnsToItsPlace) 
   EXPECT_EQ(after[2].token.acquired, 1u);
 }
 
+TEST_P(LeaseRestartTest, WhatIsOutGoesWhenItsQueueHasKeptItForLongEnough) {
+  queue("q", {{"x-message-retention", number(2000)}});
+  publish({"1", "2"});
+  cluster().pass(600);
+  publish({"3"});
+  const auto items = receive({.most = 3, .lease_ms = 9000});
+  again(600);
+  cluster().pass(1399);
+  EXPECT_EQ(out(), 3u);
+  cluster().pass(1);
+  EXPECT_EQ(out(), 1u);
+  EXPECT_EQ(settle(items[0]), TokenEnd::kUnknown);
+  cluster().pass(600);
+  EXPECT_EQ(out(), 0u);
+  again();
+  EXPECT_THAT(drain(), IsEmpty());
+}
+
+TEST_P(LeaseRestartTest, WhatIsOutGoesInTimeThoughAnOlderOneBehindItWentBefore) {
+  queue("q", {{"x-message-retention", number(5000)}});
+  queue("first", {{"x-receive-limit", number(1)},
+                  {"x-dead-letter-exchange", text("")},
+                  {"x-dead-letter-routing-key", text("q")}});
+  publish({"old"}, "first");
+  cluster().pass(2000);
+  publish({"new"});
+  Receiver(peer(2)).receive("first", {.lease_ms = 1000});
+  cluster().pass(1000);
+  const auto items = receive({.most = 2, .lease_ms = 60'000});
+  ASSERT_THAT(bodies(items), ElementsAre("new", "old"));
+  EXPECT_EQ(extend(items[0], 0), TokenEnd::kDone);
+  again(5000);
+  EXPECT_EQ(out(), 0u);
+  EXPECT_THAT(bodies(receive({.lease_ms = 60'000})), ElementsAre("new"));
+  cluster().pass(1999);
+  EXPECT_EQ(out(), 1u);
+  cluster().pass(1);
+  EXPECT_EQ(out(), 0u);
+}
+
 TEST_P(LeaseRestartTest, TokensEndAndExtendLeasesAsBefore) {
   queue("q");
   publish({"1", "2", "3", "4"});

@@ -47,10 +47,12 @@ Queue::~Queue() {
 }
 
 void Queue::settings_changed() {
-  settings_ = entry_.effective;
+  const auto before = std::exchange(settings_, entry_.effective);
   consumers_.set_single_active(settings().single_active_consumer,
                                settings().type == QueueType::kQuorum);
   begin_deduplication();
+  if (settings().delay_ms != before->delay_ms) delay_anew();
+  if (settings().retention_ms != before->retention_ms) retain_anew();
   enforce_length();
   arm_for_head();
   if (settings().expires_ms) host_.arm_timer(*this, after(last_use_, *settings().expires_ms));
@@ -81,17 +83,6 @@ bool Queue::head_waits() {
 WallMs Queue::deadline(const Slot& slot) const {
   const TimeToLive queue_ttl{settings().ttl_ms.value_or(-1)};
   return TimeToLive::least(queue_ttl, slot.message->ttl()).deadline(slot.enqueued);
-}
-
-WallMs Queue::retained_until(const Slot& slot) const {
-  return TimeToLive{settings().retention_ms.value_or(-1)}.deadline(since(slot));
-}
-
-WallMs Queue::since(const Slot& slot) const {
-  const MessageExtension* extension = slot.message->extension();
-  const bool is_new = settings().message_groups == MessageGroups::kExclusive;
-  return extension == nullptr || extension->entered == 0 || is_new ? slot.enqueued
-                                                                   : extension->entered;
 }
 
 bool Queue::over_length(std::uint64_t messages, std::uint64_t bytes) const {
@@ -218,11 +209,12 @@ bool Queue::is_over(const Slot& slot, bool strictly) const {
 
 void Queue::dispatch() {
   if (deleting) return;
+  if (consumers_.take_held_back()) wake_polls();
   if (stores_) unmarked_ = host_.unmarked(*this);
   if (groups_) return dispatch_groups();
   bool waits = false;
   while (!ready_.empty()) {
-    Consumer* consumer = consumers_.next();
+    Consumer* consumer = consumers_.next(leased_count_);
     if (consumer == nullptr) break;
     Position position;
     Slot* slot = head(position, true);
@@ -361,6 +353,7 @@ void Queue::on_timer() {
   timer_at = kNever;
   if (restoring_) return;  // it is called when that is over
   forget_ids();
+  end_retention();
   end_waits();
   end_due_leases();
   Position position;

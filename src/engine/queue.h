@@ -345,11 +345,17 @@ class Queue {
   /// queues that lock groups, as SQS has it.
   WallMs since(const Slot& slot) const;
   WallMs retained_until(const Slot& slot) const;
+  /// Drops a slice of those that have been kept for long enough.
+  void end_retention();
+  /// The queue's retention is another.
+  void retain_anew();
   bool is_over(const Slot& slot, bool strictly) const;
   /// From when on it may be handed out.
   WallMs available_from(const Slot& slot) const;
   void wait_until(Position position, Slot& slot, WallMs due);
   void end_waits();
+  /// The queue's delay is another.
+  void delay_anew();
   /// Drops those that wait and says how many they were.
   std::uint64_t drop_waits();
   void forget_places_of_waits();
@@ -493,6 +499,7 @@ class Queue {
   Position marked_below_ = 0;    // what the store was told of that, and of what will be lent next
   Position mark_run_from_ = 0;   // since when it was told ahead of time
   Position restored_below_ = 0;  // positions that are from before a restart
+  Position outlived_below_ = 0;  // what is in memory below it has been kept for long enough
   storage::Unmarked unmarked_;   // as of the last look
   WallMs last_use_ = 0;
   QueueCounters counters_;

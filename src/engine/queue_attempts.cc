@@ -12,13 +12,13 @@ void Queue::note_attempt(const Poll& poll) {
     leases.push_back({item.token, lease.deadline, lease.number});
   }
   if (!attempts_) attempts_ = std::make_unique<ReceiveAttempts>();
-  attempts_->note(*poll.attempt, std::move(leases), host_.now().wall);
+  attempts_->note(*poll.options.attempt, std::move(leases), host_.now().wall);
 }
 
 bool Queue::repeat_attempt(Consumer& consumer) {
   Poll& poll = *consumer.poll;
   const WallMs now = host_.now().wall;
-  auto* const leases = attempts_ ? attempts_->find(*poll.attempt, now) : nullptr;
+  auto* const leases = attempts_ ? attempts_->find(*poll.options.attempt, now) : nullptr;
   if (leases == nullptr) return false;
   for (const ReceiveAttempts::Lease& lease : *leases) {
     const Slot* slot = slots_.find(lease.token.position);
@@ -27,12 +27,12 @@ bool Queue::repeat_attempt(Consumer& consumer) {
     const bool same =
         held && now_held->deadline == lease.deadline && now_held->number == lease.number;
     if (same) continue;
-    attempts_->forget(*poll.attempt);
+    attempts_->forget(*poll.options.attempt);
     return false;
   }
   for (ReceiveAttempts::Lease& lease : *leases) {
     Slot& slot = *slots_.find(lease.token.position);
-    lease.deadline = after(now, poll.lease_ms);
+    lease.deadline = after(now, poll.options.lease_ms);
     const WallMs first =
         timed_->begin(lease.token.position, now, lease.deadline, lease.token.life).first;
     store_lease(lease.token.position, slot);

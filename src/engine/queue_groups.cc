@@ -139,7 +139,7 @@ void Queue::dispatch_groups() {
   bool waits = false;
   std::vector<Consumer*> without;  // there is nothing for them
   while (ready_count_ != 0) {
-    Consumer* consumer = consumers_.next();
+    Consumer* consumer = consumers_.next(leased_count_);
     if (consumer == nullptr) break;
     const GroupIndex::Holder holder = consumer->id.value;
     const Picked picked = pick(holder, consumer->poll != nullptr, true);

@@ -128,6 +128,7 @@ Queue::Slot* Queue::make_slot(const storage::MessageRecord& record) {
                   .delivered = record.delivered && record.position < restored_below_,
                   .stored = true});
   meter_.bytes += kSlotBytes;
+  outlived_below_ = std::min(outlived_below_, record.position);
   if (begins_groups(**message)) begin_groups();
   return slots_.find(record.position);
 }

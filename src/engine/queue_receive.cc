@@ -50,9 +50,9 @@ void Queue::hand_to_poll(Position position, Slot& slot, Consumer& consumer) {
   if (!timed_) timed_ = std::make_unique<TimedLeases>();
   const WallMs now = host_.now().wall;
   const TimedLeases::Lease& lease =
-      timed_->begin(position, now, after(now, poll.lease_ms), host_.life());
+      timed_->begin(position, now, after(now, poll.options.lease_ms), host_.life());
   store_lease(position, slot);
-  host_.arm_timer(*this, lease.deadline);
+  host_.arm_timer(*this, std::min(lease.deadline, retained_until(slot)));
   slot.message->add_reference();
   consumer.link->unwritten_bytes += slot.message->footprint();
   poll.items.push_back(

@@ -142,6 +142,72 @@ TEST_P(QueueReceiveTest, NothingIsHandedOutWhileTooMuchIs) {
               ElementsAre("refused: too many messages are handed out"));
 }
 
+TEST_P(QueueReceiveTest, WhoWaitsWhileTooMuchIsOutIsServedWhenThatReturns) {
+  queue("q");
+  publish({"1", "2", "3", "4"});
+  receiver_.receive("q", {.most = 2, .lease_ms = 500, .most_leased = 2});
+  const auto out = receiver_.items;
+  const ReceiveOptions waits{.most = 10, .wait_ms = 1000, .lease_ms = 5000, .most_leased = 2};
+  Receiver first(peer(1));
+  Receiver second(peer(0));
+  EXPECT_THAT(first.receive("q", waits), ElementsAre("no answer"));
+  EXPECT_THAT(second.receive("q", waits), ElementsAre("no answer"));
+  EXPECT_EQ(receiver_.settle("q", out[0].token), TokenEnd::kDone);
+  EXPECT_THAT(first.take(), ElementsAre("3")) << "there was room for one";
+  EXPECT_THAT(second.take(), ElementsAre("no answer"));
+  cluster_.pass(500);
+  EXPECT_THAT(second.take(), ElementsAre("2")) << "its lease has ended";
+}
+
+TEST_P(QueueReceiveTest, WhoWaitsInVainWhileTooMuchIsOutIsNotRefused) {
+  queue("q");
+  publish({"1", "2"});
+  EXPECT_EQ(peer(1).consume("q", {.prefetch = 1}), "");
+  receiver_.receive("q", {.wait_ms = 300, .lease_ms = 1000, .most_leased = 1});
+  cluster_.pass(299);
+  EXPECT_THAT(receiver_.take(), ElementsAre("no answer"));
+  cluster_.pass(1);
+  EXPECT_THAT(receiver_.take(), IsEmpty());
+  receiver_.receive("q", {.wait_ms = 300, .lease_ms = 1000, .most_leased = 1});
+  peer(1).cancel(peer(1).consumer);
+  peer(1).settle_all(Settle::kAck);
+  EXPECT_THAT(receiver_.take(), ElementsAre("2")) << "whoever held the other one";
+}
+
+TEST_P(QueueReceiveTest, WhatNeedsNoAcknowledgementIsOutUntilItIsWritten) {
+  queue("q");
+  peer(1).reads = false;
+  EXPECT_EQ(peer(1).consume("q", {.no_ack = true}), "");
+  publish({"1"});
+  peer(1).cancel(peer(1).consumer);
+  receiver_.ask("q", {.wait_ms = 1000, .lease_ms = 1000, .most_leased = 1});
+  publish({"2"});
+  EXPECT_THAT(receiver_.take(), ElementsAre("no answer"));
+  const Channeled::Delivery& delivery = peer(1).deliveries.at(0);
+  peer(1).connection.client.written(delivery.consumer, delivery.lease, delivery.bytes);
+  peer(1).connection.client.flush();
+  cluster_.run();
+  EXPECT_THAT(receiver_.take(), ElementsAre("2"));
+}
+
+TEST_P(QueueReceiveTest, ThoseWhoWaitAreTogetherNotHandedTooMuch) {
+  for (const Fields& arguments : {Fields(), Fields{{"x-message-groups", text("exclusive")}}}) {
+    queue("q", arguments);
+    std::vector<Receiver> receivers(3, Receiver(peer(2)));
+    for (Receiver& one : receivers) {
+      one.receive("q", {.most = 2, .wait_ms = 1000, .lease_ms = 5000, .most_leased = 3});
+    }
+    for (const char* body : {"1", "2", "3", "4"}) peer(0).send({.body = body});
+    cluster_.run();
+    EXPECT_THAT(receivers[0].take(), ElementsAre("1", "2"));
+    EXPECT_THAT(receivers[1].take(), ElementsAre("3"));
+    EXPECT_THAT(receivers[2].take(), ElementsAre("no answer"));
+    EXPECT_EQ(receiver_.settle("q", receivers[1].items[0].token), TokenEnd::kDone);
+    EXPECT_THAT(receivers[2].take(), ElementsAre("4"));
+    EXPECT_EQ(peer(1).remove("q"), "");
+  }
+}
+
 // --- leases -------------------------------------------------------------------------------------
 TEST_P(QueueReceiveTest, ALeaseEndsByItselfAndTheMessageReturnsToItsPlace) {
   queue("q");

@@ -217,12 +217,12 @@ void Queue::end_lease(Position position, Slot& slot, Settle how, std::vector<Pos
   } else if (how == Settle::kFail && slot.failed != UINT16_MAX) {
     ++slot.failed;
   }
+  if (retained_until(slot) <= host_.now().wall) return erase(position, slot);
   const bool exhausted = how != Settle::kUnwritten && out_of_chances(slot);
   if (exhausted && !in_turn) {
     drop_or_dead_letter(position, slot, DeathReason::kDeliveryLimit);
     return;
   }
-  if (retained_until(slot) <= host_.now().wall) return erase(position, slot);
   // Of a classic queue nobody sees the counts; that it may have been delivered is known anyway.
   const bool counts = settings().type == QueueType::kQuorum || timed_;
   // The store knows of a lease that ends by itself, whether it reached its client or not.

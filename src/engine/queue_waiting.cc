@@ -32,7 +32,20 @@ void Queue::wait_until(Position position, Slot& slot, WallMs due) {
   if (!waiting_) waiting_ = std::make_unique<std::vector<Waiting>>();
   waiting_->push_back({due, position});
   std::push_heap(waiting_->begin(), waiting_->end(), kLater);
-  host_.arm_timer(*this, waiting_->front().due);
+  host_.arm_timer(*this, std::min(waiting_->front().due, retained_until(slot)));
+}
+
+// With SQS a new delay counts for what is delayed already, where groups are locked. A message that
+// was handed out does not wait for that.
+void Queue::delay_anew() {
+  if (!waiting_ || settings().message_groups != MessageGroups::kExclusive) return;
+  for (Waiting& waiting : *waiting_) {
+    const Slot* slot = slots_.find(waiting.position);
+    const bool delayed = slot != nullptr && slot->state == State::kWaiting && slot->acquired == 0;
+    if (delayed) waiting.due = available_from(*slot);
+  }
+  std::make_heap(waiting_->begin(), waiting_->end(), kLater);
+  if (!waiting_->empty()) host_.arm_timer(*this, waiting_->front().due);
 }
 
 // Those that were removed meanwhile are still in the heap.

@@ -111,9 +111,99 @@ TEST_P(QueueWaitingTest, WhatIsOlderThanItsQueueKeepsGoesSilently) {
   EXPECT_EQ(state().messages, 1u);
   cluster_.pass(1);
   EXPECT_EQ(state().messages, 0u);
-  EXPECT_EQ(receiver_.extend("q", receiver_.items[0].token, 0), TokenEnd::kDone);
-  EXPECT_EQ(state().messages, 0u) << "nor does what was out return";
+  EXPECT_EQ(state().leased, 0u) << "nor does what was out return";
+  EXPECT_EQ(receiver_.extend("q", receiver_.items[0].token, 0), TokenEnd::kUnknown);
+  EXPECT_EQ(receiver_.settle("q", receiver_.items[0].token), TokenEnd::kUnknown);
   EXPECT_THAT(drain("dead"), IsEmpty());
+}
+
+TEST_P(QueueWaitingTest, WhatIsDelayedForLongerThanItsQueueKeepsGoesInTime) {
+  queue("q", {{"x-message-retention", number(1000)}});
+  EXPECT_EQ(peer(0).publish({.body = "1", .delay_ms = 5000}), "ack");
+  cluster_.pass(500);
+  EXPECT_EQ(peer(0).publish({.body = "2", .delay_ms = 5000}), "ack");
+  cluster_.pass(499);
+  EXPECT_EQ(state().delayed, 2u);
+  cluster_.pass(1);
+  EXPECT_EQ(state().delayed, 1u);
+  cluster_.pass(500);
+  EXPECT_EQ(state().delayed, 0u);
+}
+
+TEST_P(QueueWaitingTest, WhatIsOutGoesInTimeOneAfterTheOther) {
+  queue("q", {{"x-message-retention", number(1000)}});
+  publish({"1", "2"});
+  cluster_.pass(400);
+  publish({"3"});
+  EXPECT_THAT(receiver_.receive("q", {.most = 3, .lease_ms = 5000}), ElementsAre("1", "2", "3"));
+  EXPECT_EQ(receiver_.settle("q", receiver_.items[0].token), TokenEnd::kDone);
+  cluster_.pass(599);
+  EXPECT_EQ(state().leased, 2u);
+  cluster_.pass(1);
+  EXPECT_EQ(state().leased, 1u);
+  cluster_.pass(400);
+  EXPECT_EQ(state().leased, 0u);
+}
+
+TEST_P(QueueWaitingTest, WhatIsHandedOutAsItComesGoesInTime) {
+  queue("q", {{"x-message-retention", number(1000)}});
+  receiver_.receive("q", {.wait_ms = 5000, .lease_ms = 5000});
+  EXPECT_EQ(peer(0).publish({.body = "1", .ttl_ms = 0}), "ack");
+  EXPECT_THAT(receiver_.take(), ElementsAre("1"));
+  cluster_.pass(999);
+  EXPECT_EQ(state().leased, 1u);
+  cluster_.pass(1);
+  EXPECT_EQ(state().leased, 0u);
+}
+
+TEST_P(QueueWaitingTest, WhatAConsumerHoldsGoesWhenItReturnsAndKeepsNothingElse) {
+  queue("q", {{"x-message-retention", number(1000)}});
+  publish({"1", "2"});
+  EXPECT_EQ(peer(1).consume("q", {.prefetch = 1}), "");
+  EXPECT_THAT(receiver_.receive("q", {.lease_ms = 5000}), ElementsAre("2"));
+  cluster_.pass(1000);
+  EXPECT_EQ(state().leased, 1u) << "the first";
+  peer(1).settle_all(Settle::kRequeue);
+  EXPECT_EQ(state().leased, 0u);
+  EXPECT_EQ(state().messages, 0u);
+}
+
+TEST_P(QueueWaitingTest, AGroupIsFreeWhenTheMessageThatLockedItHasGone) {
+  queue("q", {{"x-message-groups", text("exclusive")}, {"x-message-retention", number(1000)}});
+  const Fields of_a_group{{"x-message-group", text("a")}};
+  EXPECT_EQ(peer(0).publish({.body = "1", .headers = of_a_group}), "ack");
+  cluster_.pass(500);
+  EXPECT_EQ(peer(0).publish({.body = "2", .headers = of_a_group}), "ack");
+  EXPECT_THAT(receiver_.receive("q", {.lease_ms = 5000}), ElementsAre("1"));
+  Receiver waiting(peer(1));
+  waiting.receive("q", {.wait_ms = 2000, .lease_ms = 1000});
+  cluster_.pass(499);
+  EXPECT_THAT(waiting.take(), ElementsAre("no answer"));
+  cluster_.pass(1);
+  EXPECT_THAT(waiting.take(), ElementsAre("2"));
+}
+
+TEST_P(QueueWaitingTest, WhatIsTooOldWhenItsLastLeaseEndsIsNoDeadLetter) {
+  queue("dead");
+  queue("q", {{"x-message-retention", number(1000)},
+              {"x-receive-limit", number(1)},
+              {"x-dead-letter-exchange", text("")},
+              {"x-dead-letter-routing-key", text("dead")}});
+  publish({"1"});
+  EXPECT_THAT(receiver_.receive("q", {.lease_ms = 1000}), ElementsAre("1"));
+  cluster_.pass(1000);
+  EXPECT_EQ(state().leased, 0u);
+  EXPECT_THAT(drain("dead"), IsEmpty());
+}
+
+TEST_P(QueueWaitingTest, ManyMayBeTooOldAtOnce) {
+  queue("q", {{"x-message-retention", number(1000)}});
+  constexpr int kMany = 5000;
+  for (int i = 0; i < kMany; ++i) peer(0).send({.body = "x", .delay_ms = i % 2 == 0 ? 5000 : 0});
+  receiver_.receive("q", {.most = kMany, .lease_ms = 5000});
+  EXPECT_EQ(state().leased + state().delayed, std::uint64_t{kMany});
+  cluster_.pass(1000);
+  EXPECT_EQ(state().leased + state().delayed, 0u);
 }
 
 TEST_P(QueueWaitingTest, ATimeToLiveIsStillDeadLetteredBeforeThat) {

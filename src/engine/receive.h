@@ -20,7 +20,8 @@ struct ReceiveOptions {
   std::int64_t wait_ms = 0;
   /// The leases end that long after they began, and the messages return.
   std::int64_t lease_ms = 0;
-  /// Refused when that many of the queue's messages are handed out already.
+  /// Nothing is handed out while that many of the queue's messages are: who waits goes on waiting,
+  /// and who does not is refused.
   std::uint64_t most_leased = UINT64_MAX;
   /// Set: who asks again with the same within five minutes, because the answer got lost, is handed
   /// the same messages under the same tokens, and their leases begin again. Unless one of them was

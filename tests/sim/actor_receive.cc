@@ -83,7 +83,8 @@ void ChannelActor::answered(std::uint64_t number, EngineResult<engine::ReceivedM
   if (!result) {
     world_.log().add("channel %lx: refused: %s", session_.id().value, result.error().text.c_str());
     const bool full = result.error().kind == engine::ErrorKind::kRefused;
-    if (full ? poll.options.most_leased == UINT64_MAX : kind_of(poll.queue).stable) {
+    const bool may_be_full = poll.options.most_leased != UINT64_MAX && poll.options.wait_ms == 0;
+    if (full ? !may_be_full : kind_of(poll.queue).stable) {
       violated("(n) a receive from %s is refused", poll.queue.c_str());
     }
     return world_.model().poll_ends(poll.asked, false);

@@ -267,6 +267,7 @@ class Model {
     WallMs latest = 0;
     WallMs begun_first = 0;
     WallMs begun_last = 0;
+    WallMs outlived = kNever;  // when its queue may have kept the message for long enough
     std::string attempt = {};
     unsigned receivers = 1;  // who were handed it under the same token
     unsigned returns = 0;    // ends of it that were asked for

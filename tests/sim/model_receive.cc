@@ -24,10 +24,11 @@ constexpr unsigned kMostAtOnce = 10;
 // Somebody may be asking for the same once more, which lets the lease begin again.
 WallMs Model::earliest_end(const CopyKey& key, const Copy& copy) const {
   const Lease& lease = *copy.lease;
-  if (lease.attempt.empty()) return lease.earliest;
+  const WallMs earliest = std::min(lease.earliest, lease.outlived);
+  if (lease.attempt.empty()) return earliest;
   const auto attempt = attempts_.find({key.queue, lease.attempt});
-  if (attempt == attempts_.end() || attempt->second.pending.empty()) return lease.earliest;
-  return std::min(lease.earliest, *attempt->second.pending.begin());
+  if (attempt == attempts_.end() || attempt->second.pending.empty()) return earliest;
+  return std::min(earliest, *attempt->second.pending.begin());
 }
 
 bool Model::may_have_returned(const CopyKey& key, const Copy& copy) const {
@@ -60,7 +61,9 @@ Model::Out Model::out_of(QueueId queue) const {
     if (key.queue != queue) continue;
     if (copy.state == State::kIn && now_ < copy.leased_until) ++out.most;
     if (copy.state != State::kHeld) continue;
-    if (!copy.lease || now_ < copy.lease->latest) ++out.most;
+    const bool outlived =
+        copy.lease && copy.lease->outlived <= now_ && !queues_.at(queue).kind->changing;
+    if (!outlived && (!copy.lease || now_ < copy.lease->latest)) ++out.most;
     const bool sure = copy.deletes == 0 && !copy.perhaps_deleted;
     if (sure && !may_have_returned(key, copy)) ++out.least;
   }
@@ -220,11 +223,14 @@ Model::Taken Model::received(const engine::ReceivedItem& item, const Asked& aske
   hold(key, copy, asked.queue, item.token.acquired - 1u);
   note_death(key, *item.message);
   const WallMs begun = std::max(asked.wall, messages_.at(id).published.wall);
+  const QueueKind& kind = *queues_.at(key.queue).kind;
+  const bool is_kept_briefly = kind.retention_ms != 0 && !kind.moving;
   copy.lease = Lease{.token = item.token,
                      .earliest = after(begun, asked.lease_ms),
                      .latest = after(now_, asked.lease_ms),
                      .begun_first = begun,
                      .begun_last = now_,
+                     .outlived = is_kept_briefly ? after(item.enqueued, kind.retention_ms) : kNever,
                      .attempt = asked.attempt};
   return {key, false, again, now_ < copy.lease->earliest};
 }

@@ -1,12 +1,14 @@
 """The same queues over SQS and AMQP."""
 import json
+import time
 import uuid
 
 import pika
 import pytest
 
-from test_messages import bodies, receive
-from test_queues import attributes
+from harness.process import wait_until
+from test_messages import bodies, counts, receive
+from test_queues import attributes, code_of
 
 
 def name_of(url):
@@ -253,4 +255,18 @@ def test_what_amqp_declared_stays_when_sqs_changes_the_queue(sqs, channel):
     sqs.tag_queue(QueueUrl=url, Tags={"a": "1"})
     channel.queue_declare(name, durable=True, arguments=arguments)
     assert attributes(sqs, url, "MessageRetentionPeriod") == {"MessageRetentionPeriod": "7200"}
+    channel.queue_delete(name)
+
+
+def test_a_message_goes_in_time_though_it_is_out_or_delayed(sqs, channel):
+    name = f"brief-{uuid.uuid4()}"
+    channel.queue_declare(name, arguments={"x-message-retention": 3000})
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="out")
+    sqs.send_message(QueueUrl=url, MessageBody="late", DelaySeconds=900)
+    (got,) = receive(sqs, url, VisibilityTimeout=600)
+    assert wait_until(lambda: counts(sqs, url) == [0, 0, 0], time.monotonic() + 20)
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=got["ReceiptHandle"])
+    assert code_of(sqs.change_message_visibility, QueueUrl=url, VisibilityTimeout=10,
+                   ReceiptHandle=got["ReceiptHandle"]) == "InvalidParameterValue"
     channel.queue_delete(name)

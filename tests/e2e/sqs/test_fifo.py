@@ -7,7 +7,7 @@ import uuid
 import pika
 import pytest
 
-from test_messages import bodies, receive
+from test_messages import bodies, counts, receive
 from test_queues import attributes, code_of
 
 
@@ -321,6 +321,18 @@ def test_a_dead_letter_keeps_its_group_and_is_known_by_its_message_id(sqs, make_
     assert len(got["Attributes"]["SequenceNumber"]) == 20
     again = send(sqs, url, "poison", "g", MessageDeduplicationId="d")
     assert again["MessageId"] == sent["MessageId"], "the queue still knows it"
+
+
+# --- delays ---------------------------------------------------------------------------------------
+def test_a_new_delay_counts_for_what_is_delayed_already(sqs, make_fifo):
+    url = make_fifo(ContentBasedDeduplication="true", DelaySeconds=900)
+    for body in ("1", "2"):
+        send(sqs, url, body)
+    assert receive(sqs, url, wait=0) == []
+    assert counts(sqs, url) == [0, 0, 2]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "0"})
+    assert bodies(receive(sqs, url)) == ["1", "2"]
+    assert counts(sqs, url) == [0, 2, 0]
 
 
 # --- AMQP -----------------------------------------------------------------------------------------

@@ -24,6 +24,13 @@ def bodies(messages):
     return [message["Body"] for message in messages]
 
 
+def counts(sqs, url):
+    """How many messages are visible, out, and delayed."""
+    told = attributes(sqs, url, "All")
+    return [int(told[f"ApproximateNumberOfMessages{what}"])
+            for what in ("", "NotVisible", "Delayed")]
+
+
 def test_a_message_is_sent_received_and_deleted(sqs, make_queue):
     url = make_queue()
     body = "text with <tags> & \"quotes\", \u00e4\u00f6\U0001F600,\r\n\ttabs"
@@ -212,9 +219,7 @@ def test_a_purge_leaves_nothing(sqs, make_queue):
         sqs.send_message(QueueUrl=url, MessageBody="x", DelaySeconds=delay)
     receive(sqs, url, most=1)
     sqs.purge_queue(QueueUrl=url)
-    told = attributes(sqs, url, "All")
-    assert [told[f"ApproximateNumberOfMessages{what}"] for what in ("", "NotVisible", "Delayed")] \
-        == ["0", "0", "0"]
+    assert counts(sqs, url) == [0, 0, 0]
 
 
 def test_wrong_requests_are_refused(sqs, make_queue):

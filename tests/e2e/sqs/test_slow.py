@@ -1,6 +1,8 @@
 """Rules of minutes, by the real clock: `make e2e-slow` runs these, and nothing else does."""
 import json
 import os
+import subprocess
+import threading
 import time
 
 import boto3
@@ -8,10 +10,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 
-from raw import call
+from harness import brokers
+from raw import Client, call
 from test_fifo import send
-from test_messages import bodies, receive
-from test_queues import attributes
+from test_messages import bodies, counts, receive
+from test_queues import attributes, code_of
 
 
 def sleep_until(begun, seconds):
@@ -55,6 +58,32 @@ def test_a_receive_that_was_given_up_takes_nothing(sqs, make_queue):
             impatient.receive_message(QueueUrl=url, WaitTimeSeconds=20)
     sqs.send_message(QueueUrl=url, MessageBody="for who is there")
     assert bodies(receive(sqs, url)) == ["for who is there"]
+
+
+@pytest.mark.slow(seconds=120)
+@pytest.mark.parametrize("is_fifo", [False, True])
+def test_while_120000_messages_are_out_only_who_waits_may_receive(sqs, make_queue, make_fifo,
+                                                                  is_fifo):
+    url = make_fifo() if is_fifo else make_queue()
+    subprocess.run([brokers.PolyMQ.binary(), "perf", "--uri", os.environ["AMQP_URL"], "-u",
+                    url.rsplit("/", 1)[1], "--predeclared", "-y", "0", "-C", "120005"],
+                   check=True, stdout=subprocess.DEVNULL)
+    client = Client()
+    for _ in range(12_000):
+        got = client("ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=10,
+                     VisibilityTimeout=3600)["Messages"]
+        assert len(got) == 10
+    assert counts(sqs, url) == [5, 120_000, 0]
+    if is_fifo:
+        assert receive(sqs, url, wait=0) == []
+    else:
+        assert code_of(sqs.receive_message, QueueUrl=url, WaitTimeSeconds=0) == "OverLimit"
+    nothing, seconds = waits(lambda: receive(sqs, url, wait=2))
+    assert nothing == [] and seconds >= 1.9
+    threading.Timer(1, sqs.delete_message, (), {
+        "QueueUrl": url, "ReceiptHandle": got[0]["ReceiptHandle"]}).start()
+    assert len(receive(sqs, url, wait=20)) == 1
+    assert counts(sqs, url) == [4, 120_000, 0]
 
 
 # --- leases ---------------------------------------------------------------------------------------
@@ -130,20 +159,15 @@ def test_a_delay_of_a_minute(sqs, make_queue):
 
 @pytest.mark.slow(seconds=150)
 def test_a_retention_of_a_minute_ends_in_any_state(sqs, make_queue):
-    url = make_queue(MessageRetentionPeriod=60, VisibilityTimeout=70)
+    url = make_queue(MessageRetentionPeriod=60, VisibilityTimeout=600)
     begun = time.monotonic()
-    for body in ("1", "2"):
-        sqs.send_message(QueueUrl=url, MessageBody=body)
-    first = receive(sqs, url, most=1)
-    assert len(first) == 1
+    for body, delay in (("1", 0), ("2", 0), ("3", 600)):
+        sqs.send_message(QueueUrl=url, MessageBody=body, DelaySeconds=delay)
+    assert bodies(receive(sqs, url, most=1)) == ["1"]
     sleep_until(begun, 50)
-    assert attributes(sqs, url, "ApproximateNumberOfMessages") == {
-        "ApproximateNumberOfMessages": "1"}
+    assert counts(sqs, url) == [1, 1, 1]
     sleep_until(begun, 63)
-    assert receive(sqs, url, wait=20) == [], "also when its timeout has ended"
-    assert attributes(sqs, url, "ApproximateNumberOfMessages",
-                      "ApproximateNumberOfMessagesNotVisible") == {
-        "ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}
+    assert counts(sqs, url) == [0, 0, 0]
 
 
 # --- five minutes ---------------------------------------------------------------------------------
