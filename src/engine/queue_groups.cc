@@ -348,7 +348,10 @@ void Queue::loaded_for_groups(const storage::ReadMessages& read) {
       if (slots_.find(at) == nullptr && groups.index.contains(at)) lose_from_groups(at);
     }
   }
-  if (below > groups.end) groups.read_below = std::max(groups.read_below, below);
+  if (below > groups.end) {
+    groups.read_below = std::max(groups.read_below, below);
+    ready_.see(below);
+  }
   note_lost();
   if (groups.index.fair()) widen_groups();  // before they leave again: their groups are known then
   enforce_length();

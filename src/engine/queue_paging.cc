@@ -155,6 +155,7 @@ void Queue::note_unread() {
   ready_bytes_ -= cold_.bytes;
   cold_ = {};
   ready_.all_read();
+  removed_unread_.reset();
   slots_.hold_none();
 }
 
