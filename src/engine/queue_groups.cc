@@ -331,6 +331,7 @@ void Queue::read_for_groups(Position from) {
   loading_ = true;
   groups.reading = true;
   groups.asked = ranges;
+  groups.asked_for = from;
   host_.read_back(*this, ranges, kPageBytes);
 }
 
@@ -395,7 +396,8 @@ void Queue::evict_of_groups(std::uint64_t window) {
     if (at != slots_.end()) {
       groups.evict_at = at;
       const bool late = at >= groups.end || !groups.index.contains(at) || !groups.index.is_open(at);
-      if ((late || groups.evict_any) && !slots_.find(at)->came_back) evict_from_groups(at);
+      const bool stays = slots_.find(at)->came_back || at == groups.asked_for;
+      if ((late || groups.evict_any) && !stays) evict_from_groups(at);
     } else if (!std::exchange(groups.evict_any, true)) {
       groups.evict_at = readable;
     } else {
