@@ -150,7 +150,9 @@ void World::quiesce(const char* when) {
 void World::note_token(const HandOut& hand_out) {
   constexpr std::size_t kKept = 40;
   tokens_.push_back(hand_out);
-  if (tokens_.size() > kKept) tokens_.erase(tokens_.begin());
+  if (tokens_.size() <= kKept) return;
+  // Some get very old.
+  tokens_.erase(tokens_.begin() + static_cast<std::ptrdiff_t>(random_.below(kKept)));
 }
 
 // --- what actors ask ----------------------------------------------------------------------------
