@@ -260,7 +260,6 @@ void World::check_nobody_waits() const {
         for (const engine::Consumer* poll : entry->local->polls()) {
           const engine::ConsumerSet& others = entry->local->consumers();
           if (others.single_active() || others.has_exclusive()) continue;
-          if (entry->local->timer_at <= shard->now().wall) continue;  // it is about to work
           if (entry->local->has_for(*poll)) {
             violated("(n) %s has %lu messages, and a receive of channel %lx waits for them",
                      queue.c_str(), entry->local->ready(), poll->session.value);

@@ -123,7 +123,7 @@ void World::reap() {
 }
 
 bool World::quiet() const {
-  return network_->idle() && metadata_.idle() &&
+  return network_->idle() && metadata_.idle() && next_timer() > now_.wall &&
          std::none_of(more_work_.begin(), more_work_.end(), [](bool more) { return more; }) &&
          std::all_of(stores_.begin(), stores_.end(), [](const auto& s) { return s->idle(); }) &&
          std::none_of(clients_.begin(), clients_.end(), [](const auto& c) { return c->busy(); });
