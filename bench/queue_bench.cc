@@ -20,6 +20,7 @@ class IdleHost final : public QueueHost {
   MemoryMeter& meter() override { return meter_; }
   void arm_timer(Queue&, WallMs) override {}
   std::uint64_t life() const override { return 1; }
+  std::uint64_t life_before() const override { return 0; }
   void dead_letter(Queue&, Position, const Message&, DeathReason) override {}
   void forget_stored(Queue&, Position, Position) override {}
   void lent_stored(Queue&, Position, std::uint16_t, std::uint16_t, const storage::Lease&) override {

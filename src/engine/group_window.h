@@ -25,6 +25,7 @@ struct GroupWindow {
   bool looks_on = false;  // what is behind may be quiet
   bool reading = false;
   std::vector<PositionRange> asked;  // to be read
+  Position asked_for = 0;            // its first one, that somebody waits for: it stays in memory
 
   /// Groups of which a lease has ended: what was handed out too often may be the first one now.
   std::vector<GroupKey> looked_through;

@@ -8,7 +8,7 @@
 namespace polymq::engine {
 
 Home::Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, const Now& now,
-           MemoryMeter& meter, const PagingLimits& paging, std::uint64_t life)
+           MemoryMeter& meter, const HomeOptions& options)
     : mailer_(mailer),
       topology_(topology),
       store_(store),
@@ -18,8 +18,7 @@ Home::Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, con
       dead_letters_(mailer, topology, store, meter, now),
       exchanges_(mailer, topology, logs_, meter, now),
       moves_(mailer, dead_letters_, now),
-      paging_(paging),
-      life_(life) {}
+      options_(options) {}
 
 Home::~Home() = default;
 

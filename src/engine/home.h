@@ -24,11 +24,17 @@ struct PagingLimits {
   std::uint64_t most = 4 * 1024 * 1024;
 };
 
+struct HomeOptions {
+  PagingLimits paging = {};
+  std::uint64_t life = 1;         // tells it from others; grows
+  std::uint64_t life_before = 0;  // the one before it
+};
+
 /// Shard: its own. Handles all mail that is about queues living here.
 class Home final : public QueueHost {
  public:
   Home(Mailer& mailer, Topology& topology, storage::MessageStore& store, const Now& now,
-       MemoryMeter& meter, const PagingLimits& paging, std::uint64_t life);
+       MemoryMeter& meter, const HomeOptions& options);
   ~Home() override;
 
   // --- from the topology replica ---
@@ -88,7 +94,8 @@ class Home final : public QueueHost {
   // --- QueueHost ---
   const Now& now() const override { return now_; }
   MemoryMeter& meter() override { return meter_; }
-  std::uint64_t life() const override { return life_; }
+  std::uint64_t life() const override { return options_.life; }
+  std::uint64_t life_before() const override { return options_.life_before; }
   void arm_timer(Queue& queue, WallMs at) override;
   void dead_letter(Queue& queue, Position position, const Message& message,
                    DeathReason reason) override;
@@ -262,8 +269,7 @@ class Home final : public QueueHost {
   };
   std::deque<Arriving> arriving_;  // from other queues or exchanges
   boost::unordered_flat_map<QueueId, std::vector<ParkedGet>> parked_gets_;
-  const PagingLimits paging_;
-  const std::uint64_t life_;
+  const HomeOptions options_;
   std::size_t paging_queues_ = 0;  // that have messages on disk only
 };
 

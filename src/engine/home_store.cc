@@ -170,9 +170,10 @@ void Home::read_back(Queue& queue, const std::vector<PositionRange>& wanted, std
 }
 
 std::uint64_t Home::paging_window() const {
+  const PagingLimits& limits = options_.paging;
   const std::uint64_t sharing = paging_queues_ + exchanges_.paging();
-  const std::uint64_t share = paging_.together / std::max<std::uint64_t>(sharing, 1);
-  return std::clamp(share, paging_.least, paging_.most);
+  const std::uint64_t share = limits.together / std::max<std::uint64_t>(sharing, 1);
+  return std::clamp(share, limits.least, limits.most);
 }
 
 void Home::page(Queue& queue) {

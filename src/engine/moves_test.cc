@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "engine/testing/receiver.h"
 #include "engine/testing/restarts.h"
 #include "engine/testing/shards_test.h"
 
@@ -71,6 +72,33 @@ class MovesTest : public RestartsTest {
   int orders_ = 0;
 };
 INSTANTIATE_TEST_SUITE_P(On, MovesTest, kShardCounts);
+
+// What fills the memory cannot leave it, and the message that is read to be moved is larger than
+// what may come beside that.
+TEST_P(MovesTest, WhatIsReadToBeMovedStaysUntilItMoves) {
+  constexpr std::size_t kMega = 1024 * 1024;
+  for (const bool groups : {false, true}) {
+    queue("q", groups ? Fields{{"x-message-groups", text("exclusive")}}
+                      : Fields{{"x-max-priority", number(9)}});
+    queue("to");
+    const auto send_one = [&](const std::string& group, std::size_t size, bool last) {
+      EXPECT_EQ(peer(0).publish({.body = std::string(size, 'x'),
+                                 .key = "q",
+                                 .persistent = last,
+                                 .priority = static_cast<std::uint8_t>(last ? 9 : 0),
+                                 .headers = {{"x-message-group", text(group)}}}),
+                "ack");
+    };
+    for (int i = 0; i < 4; ++i) send_one("a", 3 * kMega, false);
+    EXPECT_EQ(Receiver(peer(2)).receive("q", {.most = 1, .lease_ms = 1000}).size(), 1u);
+    for (int i = 0; i < 2; ++i) send_one("b", 5 * kMega, true);
+    EXPECT_NE(queue_at_home("q").paged_out(), 0u);
+    order({.destination = "to"}, "q");
+    EXPECT_EQ(ready("to"), groups ? 2u : 5u) << "the first group is locked";
+    cluster().pass(1000);
+    for (const char* name : {"q", "to"}) EXPECT_EQ(peer(1).remove(name), "");
+  }
+}
 
 std::vector<std::string> numbers(int first, int last) {
   std::vector<std::string> bodies;

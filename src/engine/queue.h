@@ -2,6 +2,7 @@
 // time, storage and dead lettering are its host's.
 #pragma once
 
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -53,6 +54,7 @@ class QueueHost {
   virtual MemoryMeter& meter() = 0;
   /// Tells this life from those before a restart.
   virtual std::uint64_t life() const = 0;
+  virtual std::uint64_t life_before() const = 0;
   /// Call queue.on_timer() at `at` or soon after; an earlier call is harmless.
   virtual void arm_timer(Queue& queue, WallMs at) = 0;
   /// Publish a copy of the message of `position` to the dead letter exchange; the queue keeps it
@@ -318,10 +320,8 @@ class Queue {
            !(groups_ && gone_from_groups(ready_.front()));
   }
   bool head_is_cold();
-  /// It was there before a restart, and may be on disk only.
-  bool may_be_unread(Position position) const {
-    return cold_.count != 0 && position < restored_below_ && position >= purged_below_;
-  }
+  /// Is there since before a restart, and has not been in memory since then.
+  bool is_unread(Position position) const;
   std::uint64_t hot_cost() const;
   bool has_enough_ahead(std::uint64_t window) const;
   std::uint64_t most_in_page() const;
@@ -372,6 +372,8 @@ class Queue {
   DeliveryItem lend(Position position, Slot& slot, Consumer& consumer);
   void hand_to_poll(Position position, Slot& slot, Consumer& consumer);
   bool holds_lease(const Slot& slot, const LeaseToken& token) const;
+  /// It is so old that its message's position may be another one's by now.
+  bool is_outlived(const LeaseToken& token) const;
   /// The store is told of the message's lease, if there is one that ends by itself.
   void store_lease(Position position, const Slot& slot);
   /// The last time that it was handed out.
@@ -379,6 +381,7 @@ class Queue {
   /// kDone: it is leased, and the token good for that.
   TokenEnd check(const LeaseToken& token, const Slot* slot, Freshness freshness) const;
   void remove_waiting(Position position, Slot& slot);
+  void remove_unread(Position position);
   void end_due_leases();
   std::uint64_t drop_leased();
   void drop_front_leftovers();
@@ -487,6 +490,8 @@ class Queue {
   Position purged_below_ = 0;   // ready slots below it are dropped; sweep() frees them
   Position sweep_at_ = 0;
   Cold cold_;
+  /// What went of it without being read; ready_ has it still. Made when first used.
+  std::unique_ptr<boost::unordered_flat_set<Position>> removed_unread_;
   Position evicted_below_ = 0;  // what could leave there was offered to
   std::uint64_t stuck_ = 0;     // roughly, the cost of what is ready and cannot leave
   bool stores_ = false;         // some of it is, or was, stored

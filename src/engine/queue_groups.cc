@@ -331,6 +331,7 @@ void Queue::read_for_groups(Position from) {
   loading_ = true;
   groups.reading = true;
   groups.asked = ranges;
+  groups.asked_for = from;
   host_.read_back(*this, ranges, kPageBytes);
 }
 
@@ -348,7 +349,10 @@ void Queue::loaded_for_groups(const storage::ReadMessages& read) {
       if (slots_.find(at) == nullptr && groups.index.contains(at)) lose_from_groups(at);
     }
   }
-  if (below > groups.end) groups.read_below = std::max(groups.read_below, below);
+  if (below > groups.end) {
+    groups.read_below = std::max(groups.read_below, below);
+    ready_.see(below);
+  }
   note_lost();
   if (groups.index.fair()) widen_groups();  // before they leave again: their groups are known then
   enforce_length();
@@ -392,7 +396,8 @@ void Queue::evict_of_groups(std::uint64_t window) {
     if (at != slots_.end()) {
       groups.evict_at = at;
       const bool late = at >= groups.end || !groups.index.contains(at) || !groups.index.is_open(at);
-      if ((late || groups.evict_any) && !slots_.find(at)->came_back) evict_from_groups(at);
+      const bool stays = slots_.find(at)->came_back || at == groups.asked_for;
+      if ((late || groups.evict_any) && !stays) evict_from_groups(at);
     } else if (!std::exchange(groups.evict_any, true)) {
       groups.evict_at = readable;
     } else {

@@ -63,12 +63,13 @@ void Queue::read_on() {
 // Keeps about `window` of what is handed out next. Of the rest goes what can be read back.
 void Queue::evict(std::uint64_t window) {
   const Position readable = host_.readable_below(*this);
-  if (evicted_below_ >= readable) return;
+  if (evicted_below_ >= readable || ready_.empty()) return;
+  const Position head = ready_.front();  // it may have been read for somebody who waits for it
   std::size_t slice = kMostPerSlice;
   const bool all = ready_.let_go(readable, [&](Position position) {
     if (slice == 0 || hot_cost() <= window) return false;
     --slice;
-    if (!evict_one(position)) {
+    if (position == head || !evict_one(position)) {
       const Slot* slot = slots_.find(position);
       if (slot != nullptr) stuck_ += slot->message->body().size() + kMessageCost;
     }
@@ -156,6 +157,7 @@ void Queue::note_unread() {
   ready_bytes_ -= cold_.bytes;
   cold_ = {};
   ready_.all_read();
+  removed_unread_.reset();
   slots_.hold_none();
 }
 

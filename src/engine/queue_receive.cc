@@ -94,15 +94,20 @@ bool Queue::holds_lease(const Slot& slot, const LeaseToken& token) const {
          timed_->find_leased(token.position) != nullptr;
 }
 
+// In each life a position is one message's, but what was not stored leaves it to another one in the
+// next life. What is there since before this life was there in the one before, or was put there in
+// it; before that, something else may have been.
+bool Queue::is_outlived(const LeaseToken& token) const { return token.life < host_.life_before(); }
+
 TokenEnd Queue::check(const LeaseToken& token, const Slot* slot, Freshness freshness) const {
   const bool gone =
       slot == nullptr || slot->state == State::kMoving || purged(token.position, *slot);
-  // What had that position in an earlier life, and was not stored, was another message.
   const bool another = token.life != host_.life() && token.position >= restored_below_;
   if (gone || another) return TokenEnd::kUnknown;
-  if (holds_lease(*slot, token)) return TokenEnd::kDone;
+  if (holds_lease(*slot, token)) return TokenEnd::kDone;  // the lease was stored with its message
   if (freshness == Freshness::kCurrent) return TokenEnd::kStale;
-  if (freshness == Freshness::kLatest && !is_latest(*slot, token)) return TokenEnd::kStale;
+  const bool latest_only = freshness == Freshness::kLatest || is_outlived(token);
+  if (latest_only && !is_latest(*slot, token)) return TokenEnd::kStale;
   if (slot->state != State::kLeased) return TokenEnd::kNotLeased;
   // Of a consumer that holds it for as long as it lives, it is not taken away.
   const bool ends_by_itself = timed_ && timed_->find_leased(token.position) != nullptr;
@@ -112,10 +117,10 @@ TokenEnd Queue::check(const LeaseToken& token, const Slot* slot, Freshness fresh
 TokenEnd Queue::settle(const LeaseToken& token, Freshness freshness, Settle how) {
   Slot* slot = slots_.find(token.position);
   const bool earlier = token.life != host_.life();
-  if (slot == nullptr && earlier && how == Settle::kAck && may_be_unread(token.position)) {
-    // From an earlier life. Whether it is still there is not known, nor how large it is.
-    if (freshness != Freshness::kAny) return TokenEnd::kStale;
-    host_.forget_stored(*this, token.position, token.position);
+  if (slot == nullptr && earlier && how == Settle::kAck && is_unread(token.position)) {
+    if (freshness != Freshness::kAny || is_outlived(token)) return TokenEnd::kStale;
+    remove_unread(token.position);
+    ++counters_.ack;
     return TokenEnd::kDone;
   }
   const TokenEnd end = check(token, slot, freshness);
@@ -153,6 +158,28 @@ TokenEnd Queue::extend(const LeaseToken& token, Freshness freshness, std::int64_
 void Queue::remove_waiting(Position position, Slot& slot) {
   if (slot.state == State::kReady) left_ready(slot);
   erase(position, slot);
+  drop_front_leftovers();
+  arm_for_head();
+}
+
+bool Queue::is_unread(Position position) const {
+  if (cold_.count == 0 || position >= restored_below_ || slots_.find(position)) return false;
+  if (groups_ && position < groups_->end) return groups_->index.contains(position);
+  return ready_.is_unseen(position) && !(removed_unread_ && removed_unread_->contains(position));
+}
+
+// How large it is nobody knows: that is counted until the rest has been read.
+void Queue::remove_unread(Position position) {
+  host_.forget_stored(*this, position, position);
+  if (groups_ && groups_->index.contains(position)) {
+    lose_from_groups(position);
+  } else {
+    if (!removed_unread_) removed_unread_ = std::make_unique<boost::unordered_flat_set<Position>>();
+    removed_unread_->insert(position);
+    --cold_.count;
+    --ready_count_;
+  }
+  note_unread();
   drop_front_leftovers();
   arm_for_head();
 }

@@ -307,6 +307,7 @@ std::uint64_t Queue::purge(bool everything) {
   if (everything) dropped += drop_waits() + drop_leased();
   if (stores_ && !deleting) forget_ready();  // else the store forgets the whole queue
   cold_ = {};
+  removed_unread_.reset();
   slots_.hold_none();
   ready_ = ReadyIndex(ready_.levels());
   if (groups_) purge_groups();

@@ -159,6 +159,7 @@ bool ReadyIndex::was_read(std::size_t n, Position first, Position below) {
   Level& of = level(n);
   if (of.unread.empty() || of.unread.first != first) return false;
   of.unread.first = std::min(below, of.unread.end);
+  of.seen_below = std::max(of.seen_below, of.unread.first);
   if (!of.fifo.has_between(of.unread.first, of.unread.end)) of.unread = {};
   return true;
 }
@@ -170,6 +171,15 @@ std::optional<Position> ReadyIndex::first_unread() const {
     if (!unread.empty() && (!lowest || unread.first < *lowest)) lowest = unread.first;
   }
   return lowest;
+}
+
+bool ReadyIndex::is_unseen(Position position) const {
+  for (std::size_t n = highest(); n != kNone; n = highest_below(n)) {
+    const Level& of = level(n);
+    const bool among = position >= of.seen_below && of.unread.covers(position);
+    if (among && of.fifo.has_between(position, position + 1)) return true;
+  }
+  return false;
 }
 
 void ReadyIndex::let_go_of(Position position) {

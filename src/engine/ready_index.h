@@ -159,6 +159,10 @@ class ReadyIndex {
   /// The lowest position that may be unread; nullopt: all is in memory.
   std::optional<Position> first_unread() const;
   void all_read();
+  /// It is in it, and was never read.
+  bool is_unseen(Position position) const;
+  /// Of a single level: what is below has been read, though not by was_read().
+  void see(Position below) { first_.seen_below = std::max(first_.seen_below, below); }
   /// Of a single level: that message is not in memory any more. It has not come back to its place.
   void let_go_of(Position position);
   /// Of a single level: the lowest position from `from` on that may be unread; kLastPosition.
@@ -175,6 +179,7 @@ class ReadyIndex {
     RangeFifo fifo;
     ReturnedRuns returned;
     PositionRange unread;
+    Position seen_below = 0;  // all that is unread there was in memory before
     bool empty() const { return fifo.empty() && returned.empty(); }
   };
   std::size_t clamp(std::uint8_t priority) const;

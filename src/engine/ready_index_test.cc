@@ -185,6 +185,31 @@ TEST(ReadyIndex, AReadIsOfNoUseWhenMoreHasLeftBeforeIt) {
   EXPECT_THAT(index.next_unread(9, kNothingInMemory).ranges, ElementsAre(PositionRange{4, 7}));
 }
 
+TEST(ReadyIndex, KnowsWhatWasNeverRead) {
+  ReadyIndex index(2);
+  index.push_unread(1, 5, 1);
+  index.push_unread(5, 6, 0);
+  index.push_unread(7, 10, 1);
+  index.push(10, 1);
+  const auto unseen = [&] {
+    std::vector<Position> found;
+    for (Position at = 0; at < 12; ++at) {
+      if (index.is_unseen(at)) found.push_back(at);
+    }
+    return found;
+  };
+  EXPECT_THAT(unseen(), ElementsAre(1, 2, 3, 4, 5, 7, 8, 9));
+  EXPECT_TRUE(index.was_read(1, 1, 4));
+  EXPECT_THAT(unseen(), ElementsAre(4, 5, 7, 8, 9));
+  EXPECT_TRUE(index.let_go(4, [](Position) { return true; }));
+  EXPECT_EQ(index.first_unread(), 1u);
+  EXPECT_THAT(unseen(), ElementsAre(4, 5, 7, 8, 9)) << "others were read, and left again";
+  EXPECT_TRUE(index.was_read(0, 5, 6));
+  EXPECT_THAT(unseen(), ElementsAre(4, 7, 8, 9));
+  index.all_read();
+  EXPECT_THAT(unseen(), IsEmpty());
+}
+
 TEST(ReadyIndex, NotMoreIsLookedThroughAtOnceThanIsOfUse) {
   ReadyIndex index;
   index.push_unread(1, 1001, 0);

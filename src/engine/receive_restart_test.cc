@@ -14,6 +14,20 @@ using testing::IsEmpty;
 class ReceiveRestartTest : public RestartsTest {
  protected:
   static constexpr ReceiveOptions kTen{.most = 10, .wait_ms = 1000, .lease_ms = 1000};
+
+  /// Of all that is in the queue, whose leases have ended then.
+  std::vector<LeaseToken> tokens() {
+    std::vector<LeaseToken> tokens;
+    for (Receiver receiver(peer(2));;) {
+      if (receiver.receive("q", {.most = 10, .lease_ms = 1000}).empty()) break;
+      for (const Receiver::Item& item : receiver.items) tokens.push_back(item.token);
+    }
+    cluster().pass(1000);
+    return tokens;
+  }
+  TokenEnd erase(const LeaseToken& token, Freshness freshness = Freshness::kAny) {
+    return Receiver(peer(2)).settle("q", token, freshness);
+  }
 };
 INSTANTIATE_TEST_SUITE_P(On, ReceiveRestartTest, kShardCounts);
 
@@ -67,19 +81,109 @@ TEST_P(ReceiveRestartTest, ATokenIsGoodForItsMessageInALaterLife) {
 TEST_P(ReceiveRestartTest, ATokenIsGoodForWhatWasReadBack) {
   queue("q");
   publish({"1", "2", "3"});
-  {
-    Receiver receiver(peer(2));
-    receiver.receive("q", kTen);
-    cluster().pass(1000);
-  }
+  const auto before = tokens();
   restart();
   Receiver receiver(peer(2));
   EXPECT_THAT(receiver.receive("q", {.lease_ms = 1000}), ElementsAre("1"));
-  const LeaseToken first = receiver.items[0].token;
-  EXPECT_EQ(receiver.settle("q", {first.position + 1, 1}), TokenEnd::kDone);
-  EXPECT_EQ(receiver.settle("q", {first.position + 2, 1}, Freshness::kCurrent), TokenEnd::kStale);
+  EXPECT_EQ(erase(before[1]), TokenEnd::kDone);
+  EXPECT_EQ(erase(before[1]), TokenEnd::kUnknown);
+  EXPECT_EQ(erase(before[2], Freshness::kCurrent), TokenEnd::kStale);
   EXPECT_THAT(drain(), ElementsAre("3"));
 }
+
+// --- what is deleted without being read ---------------------------------------------------------
+
+TEST_P(ReceiveRestartTest, WhatIsDeletedOnDiskCountsNoMoreAndOnlyOnce) {
+  queue("q");
+  publish({"1", "2", "3"});
+  const auto before = tokens();
+  restart();
+  EXPECT_EQ(erase(before[1]), TokenEnd::kDone);
+  EXPECT_EQ(ready(), 2u);
+  EXPECT_EQ(erase(before[1]), TokenEnd::kUnknown);
+  EXPECT_EQ(erase(before[0], Freshness::kLatest), TokenEnd::kStale);
+  EXPECT_EQ(ready(), 2u);
+  restart();
+  EXPECT_EQ(ready(), 2u);
+  EXPECT_THAT(drain(), ElementsAre("1", "3"));
+  EXPECT_EQ(queue_at_home().ready_bytes(), 0u);
+}
+
+TEST_P(ReceiveRestartTest, AllMayBeDeletedOnDisk) {
+  queue("q");
+  publish({"1", "2"});
+  const auto before = tokens();
+  restart();
+  for (const LeaseToken& token : before) EXPECT_EQ(erase(token), TokenEnd::kDone);
+  EXPECT_EQ(ready(), 0u);
+  EXPECT_EQ(queue_at_home().ready_bytes(), 0u);
+  EXPECT_EQ(peer(1).purge("q"), "");
+  EXPECT_EQ(life_->reads(), 0u);
+  publish({"3"});
+  EXPECT_THAT(drain(), ElementsAre("3"));
+}
+
+TEST_P(ReceiveRestartTest, WhatIsDeletedWhileItIsReadDoesNotCome) {
+  queue("q");
+  publish({"1", "2", "3"});
+  const auto before = tokens();
+  restart_and_hold();
+  Receiver receiver(peer(2));
+  EXPECT_THAT(receiver.receive("q", kTen), ElementsAre("no answer"));
+  EXPECT_EQ(erase(before[0]), TokenEnd::kDone);
+  EXPECT_EQ(erase(before[2]), TokenEnd::kDone);
+  EXPECT_EQ(ready(), 1u);
+  release();
+  EXPECT_THAT(receiver.take(), ElementsAre("2"));
+  EXPECT_EQ(ready(), 0u);
+}
+
+TEST_P(ReceiveRestartTest, WhatIsDeletedOnDiskAmongPrioritiesIsFoundByItsLevel) {
+  queue("q", {{"x-max-priority", number(3)}});
+  for (const char* body : {"1", "2", "3", "4"}) {
+    const auto priority = static_cast<std::uint8_t>((body[0] - '0') % 3);
+    EXPECT_EQ(peer(0).publish({.body = body, .persistent = true, .priority = priority}), "ack");
+  }
+  const auto before = tokens();  // of 2, 1, 4, 3
+  ASSERT_EQ(before.size(), 4u);
+  restart();
+  EXPECT_EQ(erase(before[1]), TokenEnd::kDone);
+  EXPECT_EQ(erase(before[3]), TokenEnd::kDone);
+  EXPECT_EQ(erase(before[3]), TokenEnd::kUnknown);
+  EXPECT_EQ(ready(), 2u);
+  EXPECT_THAT(drain(), ElementsAre("2", "4"));
+}
+
+TEST_P(ReceiveRestartTest, WhatWasReadAndDeletedCountsOnceThoughOthersAreOnDisk) {
+  for (const Fields& arguments : {Fields{}, Fields{{"x-message-groups", text("fair")}}}) {
+    queue("q", arguments);
+    const std::string large(64 * 1024, 'x');
+    for (int i = 0; i < 40; ++i) {
+      EXPECT_EQ(peer(0).publish({.body = large,
+                                 .key = "q",
+                                 .persistent = true,
+                                 .headers = {{"x-message-group", text(std::to_string(i % 3))}}}),
+                "ack");
+    }
+    const auto before = tokens();
+    ASSERT_EQ(before.size(), 40u);
+    restart();
+    Receiver receiver(peer(2));
+    receiver.receive("q", {.lease_ms = 1000});
+    EXPECT_EQ(ready(), 39u);
+    for (const std::size_t i : {3, 38, 39}) {
+      EXPECT_EQ(erase(before[i]), TokenEnd::kDone) << i;
+      EXPECT_EQ(erase(before[i]), TokenEnd::kUnknown) << i;
+    }
+    EXPECT_EQ(ready(), 36u);
+    cluster().pass(1000);
+    EXPECT_EQ(drain().size(), 37u);
+    EXPECT_EQ(ready(), 0u);
+    EXPECT_EQ(peer(1).remove("q"), "");
+  }
+}
+
+// --- tokens of earlier lives --------------------------------------------------------------------
 
 TEST_P(ReceiveRestartTest, ATokenIsNotGoodForAnotherMessageThatHasItsMessagesPlace) {
   queue("q");
@@ -94,6 +198,25 @@ TEST_P(ReceiveRestartTest, ATokenIsNotGoodForAnotherMessageThatHasItsMessagesPla
   EXPECT_EQ(after.settle("q", token), TokenEnd::kUnknown);
   EXPECT_THAT(after.receive("q", kTen), ElementsAre("1"));
   EXPECT_EQ(after.items[0].token.position, token.position);
+  after.items.clear();
+  cluster().pass(1000);
+  restart();
+  EXPECT_EQ(erase(token), TokenEnd::kStale) << "of two lives before";
+  EXPECT_EQ(Receiver(peer(2)).receive("q", kTen).size(), 1u);
+  cluster().pass(1000);
+  EXPECT_EQ(erase(token), TokenEnd::kStale) << "it is in memory";
+  EXPECT_THAT(drain(), ElementsAre("1"));
+}
+
+TEST_P(ReceiveRestartTest, ATokenIsGoodForOneMoreLife) {
+  queue("q");
+  publish({"1", "2"});
+  const auto before = tokens();
+  restart();
+  EXPECT_EQ(erase(before[0]), TokenEnd::kDone);
+  restart();
+  EXPECT_EQ(erase(before[1]), TokenEnd::kStale);
+  EXPECT_THAT(drain(), ElementsAre("2"));
 }
 
 TEST_P(ReceiveRestartTest, WhatWasDeletedInThisLifeIsKnownToBeGone) {

@@ -26,7 +26,8 @@ Shard::Shard(const ShardOptions& options, Outbox& outbox, storage::MessageStore&
       outbox_(outbox),
       store_(store),
       topology_(*this),
-      home_(*this, topology_, store, now_, meter_, options.paging, options.first_incarnation),
+      home_(*this, topology_, store, now_, meter_,
+            {options.paging, options.first_incarnation, options.life_before}),
       parked_(options.count),
       random_(options.seed * 0x9e3779b97f4a7c15u + options.index + 1) {
   if (options.index == kControlShard) {

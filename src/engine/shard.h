@@ -29,6 +29,8 @@ struct ShardOptions {
   std::int64_t memory_limit = INT64_MAX;
   /// Queues and exchanges are numbered from here on: no number from it on was ever given out.
   std::uint64_t first_incarnation = 1;
+  /// Where the life before this one began with them.
+  std::uint64_t life_before = 0;
   PagingLimits paging = {};
 };
 

@@ -160,7 +160,8 @@ void Broker::make_shards(std::size_t count) {
                        limit_of(config.limits.vhost_max_exchanges).value_or(UINT64_MAX)},
         .default_delivery_limit = config.queues.delivery_limit,
         .memory_limit = memory == 0 ? INT64_MAX : static_cast<std::int64_t>(memory),
-        .first_incarnation = data_ ? data_->first_incarnation() : 1}));
+        .first_incarnation = data_ ? data_->first_incarnation() : 1,
+        .life_before = data_ ? data_->incarnation_before() : 0}));
     all.push_back(shards_.back().get());
   }
   for (const auto& shard : shards_) shard->connect(all);

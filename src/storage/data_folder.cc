@@ -66,6 +66,10 @@ Result<std::unique_ptr<DataFolder>> DataFolder::open(const std::string& path) {
   return folder;
 }
 
+std::uint64_t DataFolder::incarnation_before() const {
+  return first_incarnation_ - std::min(first_incarnation_, kIncarnationsPerStart);
+}
+
 DataFolder::~DataFolder() {
   close();
   ::close(lock_);

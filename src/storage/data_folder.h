@@ -42,6 +42,8 @@ class DataFolder {
   const MetadataImage& image() const { return image_; }
   /// Neither it nor any later one was ever given out to a queue or an exchange.
   std::uint64_t first_incarnation() const { return first_incarnation_; }
+  /// The same, of the start before this one, if there was one.
+  std::uint64_t incarnation_before() const;
   MetadataStore& metadata() { return *metadata_; }
   MessageStore& store(std::size_t shard) { return *stores_[shard]; }
   const journal::Journal& journal() const { return *journal_; }

@@ -115,6 +115,7 @@ TEST_F(DataFolderTest, NoIncarnationIsGivenOutTwice) {
     ASSERT_TRUE(folder) << folder.error().text;
     const std::uint64_t first = (*folder)->first_incarnation();
     if (start != 0) EXPECT_GE(first, before + 1'000'000'000) << "a run uses many";
+    if (start != 0) EXPECT_EQ((*folder)->incarnation_before(), before);
     EXPECT_GT(first, 0u);
     before = first;
   }

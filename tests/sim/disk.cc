@@ -8,6 +8,8 @@ namespace {
 
 /// One of so many is spoiled.
 constexpr std::uint64_t kSpoilEvery = 4;
+/// A lease that is found to end later does so by that much.
+constexpr std::int64_t kStretchMs = 10'000;
 
 }  // namespace
 
@@ -53,6 +55,9 @@ void Disk::spoil() {
       return died && spoils(Sabotage::kLoseLetters);
     });
     if (spoils(Sabotage::kLoseMarks)) queue.handed_out = 0;
+    for (auto& [position, message] : queue.messages) {
+      if (message.lease && spoils(Sabotage::kLoseLeases)) message.lease.reset();
+    }
   }
 }
 
@@ -164,14 +169,28 @@ void Disk::make(const Batch::Settled& settled) {
   messages.erase(messages.lower_bound(settled.first), messages.upper_bound(settled.last));
 }
 
+KeptMessage* Disk::find(std::uint64_t queue, std::uint64_t position) {
+  const auto known = queues_.find(queue);
+  if (known == queues_.end()) return nullptr;
+  const auto message = known->second.messages.find(position);
+  return message == known->second.messages.end() ? nullptr : &message->second;
+}
+
 void Disk::make(const Batch::Returned& returned) {
-  const auto queue = queues_.find(returned.queue);
-  if (queue == queues_.end()) return;
-  const auto message = queue->second.messages.find(returned.position);
-  if (message == queue->second.messages.end()) return;
-  message->second.record.acquired = returned.acquired;
-  message->second.record.failed = returned.failed;
-  if (returned.acquired != 0) message->second.record.delivered = true;
+  KeptMessage* message = find(returned.queue, returned.position);
+  if (message == nullptr) return;
+  message->record.acquired = returned.acquired;
+  message->record.failed = returned.failed;
+  if (returned.acquired != 0) message->record.delivered = true;
+  message->lease.reset();
+}
+
+void Disk::make(const Batch::Lent& lent) {
+  KeptMessage* message = find(lent.queue, lent.position);
+  if (message == nullptr) return;
+  message->record.acquired = lent.acquired;
+  message->record.failed = lent.failed;
+  message->lease = lent.lease;
 }
 
 void Disk::make(const Batch::HandedOut& mark) {
@@ -183,6 +202,15 @@ void Disk::make(const Batch::HandedOut& mark) {
 const KeptQueue* Disk::queue(std::uint64_t id) const {
   const auto known = queues_.find(id);
   return known == queues_.end() ? nullptr : &known->second;
+}
+
+std::optional<storage::Lease> Disk::find_lease(const KeptMessage& message) {
+  std::optional<storage::Lease> found = message.lease;
+  if (!found) return found;
+  if (spoils(Sabotage::kHideLeases)) return std::nullopt;
+  if (spoils(Sabotage::kStretchLeases)) found->deadline += kStretchMs;
+  if (spoils(Sabotage::kMixLives)) ++found->life;
+  return found;
 }
 
 std::size_t Disk::messages() const {

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -26,6 +27,7 @@ class KeptMessage {
       : record(message), texts_(take_texts(record)) {}
 
   storage::MessageRecord record;  // its views are into `texts_`
+  std::optional<storage::Lease> lease = {};
 
  private:
   std::shared_ptr<const std::string> texts_;
@@ -51,13 +53,18 @@ struct Batch {
     std::uint64_t queue, position;
     std::uint16_t acquired, failed;
   };
+  struct Lent {
+    std::uint64_t queue, position;
+    std::uint16_t acquired, failed;
+    storage::Lease lease;
+  };
   struct HandedOut {
     std::uint64_t queue, below;
   };
   struct Removed {
     std::uint64_t queue;
   };
-  using Change = std::variant<KeptMessage, Settled, Returned, HandedOut, Removed>;
+  using Change = std::variant<KeptMessage, Settled, Returned, Lent, HandedOut, Removed>;
   struct Part {
     std::uint64_t unit;
     std::uint32_t parts;
@@ -96,6 +103,8 @@ class Disk {
   const std::map<std::uint64_t, KeptQueue>& queues() const { return queues_; }
   const KeptQueue* queue(std::uint64_t id) const;
   std::size_t messages() const;
+  /// Of a message that is kept, as a start finds it.
+  std::optional<storage::Lease> find_lease(const KeptMessage& message);
   bool dead() const { return dead_; }
   /// From now on, until the next start, nothing is written.
   void break_down() { broken_ = true; }
@@ -111,9 +120,11 @@ class Disk {
   std::vector<std::size_t> group_of(std::size_t writer) const;
   bool complete(std::vector<std::size_t>& take, const Batch::Part& part) const;
   void apply(const Batch& batch);
+  KeptMessage* find(std::uint64_t queue, std::uint64_t position);
   void make(const KeptMessage& message);
   void make(const Batch::Settled& settled);
   void make(const Batch::Returned& returned);
+  void make(const Batch::Lent& lent);
   void make(const Batch::HandedOut& mark);
   void make(const Batch::Removed& removed) { queues_.erase(removed.queue); }
   bool spoils(Sabotage what);

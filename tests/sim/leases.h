@@ -22,10 +22,6 @@ struct CopyKey {
   auto operator<=>(const CopyKey&) const = default;
 };
 
-/// After a restart leases may go on until their deadline, or be over: both are right. False: they
-/// are over.
-inline constexpr bool kLeasesMayOutliveTheNode = true;
-
 /// A message in a client's hands.
 struct HandOut {
   engine::QueueId queue;

@@ -84,6 +84,8 @@ struct FoundMessage {
   bool marked;  // it may have been delivered, says the disk
   /// The queue that it was dead-lettered in, if there was only one.
   std::string died_in = {};
+  engine::Position position = 0;
+  std::optional<storage::Lease> lease = {};  // it is out under it
 };
 
 /// A message that an exchange holds when a life of the node has ended.
@@ -271,6 +273,7 @@ class Model {
     std::string attempt = {};
     unsigned receivers = 1;  // who were handed it under the same token
     unsigned returns = 0;    // ends of it that were asked for
+    std::uint64_t told = 0;  // the tick at which its holder was, as it is now; 0: it was stored
   };
   struct Copy {
     State state = State::kIn;
@@ -291,7 +294,6 @@ class Model {
     unsigned in_flight = 0;           // all that is asked
     std::uint64_t asks = 0;
     std::uint64_t settled_at = 0;
-    WallMs leased_until = 0;  // perhaps, since before a restart
     WallMs first_seen = kNever;
     WallMs first_lease = 0;  // as a receiver was told in this life
     std::uint64_t seen_tick = 0;
@@ -346,7 +348,15 @@ class Model {
   bool letter_arrived(MessageId id, engine::QueueId target, const OnDisk& on_disk) const;
   engine::QueueId queue_called(std::string_view name, const std::set<engine::QueueId>& there) const;
   void take_over(const OnDisk& on_disk, const Remains& remains);
-  void note_leases();
+
+  // model_restart_leases.cc
+  /// It is out under a lease of which all is known, and that has not ended.
+  bool surely_out(const CopyKey& key, const Copy& copy, WallMs now) const;
+  bool surely_stored(const CopyKey& key, const Lease& lease, const Remains& remains) const;
+  void check_stored_lease(const CopyKey& key, const Lease& lease, const FoundMessage& found) const;
+  void check_stored_leases(const OnDisk& on_disk, const Remains& remains) const;
+  /// If it is out by what is stored, it is so in the next life.
+  void take_over_lease(const CopyKey& key, Copy& copy, const FoundMessage& found);
 
   // model_restart_exchanges.cc
   Held index_held(const Remains& remains) const;
@@ -437,6 +447,8 @@ class Model {
   std::uint64_t life_ = 0;                     // of the node, as tokens say
   std::map<engine::QueueId, unsigned> polls_;  // that are not answered
   std::map<engine::QueueId, unsigned> blind_;  // whose answer nobody heard
+  // Leases of which somebody was told before that tick are stored.
+  std::map<engine::QueueId, std::uint64_t> stored_;
   /// A receive that may be asked for again.
   struct Attempt {
     std::vector<HandOut> items = {};

@@ -59,7 +59,6 @@ Model::Out Model::out_of(QueueId queue) const {
   Out out;
   for (const auto& [key, copy] : copies_) {
     if (key.queue != queue) continue;
-    if (copy.state == State::kIn && now_ < copy.leased_until) ++out.most;
     if (copy.state != State::kHeld) continue;
     const bool outlived =
         copy.lease && copy.lease->outlived <= now_ && !queues_.at(queue).kind->changing;
@@ -213,6 +212,7 @@ Model::Taken Model::received(const engine::ReceivedItem& item, const Asked& aske
     copy.lease->earliest = std::min(copy.lease->earliest, after(asked.wall, asked.lease_ms));
     copy.lease->latest = std::max(copy.lease->latest, after(now_, asked.lease_ms));
     copy.lease->begun_last = now_;
+    copy.lease->told = ++tick_;
     return {key, false, true, false};
   }
   if (came_late(key, copy, item, asked, repeated)) {
@@ -231,7 +231,8 @@ Model::Taken Model::received(const engine::ReceivedItem& item, const Asked& aske
                      .begun_first = begun,
                      .begun_last = now_,
                      .outlived = is_kept_briefly ? after(item.enqueued, kind.retention_ms) : kNever,
-                     .attempt = asked.attempt};
+                     .attempt = asked.attempt,
+                     .told = ++tick_};
   return {key, false, again, now_ < copy.lease->earliest};
 }
 
@@ -355,6 +356,11 @@ void Model::asks(TokenRequest& request) {
   const bool over = request.freshness == Freshness::kCurrent && copy.taken == token.acquired;
   const bool later = held ? copy.out > token.acquired : copy.taken > token.acquired;
   request.outdated = comparable && (held || copy.state == State::kIn) && (later || (!held && over));
+  // Of earlier lives only what was out all the time is current.
+  if (token.life != life_ && copy.place == 0) {
+    const bool waits = copy.state == State::kIn && request.freshness == Freshness::kCurrent;
+    request.outdated = waits || (held && copy.lease && !current);
+  }
   request.held = held;
   request.hold = copy.holds;
   request.consumed = held && !copy.lease;
@@ -379,6 +385,11 @@ void Model::answered(const TokenRequest& request, TokenEnd end) {
   if (known == copies_.end()) return;
   Copy& copy = known->second;
   --copy.in_flight;
+  if (request.what != TokenRequest::What::kExtend) {
+    // It was answered when all was stored.
+    std::uint64_t& stored = stored_[request.hand_out.queue];
+    stored = std::max(stored, request.tick);
+  }
   const bool current = is_current(copy, request);
   const bool sure = request.sure_until > now_ && request.alone && copy.asks == request.asks &&
                     current && (copy.lease->attempt.empty() || now_ < earliest_end(key, copy));
@@ -395,8 +406,10 @@ void Model::answered(const TokenRequest& request, TokenEnd end) {
     violated("(m) an outdated token of message %lu of %s does something", key.message,
              queue_name(request.hand_out.queue).c_str());
   }
-  const bool of_this_life = request.hand_out.token.life == life_;
-  if (end == TokenEnd::kDone && of_this_life && request.consumed && copy.state == State::kHeld &&
+  if (end == TokenEnd::kDone && copy.state == State::kGone) {
+    violated("(m) by a token of message %lu, which was lost, another one is meant", key.message);
+  }
+  if (end == TokenEnd::kDone && request.consumed && copy.state == State::kHeld &&
       copy.holds == request.hold) {
     violated("(m) message %lu is taken from its consumer by a token", key.message);
   }
@@ -427,7 +440,6 @@ bool Model::leaves_by_itself(const CopyKey& key, const Copy& copy) const {
 void Model::was_deleted(const TokenRequest& request, Copy& copy, TokenEnd end) {
   const CopyKey& key = request.hand_out.key;
   const char* where = queue_name(request.hand_out.queue).c_str();
-  const bool of_this_life = request.hand_out.token.life == life_;
   --copy.deletes;
   if (end != TokenEnd::kDone && end != TokenEnd::kUnknown) return;
   if (end == TokenEnd::kUnknown) {
@@ -439,14 +451,9 @@ void Model::was_deleted(const TokenRequest& request, Copy& copy, TokenEnd end) {
   }
   if (copy.state == State::kGone) return;
   if (copy.state == State::kSettled) {
-    if (end == TokenEnd::kDone && of_this_life && copy.settled_at < request.tick) {
+    if (end == TokenEnd::kDone && copy.settled_at < request.tick) {
       violated("(a) message %lu of %s is deleted once more", key.message, where);
     }
-    return;
-  }
-  // From an earlier life: whether it is still there was not looked at.
-  if (!of_this_life && queues_.at(request.hand_out.queue).kind->moving) {
-    copy.may_drop = copy.perhaps_deleted = true;
     return;
   }
   copy.state = State::kSettled;
@@ -473,6 +480,7 @@ void Model::was_extended(const TokenRequest& request, Copy& copy, TokenEnd end) 
   const bool only = request.alone && copy.asks == request.asks;
   lease.earliest = only ? earliest : std::min(lease.earliest, earliest);
   lease.latest = only ? latest : std::max(lease.latest, latest);
+  lease.told = ++tick_;
 }
 
 void Model::never_answered(const TokenRequest& request) {

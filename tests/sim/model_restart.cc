@@ -8,8 +8,9 @@ namespace polymq::sim {
 using engine::QueueId;
 
 void Model::restarted(const Remains& remains) {
-  note_leases();
   const OnDisk on_disk = index(remains);
+  check_stored_leases(on_disk, remains);
+  leases_are_over();  // but for those that are stored; see take_over()
   const Held held = index_held(remains);
   for (const auto& [key, found] : on_disk) check_found(key, *found, remains);
   for (const auto& [key, copy] : copies_) {
@@ -237,6 +238,7 @@ QueueId Model::queue_called(std::string_view name, const std::set<QueueId>& ther
 // --- the next life ------------------------------------------------------------------------------
 
 void Model::take_over(const OnDisk& on_disk, const Remains& remains) {
+  groups_.clear();
   for (auto it = copies_.begin(); it != copies_.end();) {
     const bool was_settled = it->second.state == State::kSettled;
     const CopyKey& key = it->first;
@@ -261,12 +263,11 @@ void Model::take_over(const OnDisk& on_disk, const Remains& remains) {
     copy.marked = found->marked;
     copy.found = true;
     if (known != copies_.end()) {
-      copy.leased_until = known->second.leased_until;
       copy.first_seen = known->second.first_seen;
       copy.asks = known->second.asks;
     }
-    if (copy.leased_until != 0) copy.taken_more = copy.failed_more = 1;
     if (queues_.at(found->queue).kind->moving) copy.place = found->queue;
+    take_over_lease(key, copy, *found);
     copies_[key] = copy;
   }
   for (auto& [id, message] : messages_) message.unit.reset();
@@ -280,21 +281,13 @@ void Model::take_over(const OnDisk& on_disk, const Remains& remains) {
   dead_seen_.clear();
 }
 
-// Who holds something by a token has it still; the queue may think otherwise.
-void Model::note_leases() {
-  for (auto& [key, copy] : copies_) {
-    if (copy.state != State::kHeld || !copy.lease) continue;
-    if (kLeasesMayOutliveTheNode) copy.leased_until = copy.lease->latest;
-    has_returned(copy);
-  }
-}
-
 void Model::clients_are_gone() {
   life_ = 0;
   polls_.clear();
   blind_.clear();
   attempts_.clear();
   lost_.clear();
+  stored_.clear();
   disordered_.clear();
   disordering_.clear();
   ended_owners_.clear();

@@ -11,10 +11,12 @@ void Model::placed(MessageId id, QueueId queue, engine::Position position, bool 
   Published& message = messages_.at(id);
   message.duplicate = duplicate;
   if (!duplicate) message.position = position;
-  const auto copy = copies_.find({id, queue, 0});
-  if (copy == copies_.end() || duplicate) return;
+  const auto known = copies_.find({id, queue, 0});
+  if (known == copies_.end() || duplicate) return;
+  Copy& copy = known->second;
   const QueueKind& kind = *queues_.at(queue).kind;
-  if (kind.window_ms != 0 && !kind.lossy && !message.own_ttl) copy->second.may_drop = false;
+  if (kind.window_ms == 0 || kind.lossy || message.own_ttl) return;
+  copy.may_drop = copy.perhaps_deleted || copy.purged;
 }
 
 WallMs Model::latest_arrival(MessageId id, QueueId queue) const {

@@ -34,6 +34,7 @@ engine::ShardOptions World::options_of(ShardIndex shard, ShardIndex count) const
   options.seed = seed_ + restarts_;
   options.memory_limit = workload_.memory_limit;
   options.first_incarnation = restarts_ * kIncarnationsPerLife + 1;
+  options.life_before = options.first_incarnation - std::min(restarts_, 1u) * kIncarnationsPerLife;
   if (workload_.paging_window != 0) {
     options.paging = {workload_.paging_window * 4, workload_.paging_window / 2,
                       workload_.paging_window};
@@ -90,9 +91,6 @@ void World::restart(bool at_rest) {
   disk_.keep_only(queues);
   for (const storage::ExchangeRow& row : image.exchanges) disk_.spoil_exchange(row.id);
   model_.restarted(remains(image, at_rest));
-  // Positions of what was lost are given again: a token is good for one more life.
-  const std::uint64_t life = shards_[0]->options().first_incarnation;
-  std::erase_if(tokens_, [&](const HandOut& one) { return one.token.life != life; });
   bury();
   ++restarts_;
   const auto ms =
@@ -105,6 +103,7 @@ void World::restart(bool at_rest) {
   const bool winds_down = std::exchange(winding_down_, true);
   administer(engine::AddVhost{"/", "", {}}, "add vhost /");
   quiesce("after a restart");
+  check_leases();
   winding_down_ = winds_down;
   if (winding_down_) return;
   for (std::uint64_t more = random_.between(1, workload_.clients); more != 0; --more) open_client();
@@ -169,6 +168,8 @@ FoundMessage World::found_message(engine::QueueId queue, const KeptMessage& kept
       extension != nullptr && extension->deaths.size() == 1 && extension->deaths[0].count == 1) {
     found.died_in = extension->deaths[0].queue;
   }
+  found.position = record.position;
+  found.lease = kept.lease;
   (*message)->release(meter);
   return found;
 }
@@ -204,7 +205,7 @@ void World::check_policies() const {
   }
 }
 
-// As many as were stored, if none may have gone since.
+// As many as were stored, if none may have gone since, and all that are out are known.
 void World::check_counts(const storage::MetadataImage& image) const {
   for (const storage::QueueRow& row : image.queues) {
     const engine::QueueEntry* control = shards_[0]->topology().queue(row.id);
@@ -212,7 +213,7 @@ void World::check_counts(const storage::MetadataImage& image) const {
     const KeptQueue* kept = disk_.queue(row.id);
     const std::size_t stored = kept == nullptr ? 0 : kept->messages.size();
     const QueueKind& kind = kind_of(row.name);
-    const bool exactly = !kind.lossy && kind.retention_ms == 0;
+    const bool exactly = !kind.lossy && kind.retention_ms == 0 && !queue.restoring();
     const std::size_t there = queue.ready() + queue.unacked() + queue.delayed();
     if (exactly ? there == stored : there <= stored) continue;
     violated("(g) %s counts %lu messages after the restart, but %zu are stored", row.name.c_str(),

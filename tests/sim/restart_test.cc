@@ -108,6 +108,95 @@ TEST_F(RestartTest, FindsADeadLetterThatIsNowhereOrInTwoPlaces) {
   EXPECT_NO_THROW(model_.restarted({{letter}, queues}));
 }
 
+/// It is received for a second, at 1000.
+class LeasedTest : public RestartTest {
+ protected:
+  static constexpr WallMs kBegin = 1000;
+  static constexpr WallMs kEnd = 2000;
+  LeasedTest() {
+    model_.settled(take(first_), false);
+    first_ = publish({.published = {.wall = 0}});
+    receive(1);
+  }
+  void receive(std::uint16_t acquired, std::uint64_t life = 1, WallMs now = kBegin) {
+    model_.time_is(now);
+    Asked asked{.queue = safe_.id, .lease_ms = 1000};
+    model_.poll_begins(asked);
+    Model::fill_body(first_, message_->body_space(), 20);
+    model_.received({message_, {7, acquired, life}, 0, kBegin}, asked, false);
+    model_.poll_ends(asked, false);
+  }
+  FoundMessage waiting() {
+    FoundMessage there = found(first_, true);
+    there.position = 7;
+    there.acquired = 1;
+    return there;
+  }
+  FoundMessage leased(WallMs deadline, std::uint64_t life = 1) {
+    FoundMessage there = waiting();
+    there.lease =
+        storage::Lease{.first = kBegin, .begun = kBegin, .deadline = deadline, .life = life};
+    return there;
+  }
+  void restart(const FoundMessage& message, bool at_rest = false) {
+    model_.restarted(
+        {.messages = {message}, .queues = {safe_.id}, .now = 1500, .at_rest = at_rest});
+    model_.clients_are_gone();
+  }
+};
+
+TEST_F(LeasedTest, FindsThatItsRecordIsLostOrWrong) {
+  EXPECT_THROW(restart(waiting(), true), Violation);
+  EXPECT_THROW(restart(leased(kEnd + 1), true), Violation);
+  EXPECT_THROW(restart(leased(kEnd, 2), true), Violation);
+  EXPECT_NO_THROW(restart(leased(kEnd), true));
+  EXPECT_THROW(restart(waiting()), Violation) << "it was stored";
+}
+
+TEST_F(LeasedTest, ItsRecordMayBeLostUntilSomethingElseIsKnownToBeStored) {
+  EXPECT_NO_THROW(restart(waiting()));
+  receive(2, 2, 1600);
+  TokenRequest other{.hand_out = {safe_.id, {first_, safe_.id, 0}, {7, 1, 1}},
+                     .what = TokenRequest::What::kDelete,
+                     .freshness = engine::Freshness::kCurrent};
+  model_.asks(other);
+  model_.answered(other, engine::TokenEnd::kStale);
+  EXPECT_THROW(restart(waiting()), Violation);
+}
+
+TEST_F(LeasedTest, FindsThatItEndsEarlyAllTheSame) {
+  restart(leased(kEnd));
+  EXPECT_THROW(receive(2, 2, kEnd - 1), Violation);
+  EXPECT_NO_THROW(receive(2, 2, kEnd));
+}
+
+TEST_F(LeasedTest, FindsThatItsTokenIsNotHeededOrAnOlderOneIs) {
+  restart(leased(kEnd));
+  const auto ask = [&](std::uint16_t acquired, engine::TokenEnd end) {
+    TokenRequest request{.hand_out = {safe_.id, {first_, safe_.id, 0}, {7, acquired, 1}},
+                         .what = TokenRequest::What::kExtend,
+                         .freshness = engine::Freshness::kCurrent,
+                         .lease_ms = 500,
+                         .most_ms = 10'000};
+    model_.asks(request);
+    model_.answered(request, end);
+  };
+  EXPECT_THROW(ask(1, engine::TokenEnd::kStale), Violation);
+  EXPECT_THROW(ask(2, engine::TokenEnd::kDone), Violation);
+  EXPECT_NO_THROW(ask(1, engine::TokenEnd::kDone));
+  EXPECT_NO_THROW(ask(2, engine::TokenEnd::kStale));
+}
+
+TEST_F(LeasedTest, FindsATokenThatNamesAnotherMessage) {
+  TokenRequest request{.hand_out = {safe_.id, {first_, safe_.id, 0}, {7, 1, 1}},
+                       .what = TokenRequest::What::kDelete,
+                       .freshness = engine::Freshness::kAny};
+  model_.restarted({.queues = {safe_.id}});
+  model_.clients_are_gone();
+  model_.asks(request);
+  EXPECT_THROW(model_.answered(request, engine::TokenEnd::kDone), Violation);
+}
+
 /// Persistent messages through exchanges that remember, to the queue safe.0.
 class RememberedTest : public RestartTest {
  protected:

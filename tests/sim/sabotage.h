@@ -37,6 +37,10 @@ enum class Sabotage : std::uint8_t {
   kKeepSettled,       // settlements, though they were durable
   kTearUnits,         // a unit is written in parts
   kLoseMarks,         // what was handed out
+  kLoseLeases,        // some that were durable
+  kHideLeases,        // a start does not find them,
+  kStretchLeases,     // finds that they end later,
+  kMixLives,          // or that they are of another life
   kLoseDeclarations,  // the last change of the metadata
   kLoseLetters,       // some messages that died
   kLosePolicies,      // those of the configuration

@@ -105,6 +105,21 @@ TEST(Sabotage, OrdersThatAreTooFastAreFound) { expect_found(Sabotage::kHurryMove
 TEST(Sabotage, DeletionsThatAreLostAreFound) {
   expect_found(Sabotage::kKeepSettled, "restarted_receiving", "abegh");
 }
+TEST(Sabotage, LeasesWhoseRecordsAreLostAreFound) {
+  expect_found(Sabotage::kLoseLeases, "restarted_receiving", "m");
+}
+TEST(Sabotage, LeasesThatAreNotRestoredAreFound) {
+  expect_found(Sabotage::kHideLeases, "restarted_receiving", "am");
+}
+TEST(Sabotage, GroupsThatAreNotLockedAgainAreFound) {
+  expect_found(Sabotage::kHideLeases, "restarted_receiving_groups", "adm");
+}
+TEST(Sabotage, RestoredLeasesThatEndLateAreFound) {
+  expect_found(Sabotage::kStretchLeases, "restarted_receiving", "m");
+}
+TEST(Sabotage, RestoredLeasesThatKnowNoTokensAreFound) {
+  expect_found(Sabotage::kMixLives, "restarted_receiving", "m");
+}
 TEST(Sabotage, MovedMessagesThatAreLostAreFound) {
   expect_found(Sabotage::kLoseMessages, "restarted_moving", "aegh");
 }

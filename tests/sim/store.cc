@@ -57,6 +57,7 @@ storage::StoredQueue Store::open_queue(std::uint64_t queue, storage::Lane) {
   for (const auto& [position, message] : kept->messages) {
     open.live[position] = message.record.body.size();
     add_to(stored, message.record);
+    if (const auto lease = disk_.find_lease(message)) stored.leases.push_back({position, *lease});
     adopt(queue, message);
   }
   return stored;
@@ -80,6 +81,11 @@ void Store::close_log(std::uint64_t queue) {
   const auto to = staged_at_.upper_bound({queue, UINT64_MAX});
   for (auto at = from; at != to; ++at) staged_[at->second].gone = true;
   staged_at_.erase(from, to);
+  forget_lent(queue, 0, UINT64_MAX);
+}
+
+void Store::forget_lent(std::uint64_t queue, std::uint64_t first, std::uint64_t last) {
+  lent_.erase(lent_.lower_bound({queue, first}), lent_.upper_bound({queue, last}));
 }
 
 void Store::remove_queue(std::uint64_t incarnation) {
@@ -136,6 +142,7 @@ void Store::settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last)
   const auto to = staged_at_.upper_bound({queue, last});
   for (auto at = from; at != to; ++at) staged_[at->second].gone = true;
   staged_at_.erase(from, to);
+  forget_lent(queue, first, last);
   const auto sealed = open->live.lower_bound(first);
   const auto end = open->live.upper_bound(last);
   if (sealed != end) {
@@ -160,10 +167,21 @@ Store::Staged* Store::staged_at(const Key& key) {
   return staged == staged_at_.end() ? nullptr : &staged_[staged->second];
 }
 
+void Store::lent(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
+                 std::uint16_t failed, const storage::Lease& lease) {
+  const Open* open = find(queue);
+  if (open == nullptr || refuses()) return;
+  const Key key{queue, position};
+  if (!staged_at_.contains(key) && !open->live.contains(position)) return;
+  lent_.insert_or_assign(key, Batch::Lent{queue, position, acquired, failed, lease});
+  touch(queue);
+}
+
 void Store::returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
                      std::uint16_t failed) {
   const Open* open = find(queue);
   if (open == nullptr) return;
+  lent_.erase({queue, position});
   if (Staged* staged = staged_at({queue, position})) {
     staged->message.acquired = acquired;
     staged->message.failed = failed;
@@ -236,6 +254,7 @@ void Store::seal_now() {
     open.sealed_below = message.position + 1;
     batch_.changes.emplace_back(KeptMessage(message));
   }
+  for (const auto& [key, lent] : std::exchange(lent_, {})) batch_.changes.emplace_back(lent);
   staged_.clear();
   staged_at_.clear();
   disk_.submit(writer_, std::exchange(batch_, {}));

@@ -50,9 +50,8 @@ class Store final : public storage::MessageStore {
   void give_up() override { disk_.break_down(); }
   void append(const storage::MessageRecord& message) override;
   void settle(std::uint64_t queue, std::uint64_t first, std::uint64_t last) override;
-  /// Leases end with a life, as if the last words on them had always been lost.
-  void lent(std::uint64_t, std::uint64_t, std::uint16_t, std::uint16_t,
-            const storage::Lease&) override {}
+  void lent(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
+            std::uint16_t failed, const storage::Lease& lease) override;
   void returned(std::uint64_t queue, std::uint64_t position, std::uint16_t acquired,
                 std::uint16_t failed) override;
   void handed_out(std::uint64_t queue, std::uint64_t below) override;
@@ -123,6 +122,7 @@ class Store final : public storage::MessageStore {
   void adopt(std::uint64_t queue, const KeptMessage& message);
   Staged* staged_at(const Key& key);
   void note_settled(const Key& key);
+  void forget_lent(std::uint64_t queue, std::uint64_t first, std::uint64_t last);
   void close_log(std::uint64_t log);
   void remove_log(std::uint64_t log);
   void touch(std::uint64_t queue);
@@ -139,7 +139,8 @@ class Store final : public storage::MessageStore {
   std::map<std::uint64_t, Open> queues_;
   std::map<Key, std::size_t> staged_at_;  // into staged_
   std::vector<Staged> staged_;
-  Batch batch_;  // what else is staged
+  std::map<Key, Batch::Lent> lent_;  // the last word on each that is staged
+  Batch batch_;                      // what else is staged
   Commit commit_;
   bool touched_ = false;
   bool awaited_ = false;

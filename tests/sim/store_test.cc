@@ -103,6 +103,36 @@ TEST_F(StoreTest, KeepsWhatIsDurableAndGivesItBack) {
   }
 }
 
+TEST_F(StoreTest, KeepsTheLastWordOnALease) {
+  Store& kept = store();
+  const auto until = [](WallMs deadline) {
+    return storage::Lease{.first = 1, .begun = 2, .deadline = deadline, .life = 3};
+  };
+  for (const std::uint64_t position : {1, 2, 3, 4}) kept.append(record(position));
+  for (const std::uint64_t position : {1, 2, 3}) kept.lent(1, position, 1, 0, until(10));
+  kept.lent(1, 9, 1, 0, until(10));  // which is not there
+  kept.seal(0);
+  kept.lent(1, 1, 2, 1, until(20));
+  kept.returned(1, 2, 1, 1);
+  kept.settle(1, 3, 3);
+  kept.seal(0);
+  ended();
+  kept.returned(1, 4, 1, 0);
+  kept.lent(1, 4, 2, 0, until(30));
+  kept.seal(0);
+  ended();
+  kept.lent(1, 1, 3, 2, until(40));  // staged only
+  disk_.start(1);
+  store_ = std::make_unique<Store>(1, StoreFaults{}, log_, disk_, 0);
+  const std::vector<storage::StoredLease> leases = store_->open_queue(1, 0).leases;
+  ASSERT_EQ(leases.size(), 2u);
+  EXPECT_EQ(leases[0], (storage::StoredLease{1, until(20)}));
+  EXPECT_EQ(leases[1], (storage::StoredLease{4, until(30)}));
+  EXPECT_EQ(disk_.queue(1)->find(1)->record.acquired, 2);
+  EXPECT_EQ(disk_.queue(1)->find(1)->record.failed, 1);
+  EXPECT_EQ(disk_.queue(1)->find(2)->record.failed, 1);
+}
+
 TEST_F(StoreTest, KeepsNothingOfAQueueThatIsNotKnown) {
   Store& kept = store();
   kept.open_queue(101, 0);

@@ -123,7 +123,7 @@ void World::reap() {
 }
 
 bool World::quiet() const {
-  return network_->idle() && metadata_.idle() &&
+  return network_->idle() && metadata_.idle() && next_timer() > now_.wall &&
          std::none_of(more_work_.begin(), more_work_.end(), [](bool more) { return more; }) &&
          std::all_of(stores_.begin(), stores_.end(), [](const auto& s) { return s->idle(); }) &&
          std::none_of(clients_.begin(), clients_.end(), [](const auto& c) { return c->busy(); });
@@ -150,7 +150,9 @@ void World::quiesce(const char* when) {
 void World::note_token(const HandOut& hand_out) {
   constexpr std::size_t kKept = 40;
   tokens_.push_back(hand_out);
-  if (tokens_.size() > kKept) tokens_.erase(tokens_.begin());
+  if (tokens_.size() <= kKept) return;
+  // Some get very old.
+  tokens_.erase(tokens_.begin() + static_cast<std::ptrdiff_t>(random_.below(kKept)));
 }
 
 // --- what actors ask ----------------------------------------------------------------------------

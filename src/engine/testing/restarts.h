@@ -26,6 +26,7 @@ class Life {
     options.policies = std::move(policies);
     options.later = later;
     options.first_incarnation = number * 1'000'000;
+    options.life_before = (number - 1) * 1'000'000;
     cluster = std::make_unique<Cluster>(shards, options);
     for (std::size_t i = 0; i < peers_.size(); ++i) connect(i);
   }

@@ -101,6 +101,7 @@ struct ClusterOptions {
   PolicySets policies = {};  // from the start, of what is there then
   WallMs later = 0;          // than others begin
   std::uint64_t first_incarnation = 1;
+  std::uint64_t life_before = 0;
 };
 
 /// Shards with a vhost "/" and mail between them. Time stands still unless told.
@@ -119,6 +120,7 @@ class Cluster {
       one.limits = options.limits;
       one.memory_limit = options.memory_limit;
       one.first_incarnation = options.first_incarnation;
+      one.life_before = options.life_before;
       storage::MessageStore& store =
           keeping_.empty() ? static_cast<storage::MessageStore&>(*stores_[i]) : *keeping_.at(i);
       storage::MetadataStore& metadata = options.metadata == nullptr

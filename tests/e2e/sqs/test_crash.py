@@ -230,6 +230,22 @@ def test_a_group_stays_locked(flight):
     assert list(receive(client, queue, WaitTimeSeconds=5)) == ["a2"]
 
 
+def test_a_handle_from_before_deletes_what_waits_on_disk(flight):
+    server, again = flight
+    queue = make(server, [(body, "") for body in "123"])
+    client = Client(server.sqs_url)
+    got = receive(client, queue, VisibilityTimeout=1)
+    while count(client, queue, "") < 3:
+        time.sleep(0.1)
+    again()
+
+    client = Client(server.sqs_url)
+    for _ in range(2):
+        client("DeleteMessage", QueueUrl=queue, ReceiptHandle=got["2"]["ReceiptHandle"])
+        assert count(client, queue, "") == 2
+    assert set(receive(client, queue, WaitTimeSeconds=5)) == {"1", "3"}
+
+
 def test_what_ran_out_meanwhile_counts_as_received(flight):
     server, again = flight
     dead = call("CreateQueue", server.sqs_url, QueueName="dead")["QueueUrl"]
