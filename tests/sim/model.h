@@ -85,6 +85,7 @@ struct FoundMessage {
   /// The queue that it was dead-lettered in, if there was only one.
   std::string died_in = {};
   engine::Position position = 0;
+  WallMs enqueued = 0;
   std::optional<storage::Lease> lease = {};  // it is out under it
 };
 
@@ -373,6 +374,8 @@ class Model {
   }
 
   // model_receive.cc
+  /// When its queue has kept a message for long enough.
+  static WallMs outlived_at(const QueueKind& kind, WallMs enqueued);
   WallMs earliest_end(const CopyKey& key, const Copy& copy) const;
   /// It may be held no more, though nobody heard of that.
   bool may_have_returned(const CopyKey& key, const Copy& copy) const;

@@ -21,6 +21,11 @@ constexpr unsigned kMostAtOnce = 10;
 
 // --- who has what -------------------------------------------------------------------------------
 
+WallMs Model::outlived_at(const QueueKind& kind, WallMs enqueued) {
+  const bool is_kept_briefly = kind.retention_ms != 0 && !kind.moving;
+  return is_kept_briefly ? after(enqueued, kind.retention_ms) : kNever;
+}
+
 // Somebody may be asking for the same once more, which lets the lease begin again.
 WallMs Model::earliest_end(const CopyKey& key, const Copy& copy) const {
   const Lease& lease = *copy.lease;
@@ -224,13 +229,12 @@ Model::Taken Model::received(const engine::ReceivedItem& item, const Asked& aske
   note_death(key, *item.message);
   const WallMs begun = std::max(asked.wall, messages_.at(id).published.wall);
   const QueueKind& kind = *queues_.at(key.queue).kind;
-  const bool is_kept_briefly = kind.retention_ms != 0 && !kind.moving;
   copy.lease = Lease{.token = item.token,
                      .earliest = after(begun, asked.lease_ms),
                      .latest = after(now_, asked.lease_ms),
                      .begun_first = begun,
                      .begun_last = now_,
-                     .outlived = is_kept_briefly ? after(item.enqueued, kind.retention_ms) : kNever,
+                     .outlived = outlived_at(kind, item.enqueued),
                      .attempt = asked.attempt,
                      .told = ++tick_};
   return {key, false, again, now_ < copy.lease->earliest};

@@ -62,7 +62,8 @@ void Model::take_over_lease(const CopyKey& key, Copy& copy, const FoundMessage& 
                      .earliest = lease.deadline,
                      .latest = lease.deadline,
                      .begun_first = lease.begun,
-                     .begun_last = lease.begun};
+                     .begun_last = lease.begun,
+                     .outlived = outlived_at(*queues_.at(key.queue).kind, found.enqueued)};
   const std::string& group = messages_.at(key.message).group;
   if (key.path != 0 || group.empty()) return;
   const Holder nobody{UINT64_MAX, 0};  // who is there now

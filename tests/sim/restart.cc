@@ -169,6 +169,7 @@ FoundMessage World::found_message(engine::QueueId queue, const KeptMessage& kept
     found.died_in = extension->deaths[0].queue;
   }
   found.position = record.position;
+  found.enqueued = record.enqueued;
   found.lease = kept.lease;
   (*message)->release(meter);
   return found;
