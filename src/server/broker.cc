@@ -234,7 +234,9 @@ Result<void> Broker::open_sqs() {
   sqs_.keys = [this] { return keys_.get(); };
   SqsSite* at_control = nullptr;
   open_http(config_.sqs, "SQS", [this, &at_control](ShardRuntime& runtime) {
-    auto site = std::make_unique<SqsSite>(runtime.shard(), sqs_);
+    auto site = std::make_unique<SqsSite>(runtime.shard(), sqs_, [this] {
+      return std::ranges::any_of(shards_, [](const auto& shard) { return shard->recovering(); });
+    });
     if (runtime.index() == engine::kControlShard) at_control = site.get();
     return site;
   });
