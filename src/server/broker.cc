@@ -113,6 +113,7 @@ Broker::Broker(const Config& config, const Access& access)
 }
 
 Result<void> Broker::open_stores(const engine::PolicySets& policies) {
+  const auto begun = std::chrono::steady_clock::now();
   const std::string& folder = config_.server.in_memory ? "" : config_.server.data_dir;
   if (!folder.empty()) {
     auto opened = storage::DataFolder::open(folder);
@@ -140,9 +141,13 @@ Result<void> Broker::open_stores(const engine::PolicySets& policies) {
   auto deltas = shards_[engine::kControlShard]->shard().restore(data_->image(), policies);
   if (!deltas) return tl::make_unexpected(deltas.error());
   for (std::size_t i = 1; i < count; ++i) shards_[i]->shard().restore(*deltas);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - begun);
   log::Line(log::Area::kStorage, log::Level::kInfo, "data folder opened")
       .with("folder", folder)
-      .with("queues", data_->image().queues.size());
+      .with("queues", data_->image().queues.size())
+      .with("segments", data_->journal().usage().segments)
+      .with("took_ms", took.count());
   return {};
 }
 
@@ -230,7 +235,9 @@ Result<void> Broker::open_sqs() {
   sqs_.keys = [this] { return keys_.get(); };
   SqsSite* at_control = nullptr;
   open_http(config_.sqs, "SQS", [this, &at_control](ShardRuntime& runtime) {
-    auto site = std::make_unique<SqsSite>(runtime.shard(), sqs_);
+    auto site = std::make_unique<SqsSite>(runtime.shard(), sqs_, [this] {
+      return std::ranges::any_of(shards_, [](const auto& shard) { return shard->recovering(); });
+    });
     if (runtime.index() == engine::kControlShard) at_control = site.get();
     return site;
   });

@@ -77,6 +77,7 @@ engine::Shard& ShardRuntime::open(storage::MessageStore& store, storage::Metadat
 }
 
 void ShardRuntime::start() {
+  note_recovery();
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), ("shard-" + std::to_string(options_.index)).c_str());
     run();
@@ -160,10 +161,15 @@ void ShardRuntime::work() {
   // What was written frees windows, and settles what needs no acknowledgement.
   while (flush_connections()) more_work_ = shard_->finish_turn() || more_work_;
   more_work_ = more_work_ || !to_resume_.empty();
+  if (recovering()) note_recovery();
   drop_removed();
   read_connections();
   report_done();
   wake_others();
+}
+
+void ShardRuntime::note_recovery() {
+  recovering_.store(shard_->home().loading(), std::memory_order_relaxed);
 }
 
 // A bounded number, so that sockets get their turn. True when there may be more.

@@ -41,6 +41,9 @@ class ShardRuntime final : public engine::Outbox {
   /// Any thread: there is something to look at.
   void wake();
 
+  /// Any thread: after the start, something of what was there before is still being read that
+  /// decides about what comes, so that requests wait.
+  bool recovering() const { return recovering_.load(std::memory_order_relaxed); }
   /// Any thread: connections that are here or were dealt to this shard and are about to be.
   std::size_t load() const { return load_.load(std::memory_order_relaxed); }
   /// Any thread: add() will be called for one more.
@@ -71,6 +74,7 @@ class ShardRuntime final : public engine::Outbox {
  private:
   void run();
   void work();
+  void note_recovery();
   bool take_mail();
   bool others_behind();
   void read_connections();
@@ -92,6 +96,7 @@ class ShardRuntime final : public engine::Outbox {
   WallMs engine_timer_at_ = kNever;  // what it is armed for
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> stopped_{false};
+  std::atomic<bool> recovering_{false};
   std::atomic<std::size_t> load_{0};
   std::thread thread_;
   const engine::ShardOptions options_;

@@ -1,6 +1,9 @@
 // What is served on a listener for SQS.
 #pragma once
 
+#include <functional>
+#include <utility>
+
 #include "http/router.h"
 #include "server/health.h"
 #include "sqs/service.h"
@@ -10,8 +13,10 @@ namespace polymq::server {
 /// Health checks, and everything else for the dialect. Shard: its own.
 class SqsSite final : public http::Service {
  public:
-  SqsSite(engine::Shard& shard, const sqs::Settings& settings) : service_(shard, settings) {
-    add_health(router_);
+  /// `recovering`: of the node, as add_health() has it.
+  SqsSite(engine::Shard& shard, const sqs::Settings& settings, std::function<bool()> recovering)
+      : service_(shard, settings) {
+    add_health(router_, std::move(recovering));
     router_.otherwise([this](http::Request request, http::Exchange exchange) {
       service_.handle(std::move(request), std::move(exchange));
     });

@@ -32,7 +32,7 @@ class MemoryStore final : public MessageStore {
     touched_ = false;
     ++sealed_;
   }
-  void flush() override {}
+  void flush() override { seal(0); }
   MonotonicMs seal_due() const override { return kNever; }
   void take_ended(std::vector<CommitEnd>& ended) override {
     ended.insert(ended.end(), sealed_ - told_, CommitEnd::kDurable);
@@ -44,6 +44,8 @@ class MemoryStore final : public MessageStore {
   std::uint64_t readable_below(std::uint64_t) const override { return 0; }
   void read_ranges(std::uint64_t, std::span<const PositionRange>, std::uint64_t) override {}
   void take_read(std::vector<ReadMessages>&) override {}
+  /// Nobody is ever woken.
+  bool has_news() const override { return told_ != sealed_; }
 
  private:
   bool touched_ = false;

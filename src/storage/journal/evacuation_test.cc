@@ -4,6 +4,8 @@
 
 #include <random>
 
+#include "storage/journal/layout.h"
+#include "storage/journal/segment_scan.h"
 #include "storage/testing/journal_node.h"
 
 namespace polymq::storage::journal {
@@ -61,6 +63,56 @@ TEST_F(EvacuationTest, LittleThatLivesDoesNotKeepSegments) {
     EXPECT_EQ(node.all(11), stays_);
   }
   expect_found_again();
+}
+
+/// The newest segment with a commit, and where its commits end.
+std::pair<SegmentNumber, std::uint64_t> newest_of(SimulatedDisk disk) {
+  const auto files = disk.files();
+  std::vector<std::string> names = files->list().value();
+  for (; !names.empty(); names.pop_back()) {  // they are sorted
+    const auto number = segment_of_name(names.back());
+    if (!number) continue;
+    const auto header = decode_segment_header(disk.content(names.back()));
+    const auto contents = scan_segment(**files->open(names.back()), *header, true);
+    if (contents->last != 0) return {*number, contents->end};
+  }
+  return {};
+}
+
+TEST_F(EvacuationTest, AMoveThatBreaksOffAnywhereChangesNothing) {
+  SegmentNumber before = 0;  // the last one without moves
+  {
+    Node node(disk_, lanes_, 2);
+    fill(node);
+    for (int i = 0; i < 5000 && node.journal().evacuate_wanted(0).empty(); ++i) node.wait();
+    ASSERT_FALSE(node.journal().evacuate_wanted(0).empty());
+    before = node.journal().hold().value();  // what they are moved out of stays meanwhile
+    for (int i = 0; i < 5000 && newest_of(disk_).first <= before; ++i) {
+      node.turn();
+      node.wait();
+    }
+    disk_ = disk_.killed();
+    node.journal().release();
+  }
+  const auto [number, end] = newest_of(disk_);
+  ASSERT_GT(number, before);
+  const std::string name = segment_name(number);
+  const std::string whole = disk_.content(name);
+  constexpr std::uint64_t kThreeSectors = 1536;
+  for (std::uint64_t prefix = kBlock; prefix < end + kThreeSectors; prefix += kThreeSectors) {
+    SCOPED_TRACE("up to " + std::to_string(prefix));
+    SimulatedDisk broken = disk_.killed();
+    broken.replace(name, whole.substr(0, prefix) + std::string(whole.size() - prefix, '\0'));
+    Node node(broken, lanes_, 1);
+    EXPECT_THAT(node.recovered_damages, IsEmpty());
+    EXPECT_EQ(count(node.found(10)), 0u);
+    std::map<std::uint64_t, std::string> there;
+    for (const MessageRecord& message : node.read(11, 0).messages) {
+      there[message.position] = message.body;
+    }
+    EXPECT_EQ(there, stays_);
+    if (HasFailure()) return;
+  }
 }
 
 TEST_F(EvacuationTest, WhatMovesKeepsItsLease) {

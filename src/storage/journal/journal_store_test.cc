@@ -292,6 +292,21 @@ TEST(JournalStore, WhatTheDiskDoesNotGiveAtAStartIsNotTakenForGone) {
   EXPECT_TRUE(recover(*disk.files(), kOne, {1, 2}));
 }
 
+TEST(JournalStore, AStartTellsHowManySegmentsItHasRead) {
+  SimulatedDisk disk;
+  for (std::uint64_t position = 1; position <= 3; ++position) {
+    Node node(disk, kOne, 1);  // a segment each
+    node.append(10, position, "x");
+    node.commit();
+  }
+  std::vector<std::pair<std::size_t, std::size_t>> told;
+  ASSERT_TRUE(recover(*disk.files(), kOne, {1, 2},
+                      [&](std::size_t read, std::size_t of) { told.emplace_back(read, of); }));
+  const std::size_t all = told.size();
+  ASSERT_GE(all, 3u);
+  for (std::size_t i = 0; i < all; ++i) EXPECT_EQ(told[i], std::pair(i + 1, all));
+}
+
 TEST(JournalStore, DamageIsNamedAndHurtsOnlyWhatItHits) {
   SimulatedDisk disk;
   {

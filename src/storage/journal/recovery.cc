@@ -50,7 +50,7 @@ class Recovery {
   Recovery(Files& files, const std::unordered_map<std::uint64_t, Lane>& lanes) : files_(files) {
     for (const auto& [queue, lane] : lanes) queues_[queue].lane = lane;
   }
-  FileResult<Recovered> run(JournalId fresh_id);
+  FileResult<Recovered> run(JournalId fresh_id, const RecoveryProgress& progress);
 
  private:
   /// Null: of something that the metadata does not know.
@@ -120,16 +120,18 @@ FileResult<void> Recovery::open_segments() {
   return remove_indexes(files_, numbers);
 }
 
-FileResult<Recovered> Recovery::run(JournalId fresh_id) {
+FileResult<Recovered> Recovery::run(JournalId fresh_id, const RecoveryProgress& progress) {
   if (auto opened = open_segments(); !opened) return tl::make_unexpected(opened.error());
   result_.id = segments_.empty() ? fresh_id : segments_.front().header.journal;
   bool newest = true;
+  std::size_t count = 0;
   for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
     bool has_commits = false;
     if (auto read = read_segment(*segment, newest, has_commits); !read) {
       return tl::make_unexpected(read.error());
     }
     newest = newest && !has_commits;
+    if (progress) progress(++count, segments_.size());
   }
   finish_use();
   finish_queues();
@@ -360,8 +362,8 @@ void Recovery::finish_queues() {
 }  // namespace
 
 FileResult<Recovered> recover(Files& files, const std::unordered_map<std::uint64_t, Lane>& lanes,
-                              JournalId fresh_id) {
-  return Recovery(files, lanes).run(fresh_id);
+                              JournalId fresh_id, const RecoveryProgress& progress) {
+  return Recovery(files, lanes).run(fresh_id, progress);
 }
 
 }  // namespace polymq::storage::journal

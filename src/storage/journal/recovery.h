@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -26,9 +27,12 @@ struct Recovered {
   std::vector<std::string> damages;  // a line each: file, offset, what
 };
 
+/// Called after each segment: how many have been read, of how many.
+using RecoveryProgress = std::function<void(std::size_t read, std::size_t of)>;
+
 /// `lanes`: of the queues that the metadata knows; records of others are garbage. `fresh_id`: for a
 /// journal that is new. Ends what the last run left open. Error: the folder cannot be read.
 FileResult<Recovered> recover(Files& files, const std::unordered_map<std::uint64_t, Lane>& lanes,
-                              JournalId fresh_id);
+                              JournalId fresh_id, const RecoveryProgress& progress = {});
 
 }  // namespace polymq::storage::journal

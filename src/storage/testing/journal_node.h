@@ -10,12 +10,10 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
-#include "storage/journal/journal_store.h"
-#include "storage/journal/recovery.h"
 #include "storage/journal/segment_index.h"
+#include "storage/testing/opened_journal.h"
 #include "storage/testing/simulated_disk.h"
 
 namespace polymq::storage::journal {
@@ -25,45 +23,24 @@ inline constexpr std::uint64_t kSmallSegment = 64 * 1024;
 /// A journal on a disk, with one store for each "shard", driven without an engine.
 class Node {
  public:
-  using Lanes = std::unordered_map<std::uint64_t, Lane>;
+  using Lanes = journal::Lanes;
 
   Node(SimulatedDisk disk, const Lanes& lanes, std::size_t stores, JournalOptions options = small())
-      : disk_(std::move(disk)) {
-    auto files = disk_.files();
-    auto found = recover(*files, lanes, {1, 2});
-    EXPECT_TRUE(found) << found.error().text;
-    recovered_damages = found->damages;
-    journal_ = std::make_unique<Journal>(std::move(files), options, found->id, found->next_commit,
-                                         found->next_segment, std::move(found->segments));
-    for (std::size_t i = 0; i < stores; ++i) {
-      journal_->connect(i, [this] {
-        const std::lock_guard lock(mutex_);
-        ++wakes_;
-        woken_.notify_all();
-      });
-      stores_.push_back(std::make_unique<JournalStore>(*journal_, i));
-    }
-    for (Lane lane = 0; lane < kLanes; ++lane) {
-      stores_[lane % stores]->adopt(lane, found->lanes[lane]);
-    }
-    for (auto& [queue, kept] : found->queues) {
-      stores_[kept.lane % stores]->adopt(queue, std::move(kept));
-    }
+      : disk_(std::move(disk)), opened_(disk_.files(), lanes, stores, options, [this] { wake(); }) {
+    recovered_damages = opened_.damages;
     for (const auto& [queue, lane] : lanes) {
-      found_[queue] = stores_[lane % stores]->open_queue(queue, lane);
       lanes_[queue] = lane;
+      found_[queue] = store(queue).open_queue(queue, lane);
     }
-    journal_->queues_known(UINT64_MAX);
-    const auto started = journal_->start();
-    EXPECT_TRUE(started) << started.error().text;
+    journal().queues_known(UINT64_MAX);
   }
 
   static JournalOptions small() {
     return {.segment_size = kSmallSegment, .sync_interval = std::chrono::milliseconds(5)};
   }
 
-  JournalStore& store(std::uint64_t queue) { return *stores_[lanes_[queue] % stores_.size()]; }
-  Journal& journal() { return *journal_; }
+  JournalStore& store(std::uint64_t queue) { return *opened_.stores[shard_of(queue)]; }
+  Journal& journal() { return *opened_.journal; }
   SimulatedDisk& disk() { return disk_; }
   const StoredQueue& found(std::uint64_t queue) { return found_[queue]; }
 
@@ -89,21 +66,22 @@ class Node {
   /// What the shards do when they are woken.
   void turn() {
     ++now_;
-    for (std::size_t s = 0; s < stores_.size(); ++s) {
+    for (std::size_t s = 0; s < opened_.stores.size(); ++s) {
       std::vector<ReadMessages> moved;  // only the store's own: nobody else has asked
-      stores_[s]->take_read(moved);
-      stores_[s]->take_ended(ended_[s]);
-      stores_[s]->seal(now_);
+      opened_.stores[s]->take_read(moved);
+      opened_.stores[s]->take_ended(ended_[s]);
+      opened_.stores[s]->seal(now_);
     }
   }
 
   /// Seals all stores and returns how the commits of those that had something have ended.
   std::vector<CommitEnd> commit() {
     std::vector<CommitEnd> ends;
-    for (std::size_t i = 0; i < stores_.size(); ++i) awaited_[i] = stores_[i]->await_staged();
+    for (std::size_t i = 0; i < opened_.stores.size(); ++i)
+      awaited_[i] = opened_.stores[i]->await_staged();
     turn();
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    for (std::size_t i = 0; i < stores_.size(); ++i) {
+    for (std::size_t i = 0; i < opened_.stores.size(); ++i) {
       if (awaited_[i] == 0) continue;
       while (ended_[i].size() < awaited_[i] && std::chrono::steady_clock::now() < deadline) {
         turn();
@@ -140,7 +118,7 @@ class Node {
   }
 
   bool refuses(std::uint64_t queue) {
-    store(queue).take_ended(ended_[lanes_[queue] % stores_.size()]);
+    store(queue).take_ended(ended_[shard_of(queue)]);
     return store(queue).refuses();
   }
 
@@ -154,13 +132,19 @@ class Node {
   std::vector<std::string> damages;
 
  private:
+  std::size_t shard_of(std::uint64_t queue) { return lanes_[queue] % opened_.stores.size(); }
+  void wake() {
+    const std::lock_guard lock(mutex_);
+    ++wakes_;
+    woken_.notify_all();
+  }
+
   SimulatedDisk disk_;
   std::mutex mutex_;
   std::condition_variable woken_;
   int wakes_ = 0;
   MonotonicMs now_ = 0;
-  std::unique_ptr<Journal> journal_;
-  std::vector<std::unique_ptr<JournalStore>> stores_;
+  OpenedJournal opened_;
   std::map<std::size_t, CommitNumber> awaited_;
   std::map<std::size_t, std::vector<CommitEnd>> ended_;  // of each store, by number
   std::map<std::uint64_t, StoredQueue> found_;

@@ -5,6 +5,8 @@ import os
 import random
 import threading
 import time
+import urllib.error
+import urllib.request
 import uuid
 
 import pytest
@@ -159,8 +161,27 @@ def flight(own_broker, request):
         else:
             server.stop()
         server.start()
+        assert await_health(server) <= {(503, "recovering")}
 
     return server, again
+
+
+def health(server):
+    try:
+        with urllib.request.urlopen(server.sqs_url + "/health") as answer:
+            return answer.status, json.loads(answer.read())["status"]
+    except urllib.error.HTTPError as answer:
+        return answer.code, json.loads(answer.read())["status"]
+
+
+def await_health(server):
+    """What it says until it is ready."""
+    deadline = time.time() + 30
+    said = set()
+    while (now := health(server)) != (200, "ok"):
+        said.add(now)
+        assert time.time() < deadline, "it never gets ready"
+    return said
 
 
 def make(server, messages, **attributes):
