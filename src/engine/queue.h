@@ -282,10 +282,10 @@ class Queue {
     bool after_purge : 1 = false;  // became ready again behind a purge that covers its position
     bool delivered : 1 = false;    // perhaps, before a restart
     bool stored : 1 = false;
-    bool arriving : 1 = false;  // it is not handed out yet
+    bool arriving : 1 = false;     // it is not handed out yet
     bool left_behind : 1 = false;  // though it is not ready, its position is still in ready_
     // With groups only:
-    bool came_back : 1 = false;    // to its place in ready_: it does not leave memory
+    bool came_back : 1 = false;  // to its place in ready_: it does not leave memory
   };
   /// Ready messages that are on disk only.
   struct Cold {
