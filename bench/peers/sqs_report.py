@@ -1,4 +1,6 @@
 """The tables of SQS, as Markdown between markers of their own in docs/performance.md."""
+import os
+
 import sqs
 from loads import median
 from report import head, short, table, times
@@ -11,6 +13,11 @@ LABELS = [one.label for one in sqs.CONTESTANTS]
 
 def mark(met):
     return "✓" if met else "✗"
+
+
+def busy(one):
+    """The share of the machine's processor time that server and client took together."""
+    return one.rate * (one.server_us + one.client_us) / 1e6 / os.cpu_count()
 
 
 def ours(kind):
@@ -46,20 +53,21 @@ def load_rows(found):
             reached = "" if label == sqs.REFERENCE else times(one.rate / base.rate)
             cpu = "" if label == sqs.REFERENCE else f"1/{base.server_us / one.server_us:.0f}"
             yield [row.title if label == LABELS[0] else "", label, short(one.rate, "/s"), reached,
-                   f"{one.server_us:.3g} (client {one.client_us:.2g})", cpu,
+                   f"{one.server_us:.3g} (client {one.client_us:.2g})", cpu, f"{busy(one):.0%}",
                    f"{one.confirm_p50_us:.0f} / {one.confirm_p99_us:.0f}",
                    f"{one.p50_us:.0f} / {one.p99_us:.0f}" if one.p50_us else "-"]
         asked = (asked_of_batches(row, medians) if row.rate else asked_of_single(medians))
-        yield ["", f"asked: {asked}", "", "", "", "", "", ""]
+        yield ["", f"asked: {asked}", "", "", "", "", "", "", ""]
 
 
 def loads_section(found):
     rows = list(load_rows(found))
-    columns = ["workload", "server", "messages", "ratio", "CPU, s/M", "ratio",
+    columns = ["workload", "server", "messages", "ratio", "CPU, s/M", "ratio", "machine",
                "send, p50 / p99, µs", "to delivery, µs"]
     return ["#### Throughput", "", table(columns, rows), "",
-            "Ratios are those to fauxqs. s/M: seconds of processor time by million messages. Every "
-            "durable send and delete is synced before it is answered.", ""] if rows else []
+            "Ratios are those to fauxqs. s/M: seconds of processor time by million messages. Machine: "
+            "how much of its processor time server and client took together. Every durable send and "
+            "delete is synced before it is answered.", ""] if rows else []
 
 
 def figures_section(found):

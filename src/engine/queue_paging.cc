@@ -138,7 +138,10 @@ void Queue::put_back(const storage::MessageRecord& record) {
   Slot* const slot = make_slot(record);
   if (slot == nullptr) return;
   --cold_.count;
-  cold_.bytes -= record.body.size();
+  // It may be larger than all that are left were taken for.
+  const std::uint64_t counted = std::min<std::uint64_t>(cold_.bytes, record.body.size());
+  cold_.bytes -= counted;
+  ready_bytes_ += record.body.size() - counted;
   if (groups_ && groups_->index.contains(record.position)) --groups_->on_disk;
   // Among the ready ones it is skipped when it surfaces.
   // One without a delay does not wait, whatever the clock says by now.

@@ -168,7 +168,7 @@ bool Queue::is_unread(Position position) const {
   return ready_.is_unseen(position) && !(removed_unread_ && removed_unread_->contains(position));
 }
 
-// How large it is nobody knows: that is counted until the rest has been read.
+// How large it is nobody knows: as large as the others, it counts as, until the rest has been read.
 void Queue::remove_unread(Position position) {
   host_.forget_stored(*this, position, position);
   if (groups_ && groups_->index.contains(position)) {
@@ -176,6 +176,9 @@ void Queue::remove_unread(Position position) {
   } else {
     if (!removed_unread_) removed_unread_ = std::make_unique<boost::unordered_flat_set<Position>>();
     removed_unread_->insert(position);
+    const std::uint64_t bytes = cold_.bytes / cold_.count;
+    cold_.bytes -= bytes;
+    ready_bytes_ -= bytes;
     --cold_.count;
     --ready_count_;
   }

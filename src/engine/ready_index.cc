@@ -199,7 +199,10 @@ Position ReadyIndex::unread_from(Position from) const {
 }
 
 void ReadyIndex::all_read() {
-  for (std::size_t n = 0; n < levels(); ++n) level(n).unread = {};
+  for (std::size_t n = 0; n < levels(); ++n) {
+    level(n).unread = {};
+    level(n).seen_below = storage::kLastPosition;
+  }
 }
 
 }  // namespace polymq::engine

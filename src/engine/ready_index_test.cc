@@ -208,6 +208,8 @@ TEST(ReadyIndex, KnowsWhatWasNeverRead) {
   EXPECT_THAT(unseen(), ElementsAre(4, 7, 8, 9));
   index.all_read();
   EXPECT_THAT(unseen(), IsEmpty());
+  EXPECT_TRUE(index.let_go(12, [](Position) { return true; }));
+  EXPECT_THAT(unseen(), IsEmpty()) << "they were read, and left again";
 }
 
 TEST(ReadyIndex, NotMoreIsLookedThroughAtOnceThanIsOfUse) {

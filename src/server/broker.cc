@@ -119,6 +119,7 @@ Result<void> Broker::open_stores(const engine::PolicySets& policies) {
     auto opened = storage::DataFolder::open(folder);
     if (!opened) return tl::make_unexpected(opened.error());
     data_ = *std::move(opened);
+    if (auto begun_life = data_->begin_life(); !begun_life) return begun_life;
   }
   const std::size_t count = shard_count(config_);
   make_shards(count);

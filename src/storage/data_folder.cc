@@ -68,10 +68,14 @@ Result<std::unique_ptr<DataFolder>> DataFolder::open(const std::string& path) {
   if (!metadata) return tl::make_unexpected(metadata.error());
   folder->metadata_ = *std::move(metadata);
   folder->image_ = folder->metadata_->load();
-  auto first = folder->metadata_->reserve_incarnations(kIncarnationsPerStart);
-  if (!first) return tl::make_unexpected(first.error());
-  folder->first_incarnation_ = *first;
   return folder;
+}
+
+Result<void> DataFolder::begin_life() {
+  auto first = metadata_->reserve_incarnations(kIncarnationsPerStart);
+  if (!first) return tl::make_unexpected(first.error());
+  first_incarnation_ = *first;
+  return {};
 }
 
 std::uint64_t DataFolder::incarnation_before() const {

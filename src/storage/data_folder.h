@@ -32,6 +32,9 @@ class DataFolder {
   static Result<std::unique_ptr<DataFolder>> open(const std::string& path);
   ~DataFolder();
 
+  /// Before start(), by a node: tools look at a folder without a life of their own, so that tokens
+  /// of the one before stay good. Error: it cannot be written.
+  Result<void> begin_life();
   /// Reads the journal and starts it, with a store for each shard. `wake` is called on other
   /// threads when a shard's store has something to tell. `use`, if not null, gets what was found to
   /// take space. Error: it cannot be read or written.
@@ -40,9 +43,9 @@ class DataFolder {
                      journal::DiskUse* use = nullptr);
 
   const MetadataImage& image() const { return image_; }
-  /// Neither it nor any later one was ever given out to a queue or an exchange.
+  /// In this life: neither it nor any later one was ever given out to a queue or an exchange.
   std::uint64_t first_incarnation() const { return first_incarnation_; }
-  /// The same, of the start before this one, if there was one.
+  /// The same, of the life before this one, if there was one.
   std::uint64_t incarnation_before() const;
   MetadataStore& metadata() { return *metadata_; }
   MessageStore& store(std::size_t shard) { return *stores_[shard]; }

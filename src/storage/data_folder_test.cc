@@ -113,6 +113,8 @@ TEST_F(DataFolderTest, NoIncarnationIsGivenOutTwice) {
   for (int start = 0; start < 4; ++start) {
     const auto folder = DataFolder::open(path_);
     ASSERT_TRUE(folder) << folder.error().text;
+    if (start == 2) continue;  // a tool, whose look at the folder is no life
+    ASSERT_TRUE((*folder)->begin_life());
     const std::uint64_t first = (*folder)->first_incarnation();
     if (start != 0) EXPECT_GE(first, before + 1'000'000'000) << "a run uses many";
     if (start != 0) EXPECT_EQ((*folder)->incarnation_before(), before);

@@ -112,7 +112,7 @@ TEST(Sabotage, LeasesThatAreNotRestoredAreFound) {
   expect_found(Sabotage::kHideLeases, "restarted_receiving", "am");
 }
 TEST(Sabotage, GroupsThatAreNotLockedAgainAreFound) {
-  expect_found(Sabotage::kHideLeases, "restarted_receiving_groups", "adm");
+  expect_found(Sabotage::kHideLeases, "restarted_receiving_groups", "abdm");
 }
 TEST(Sabotage, RestoredLeasesThatEndLateAreFound) {
   expect_found(Sabotage::kStretchLeases, "restarted_receiving", "m");

@@ -28,7 +28,8 @@ class FolderUser {
     folder_ = *std::move(opened);
     journal::JournalOptions options;
     options.segment_size = std::uint64_t{64} * 1024;
-    const auto started = folder_->start(shards, options, [this](std::size_t) { wake(); });
+    const auto started = folder_->begin_life().and_then(
+        [&] { return folder_->start(shards, options, [this](std::size_t) { wake(); }); });
     if (!started) error_ = started.error().text;
     for (const QueueRow& row : folder_->image().queues) open(row.id, row.lane);
   }
