@@ -75,8 +75,8 @@ REFERENCE = "fauxqs"
 CONTESTANTS = [Contestant(REFERENCE, Fauxqs, 100_000, "in memory"),
                _polymq(1, False), _polymq(2, False), _polymq(1, True), _polymq(2, True)]
 
-CYCLE = Load("--connections 8 --batch 10 --size 128",
-             (Row("sqs-batches", "batches of 10 sent, received, deleted; 8 connections (128 B)",
+CYCLE = Load("--connections 32 --batch 10 --size 128",
+             (Row("sqs-batches", "batches of 10 sent, received, deleted; 32 connections (128 B)",
                   rate=30, cpu=0),))
 SINGLE = Load("--connections 64 --batch 1 --send-only --size 128",
               (Row("sqs-single", "SendMessage one by one, 64 connections (128 B)", rate=0, cpu=0),))
