@@ -65,9 +65,9 @@ def loads_section(found):
     columns = ["workload", "server", "messages", "ratio", "CPU, s/M", "ratio", "machine",
                "send, p50 / p99, µs", "to delivery, µs"]
     return ["#### Throughput", "", table(columns, rows), "",
-            "Ratios are those to fauxqs. s/M: seconds of processor time by million messages. Machine: "
-            "how much of its processor time server and client took together. Every durable send and "
-            "delete is synced before it is answered.", ""] if rows else []
+            "Ratios are those to fauxqs. s/M: seconds of processor time by million messages. "
+            "Machine: how much of its processor time server and client took together. Every "
+            "durable send and delete is synced before it is answered.", ""] if rows else []
 
 
 def figures_section(found):
