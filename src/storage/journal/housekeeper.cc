@@ -83,17 +83,21 @@ void Journal::want_restatement() {
   const bool under_way = std::any_of(writers_.begin(), writers_.end(),
                                      [](const Writer& one) { return one.restate_wanted != 0; });
   if (under_way || segments_.waiting_bytes() < worth_restating()) return;
+  restated_bytes_ = 0;
   for (Writer& writer : writers_) {
     writer.restate_wanted = open_.number;
     writer.wake();
   }
 }
 
-// Where room is short, much less than usual: but more than saying it again may take.
+// More than saying it again takes, or that would have no end. Where room is short, much less than
+// usual: of what is kept free, half at most.
 std::uint64_t Journal::worth_restating() const {
   const std::uint64_t usual = kMostWaiting * options_.segment_size;
-  if (space_ == Space::kEnough) return usual;
-  return std::max(kMostWaiting * small_segment(), std::min(usual, options_.keep_free / 4));
+  if (space_ == Space::kEnough) return std::max(usual, 2 * restated_bytes_);
+  const std::uint64_t least = kMostWaiting * small_segment();
+  const std::uint64_t quarter = options_.keep_free / 4;
+  return std::max(least, std::clamp(2 * restated_bytes_, std::min(usual, quarter), 2 * quarter));
 }
 
 // More is dead than alive, and it lies in segments that something living keeps.

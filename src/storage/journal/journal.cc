@@ -94,8 +94,9 @@ Wanted Journal::take_ended(std::size_t writer, std::vector<EndedBatch>& ended) {
   return {state(), one.restate_wanted, evacuate};
 }
 
-void Journal::restated(std::size_t writer, SegmentNumber number) {
+void Journal::restated(std::size_t writer, SegmentNumber number, std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
+  restated_bytes_ += bytes;
   if (writers_[writer].restate_wanted == number) writers_[writer].restate_wanted = 0;
   const bool all = std::all_of(writers_.begin(), writers_.end(),
                                [](const Writer& one) { return one.restate_wanted == 0; });

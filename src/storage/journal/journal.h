@@ -54,7 +54,8 @@ class Journal {
   void submit(std::size_t writer, SealedBatch batch);
   /// Appends what became of its batches since the last call, in their order.
   Wanted take_ended(std::size_t writer, std::vector<EndedBatch>& ended);
-  void restated(std::size_t writer, SegmentNumber number);
+  /// A batch of so many bytes that said everything again is durable.
+  void restated(std::size_t writer, SegmentNumber number, std::uint64_t bytes);
   /// Messages were settled, and that is durable.
   void chunks_shrunk(const std::vector<ShrunkChunk>& chunks);
   /// What Wanted::evacuate is about.
@@ -180,6 +181,7 @@ class Journal {
   std::uint64_t wanted_size_ = 0;            // of the next one, when the committer waits for it
   std::uint64_t gone_chunks_ = 0;            // of which no message lives
   bool may_be_dead_ = false;                 // a segment may have lost what kept it
+  std::uint64_t restated_bytes_ = 0;         // of the last restatement
   bool may_move_ = true;                     // there is room for what is evacuated
   std::uint64_t freed_commit_ = 0;           // what had been written then
   std::uint64_t written_commit_ = 0;

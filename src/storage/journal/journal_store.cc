@@ -415,7 +415,7 @@ void JournalStore::batch_durable(const EndedBatch& ended, Sealed& sealed) {
     if (gone) lanes_[name.lane].erase(name.number);
   }
   if (!shrunk.empty()) journal_.chunks_shrunk(shrunk);
-  if (sealed.restates != 0) journal_.restated(writer_, sealed.restates);
+  if (sealed.restates != 0) journal_.restated(writer_, sealed.restates, sealed.bytes);
 }
 
 // --- reading back -------------------------------------------------------------------------------

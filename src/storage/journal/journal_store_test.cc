@@ -63,6 +63,29 @@ TEST(JournalStore, SegmentsGoWhenNothingInThemCounts) {
   EXPECT_THAT(node.all(11), ElementsAre(std::pair(1, "stays")));
 }
 
+// Saying it takes more segments than make it worth it.
+TEST(JournalStore, MuchThatIsSaidAgainIsNotSaidForEver) {
+  constexpr std::uint64_t kMany = 30'000;
+  SimulatedDisk disk;
+  Node node(disk, kOne, 1);
+  for (std::uint64_t position = 1; position <= kMany; ++position) node.append(10, position, "x");
+  node.commit();
+  for (int times = 0; times < 3; ++times) {  // each says as much as a restatement does
+    for (std::uint64_t position = 1; position <= kMany; ++position) {
+      node.store(10).returned(10, position, 7, 5);
+    }
+    node.commit();
+  }
+  std::size_t quiet = 0;
+  for (int i = 0; i < 2000 && quiet < 50; ++i) {
+    const std::uint64_t syncs = node.disk().syncs();
+    node.turn();
+    node.wait();
+    quiet = node.disk().syncs() == syncs ? quiet + 1 : 0;
+  }
+  EXPECT_EQ(quiet, 50u);
+}
+
 TEST(JournalStore, CountsAndMarksSurvive) {
   SimulatedDisk disk;
   {
