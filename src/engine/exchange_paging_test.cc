@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 
+#include "engine/testing/numbered_bodies.h"
 #include "engine/testing/restarts.h"
 #include "engine/testing/shards_test.h"
 
@@ -16,26 +16,7 @@ using testing::Gt;
 using testing::IsEmpty;
 using testing::Lt;
 
-constexpr std::size_t kLarge = 64 * 1024;
-constexpr std::int64_t kMega = 1024 * 1024;
 constexpr std::int64_t kDay = 24 * 3600 * 1000;
-
-/// "17" and padding.
-std::string large(int number) {
-  std::string body = std::to_string(number) + " ";
-  return body.append(kLarge - body.size(), '.');
-}
-/// The numbers that bodies begin with.
-std::vector<int> numbers(const std::vector<std::string>& bodies) {
-  std::vector<int> all;
-  for (const std::string& body : bodies) all.push_back(std::stoi(body));
-  return all;
-}
-std::vector<int> from_to(int first, int last) {
-  std::vector<int> all(static_cast<std::size_t>(last - first + 1));
-  std::iota(all.begin(), all.end(), first);
-  return all;
-}
 
 /// Queue q is bound to exchange x, which delays.
 class ExchangePagingTest : public RestartsTest {

@@ -23,15 +23,6 @@ std::uint32_t footprint(const storage::MessageRecord& record) {
 /// Of one window, what is read at once.
 constexpr std::uint64_t page_of(std::uint64_t window) { return window / 4; }
 
-std::vector<storage::PositionRange> ranges_of(const std::vector<Position>& sorted) {
-  std::vector<storage::PositionRange> ranges;
-  for (const Position position : sorted) {
-    if (ranges.empty() || ranges.back().end != position) ranges.push_back({position, position});
-    ++ranges.back().end;
-  }
-  return ranges;
-}
-
 }  // namespace
 
 void HeldMessages::add(Place place, Message* message, bool stored) {
@@ -165,7 +156,9 @@ std::vector<storage::PositionRange> HeldMessages::next_page(WallMs now, std::uin
     pop_far();
   }
   std::sort(positions.begin(), positions.end());
-  return ranges_of(positions);
+  std::vector<storage::PositionRange> ranges;
+  for (const Position position : positions) append(ranges, position);
+  return ranges;
 }
 
 std::vector<Position> HeldMessages::loaded(const storage::ReadMessages& read,

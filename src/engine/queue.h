@@ -54,6 +54,7 @@ class QueueHost {
   virtual MemoryMeter& meter() = 0;
   /// Tells this life from those before a restart.
   virtual std::uint64_t life() const = 0;
+  /// The one before this one.
   virtual std::uint64_t life_before() const = 0;
   /// Call queue.on_timer() at `at` or soon after; an earlier call is harmless.
   virtual void arm_timer(Queue& queue, WallMs at) = 0;
@@ -358,6 +359,7 @@ class Queue {
   void delay_anew();
   /// Drops those that wait and says how many they were.
   std::uint64_t drop_waits();
+  /// ready_ was emptied.
   void forget_places_of_waits();
   /// The lease has ended and the message would return: it has been handed out too often for that.
   bool out_of_chances(const Slot& slot) const;
@@ -392,7 +394,6 @@ class Queue {
   void enforce_length();
   bool over_length(std::uint64_t messages, std::uint64_t bytes) const;
   void give_back(std::vector<Position>& positions);
-  void take_back_in_place(std::vector<Position>& positions);
   void forget_ready();
 
   // --- groups: queue_groups.cc ---
@@ -441,7 +442,7 @@ class Queue {
   void want_group_tokens();
   std::optional<DeliveryItem> take_of_groups(Consumer& consumer);
   bool groups_wait();
-  void return_to_groups(std::vector<Position>& positions);
+  void return_to_group(Position position, Slot& slot);
   void drop_group_leftovers();
   void keep_leftovers(std::vector<PositionRange>& ready) const;
   void purge_groups();

@@ -215,23 +215,15 @@ bool Queue::groups_wait() {
 }
 
 // --- coming back, and going ---------------------------------------------------------------------
-// Keeps of `positions` those that are not in ready_ any more.
-void Queue::return_to_groups(std::vector<Position>& positions) {
-  std::erase_if(positions, [this](Position position) {
-    if (groups_->index.contains(position)) {
-      // What is before it in its group may not be known yet.
-      if (ahead_of_groups(position)) {
-        groups_->index.erase(position);
-      } else {
-        groups_->index.give_back(position);
-      }
-    }
-    Slot& slot = *slots_.find(position);
-    const bool still_there = slot.left_behind;
-    slot.left_behind = false;
-    slot.came_back = slot.came_back || !still_there;
-    return still_there;
-  });
+void Queue::return_to_group(Position position, Slot& slot) {
+  slot.came_back = slot.came_back || !slot.left_behind;
+  if (!groups_->index.contains(position)) return;
+  // What is before it in its group may not be known yet.
+  if (ahead_of_groups(position)) {
+    groups_->index.erase(position);
+  } else {
+    groups_->index.give_back(position);
+  }
 }
 
 void Queue::drop_group_leftovers() {
@@ -315,8 +307,7 @@ void Queue::read_for_groups(Position from) {
     const bool room = at < groups.end || groups.index.size() < GroupWindow::kMessages;
     if (most == 0 || steps-- == 0 || !room) return false;
     if (!unread_for_groups(at, from)) return true;
-    if (ranges.empty() || ranges.back().end != at) ranges.push_back({at, at});
-    ranges.back().end = at + 1;
+    append(ranges, at);
     --most;
     return true;
   });

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/testing/numbered_bodies.h"
 #include "engine/testing/restarts.h"
 #include "engine/testing/shards_test.h"
 
@@ -16,26 +17,6 @@ using testing::ElementsAre;
 using testing::Gt;
 using testing::IsEmpty;
 using testing::Lt;
-
-constexpr std::size_t kLarge = 64 * 1024;
-constexpr std::int64_t kMega = 1024 * 1024;
-
-/// "17" and padding.
-std::string large(int number) {
-  std::string body = std::to_string(number) + " ";
-  return body.append(kLarge - body.size(), '.');
-}
-/// The numbers that bodies begin with.
-std::vector<int> numbers(const std::vector<std::string>& bodies) {
-  std::vector<int> all;
-  for (const std::string& body : bodies) all.push_back(std::stoi(body));
-  return all;
-}
-std::vector<int> from_to(int first, int last) {
-  std::vector<int> all;
-  for (int number = first; number <= last; ++number) all.push_back(number);
-  return all;
-}
 
 class QueuePagingTest : public RestartsTest {
  protected:

@@ -59,11 +59,9 @@ void Queue::push_unread(const storage::StoredQueue& stored) {
 void Queue::read_leased() {
   std::vector<PositionRange> ranges;
   for (auto at = restoring_->next(); at != restoring_->leases.end(); ++at) {
-    if (ranges.empty() || ranges.back().end != at->position) {
-      if (ranges.size() == kMostRanges) break;
-      ranges.push_back({at->position, at->position});
-    }
-    ++ranges.back().end;
+    const bool begins_one = ranges.empty() || ranges.back().end != at->position;
+    if (begins_one && ranges.size() == kMostRanges) break;
+    append(ranges, at->position);
   }
   loading_ = true;
   loading_below_ = ranges.back().end;

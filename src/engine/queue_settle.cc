@@ -239,18 +239,18 @@ void Queue::end_lease(Position position, Slot& slot, Settle how, std::vector<Pos
 
 void Queue::give_back(std::vector<Position>& positions) {
   if (positions.empty()) return;
-  for (const Position position : positions) {
+  // Those that were passed over in ready_ are still there.
+  std::erase_if(positions, [this](Position position) {
     Slot& slot = *slots_.find(position);
     slot.state = State::kReady;
     slot.after_purge = position < purged_below_;
     ++ready_count_;
     ready_bytes_ += slot.message->body().size();
-  }
-  if (groups_) {
-    return_to_groups(positions);
-  } else {
-    take_back_in_place(positions);
-  }
+    if (groups_) return_to_group(position, slot);
+    const bool still_there = slot.left_behind;
+    slot.left_behind = false;
+    return still_there;
+  });
   if (positions.empty()) {
     // They never left.
   } else if (ready_.levels() == 1) {
@@ -275,17 +275,6 @@ void Queue::give_back(std::vector<Position>& positions) {
   }
   arm_for_head();
   enforce_length();
-}
-
-// Keeps of `positions` those that are not in ready_ any more: one that was read before it was due
-// stayed there.
-void Queue::take_back_in_place(std::vector<Position>& positions) {
-  std::erase_if(positions, [this](Position position) {
-    Slot& slot = *slots_.find(position);
-    const bool still_there = slot.left_behind;
-    slot.left_behind = false;
-    return still_there;
-  });
 }
 
 // Levels take turns where priorities are mixed: together their ranges are few.

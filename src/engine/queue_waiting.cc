@@ -64,7 +64,6 @@ void Queue::end_waits() {
   if (!waiting_->empty()) host_.arm_timer(*this, waiting_->front().due);
 }
 
-// None of them is in ready_ any more, which was emptied.
 void Queue::forget_places_of_waits() {
   if (!waiting_) return;
   for (const Waiting& waiting : *waiting_) {

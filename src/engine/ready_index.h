@@ -234,10 +234,7 @@ ReadyIndex::Wanted ReadyIndex::next_unread(std::uint64_t most, InMemory in_memor
         return true;
       }
       if (wanted.ranges.empty()) from.unread.first = at;
-      if (wanted.ranges.empty() || wanted.ranges.back().end != at) {
-        wanted.ranges.push_back({at, at});
-      }
-      wanted.ranges.back().end = at + 1;
+      append(wanted.ranges, at);
       --most;
       return true;
     });

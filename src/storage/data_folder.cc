@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <filesystem>
 #include <random>
 #include <system_error>
@@ -30,12 +29,6 @@ constexpr std::string_view kFormerFormats[] = {"polymq-data 1\n", "polymq-data 2
 constexpr std::uint64_t kIncarnationsPerStart = std::uint64_t{1} << 36;
 
 std::string reason(int error) { return std::generic_category().message(error); }
-
-MonotonicMs now() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 std::uint64_t draw() {
   std::random_device system;
@@ -134,10 +127,11 @@ Result<void> DataFolder::start(std::size_t shards, const journal::JournalOptions
   for (const ExchangeRow& exchange : image_.exchanges) {
     lanes[exchange.id] = lane_of_exchange(exchange.id);
   }
-  StartProgress progress(now());
+  StartProgress progress(StartProgress::Clock::now());
   auto found =
-      journal::recover(*files, lanes, {draw(), draw()},
-                       [&](std::size_t read, std::size_t of) { progress.read(read, of, now()); });
+      journal::recover(*files, lanes, {draw(), draw()}, [&](std::size_t read, std::size_t of) {
+        progress.read(read, of, StartProgress::Clock::now());
+      });
   if (!found) return fail(found.error().text);
   damages_ = std::move(found->damages);
   if (use != nullptr) *use = std::move(found->use);

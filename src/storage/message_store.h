@@ -71,6 +71,12 @@ struct PositionRange {
   bool operator==(const PositionRange&) const = default;
 };
 
+/// `position` comes behind all that are in `ranges`.
+inline void append(std::vector<PositionRange>& ranges, std::uint64_t position) {
+  if (ranges.empty() || ranges.back().end != position) ranges.push_back({position, position});
+  ++ranges.back().end;
+}
+
 /// Messages of a queue, read back in order of their positions.
 struct ReadMessages {
   std::uint64_t queue = 0;

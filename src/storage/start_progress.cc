@@ -5,9 +5,9 @@
 
 namespace polymq::storage {
 
-void StartProgress::read(std::size_t segments, std::size_t of, MonotonicMs now) {
+void StartProgress::read(std::size_t segments, std::size_t of, Clock::time_point now) {
   if (now < due_) return;
-  due_ = now + kBetweenMs;
+  due_ = now + kBetween;
   log::Line(log::Area::kStorage, log::Level::kInfo, "reading the journal")
       .with("segments_read", segments)
       .with("segments", of);

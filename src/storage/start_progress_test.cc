@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -21,12 +22,15 @@ TEST(StartProgress, SaysNothingOfAShortStartAndALineEveryFewSecondsOfALongOne) {
   const testing::TemporaryFolder folder;
   const std::string path = (folder.path() / "log").string();
   ASSERT_TRUE(log::configure({.file = path}));
-  StartProgress progress(10'000);
-  progress.read(1, 100, 10'999);
-  progress.read(2, 100, 11'000);
-  progress.read(3, 100, 15'999);
-  progress.read(70, 100, 18'000);
-  progress.read(71, 100, 19'000);
+  const auto at = [](int ms) {
+    return StartProgress::Clock::time_point(std::chrono::milliseconds(ms));
+  };
+  StartProgress progress(at(10'000));
+  progress.read(1, 100, at(10'999));
+  progress.read(2, 100, at(11'000));
+  progress.read(3, 100, at(15'999));
+  progress.read(70, 100, at(18'000));
+  progress.read(71, 100, at(19'000));
   log::shutdown();
   std::ifstream in(path);
   std::vector<std::string> lines;

