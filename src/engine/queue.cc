@@ -31,6 +31,7 @@ Queue::Queue(QueueEntry& entry, QueueHost& host)
       meter_(host.meter()),
       settings_(entry.effective),
       ready_(levels_of(*entry.effective)),
+      places_(meter_),
       last_use_(host.now().wall) {
   if (settings().message_groups == MessageGroups::kExclusive) {
     groups_ = std::make_unique<GroupWindow>(meter_, MessageGroups::kExclusive);
@@ -178,8 +179,7 @@ Queue::Slot* Queue::head(Position& position, bool strictly) {
       return nullptr;
     }
     if (slot == nullptr || slot->state != State::kReady) {
-      ready_.pop();
-      if (slot != nullptr) slot->left_behind = false;
+      pass_over(slot);
       continue;
     }
     if (!may_expire || slot->arriving || !is_over(*slot, strictly)) return slot;
@@ -191,6 +191,15 @@ Queue::Slot* Queue::head(Position& position, bool strictly) {
     drop_expired(position, *slot);
   }
   return nullptr;
+}
+
+void Queue::pass_over(Slot* slot) {
+  if (slot != nullptr) {
+    slot->left_behind = false;
+  } else {
+    places_.erase(ready_.front());
+  }
+  ready_.pop();
 }
 
 void Queue::drop_expired(Position position, Slot& slot) {
@@ -332,14 +341,14 @@ std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
 
 void Queue::arm_for_head() {
   if (with_ttl_ == 0 && !settings().ttl_ms && !settings().retention_ms) return;
-  for (; !ready_.empty(); ready_.pop()) {
+  while (!ready_.empty()) {
     Slot* slot = slots_.find(ready_.front());
     if (slot == nullptr && front_may_be_cold()) {
       head_wanted_ = true;
       return;  // armed when it was read
     }
     if (slot == nullptr || slot->state != State::kReady) {  // a removed one surfaces
-      if (slot != nullptr) slot->left_behind = false;
+      pass_over(slot);
       continue;
     }
     if (slot->arriving) return;  // armed when it is there

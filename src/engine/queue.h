@@ -2,7 +2,6 @@
 // time, storage and dead lettering are its host's.
 #pragma once
 
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,6 +17,8 @@
 #include "engine/receive_attempts.h"
 #include "engine/seen_ids.h"
 #include "engine/timed_leases.h"
+#include "engine/vacant_places.h"
+#include "engine/waits.h"
 #include "storage/message_store.h"
 
 namespace polymq::engine {
@@ -205,8 +206,10 @@ class Queue {
   void loaded(const storage::ReadMessages& read);
   /// There is something at its head that must be read back first, or marked in the store.
   bool head_waits();
-  /// Messages that are ready, and not in memory.
-  std::uint64_t paged_out() const { return cold_.count; }
+  /// Messages that are on disk only.
+  std::uint64_t paged_out() const {
+    return cold_.count + places_.count_on_disk() + (waits_ ? waits_->on_disk() : 0);
+  }
 
   // --- settlement ---
   /// Ends the leases `first`..`last` of `consumer` that are still out. Returns how many there were.
@@ -256,7 +259,7 @@ class Queue {
   }
   std::uint64_t unacked() const { return leased_count_; }
   /// Those that are there and must not be handed out yet.
-  std::uint64_t delayed() const { return waiting_count_; }
+  std::uint64_t delayed() const { return waits_ ? waits_->size() : 0; }
   ConsumerSet& consumers() { return consumers_; }
   const ConsumerSet& consumers() const { return consumers_; }
   QueueCounters& counters() { return counters_; }
@@ -288,7 +291,7 @@ class Queue {
     // With groups only:
     bool came_back : 1 = false;  // to its place in ready_: it does not leave memory
   };
-  /// Ready messages that are on disk only.
+  /// Ready messages in stretches that are on disk only.
   struct Cold {
     std::uint64_t count = 0;
     std::uint64_t bytes = 0;
@@ -302,10 +305,9 @@ class Queue {
   };
   /// What a place in the queue costs, besides the message.
   static constexpr std::int64_t kSlotBytes = sizeof(Slot);
-  struct Waiting {
-    WallMs due;
-    Position position;
-  };
+  /// What a message costs in memory besides its body, roughly.
+  static constexpr std::uint64_t kMessageCost = 128;
+  static std::uint64_t cost(const Slot& slot) { return slot.message->body().size() + kMessageCost; }
 
   void begin_deduplication();
   std::optional<DeduplicationKey> deduplication_key(const Message& message) const;
@@ -317,18 +319,28 @@ class Queue {
   std::uint8_t default_priority() const;
   /// The next one may be on disk only, if it has no slot.
   bool front_may_be_cold() const {
+    if (places_.contains(ready_.front())) return front_is_on_disk();
     return cold_.count != 0 && ready_.front_may_be_unread() &&
            !(groups_ && gone_from_groups(ready_.front()));
   }
+  /// By itself, not as one of a stretch.
+  bool front_is_on_disk() const { return !ready_.empty() && places_.on_disk(ready_.front()); }
+  /// The front is not ready: it is passed over. `slot`: its own, null if it has none.
+  void pass_over(Slot* slot);
   bool head_is_cold();
   /// Is there since before a restart, and has not been in memory since then.
   bool is_unread(Position position) const;
   std::uint64_t hot_cost() const;
   bool has_enough_ahead(std::uint64_t window) const;
-  std::uint64_t most_in_page() const;
+  /// How many messages of that size on average are read at once.
+  static std::uint64_t most_in_page(std::uint64_t bytes, std::uint64_t count);
   void read_on();
+  void read_places();
+  void places_loaded(const storage::ReadMessages& read);
   void evict(std::uint64_t window);
   bool evict_one(Position position);
+  /// Its message is on disk only from now on.
+  void leave_memory(Position position, Slot& slot);
   void put_back(const storage::MessageRecord& record);
   Slot* make_slot(const storage::MessageRecord& record);
   void push_unread(const storage::StoredQueue& stored);
@@ -355,6 +367,12 @@ class Queue {
   WallMs available_from(const Slot& slot) const;
   void wait_until(Position position, Slot& slot, WallMs due);
   void end_waits();
+  /// Keeps about `window` of what waits in memory.
+  void evict_waits(std::uint64_t window);
+  /// One that waits in memory can be read back: it has never been handed out, nor kept its place.
+  bool can_wait_on_disk(Position position, const Slot& slot) const;
+  Waits::OnDisk wait_on_disk(Position position, Slot& slot, WallMs due);
+  void come_due_on_disk(const std::vector<Waits::OnDisk>& due);
   /// The queue's delay is another.
   void delay_anew();
   /// Drops those that wait and says how many they were.
@@ -409,10 +427,12 @@ class Queue {
   };
   /// The next one for somebody who holds nothing.
   Picked pick_any();
-  /// Fair ones are looked at from the first message on that has a group.
+  /// Fair ones are looked at from the first message on that has a group, unless some that were
+  /// delayed before are on disk.
   bool begins_groups(const Message& message) const {
     return !groups_ && settings().message_groups == MessageGroups::kFair && ready_.levels() == 1 &&
-           !message.group().empty();
+           !message.group().empty() && places_.count_on_disk() == 0 &&
+           !(waits_ && waits_->on_disk() != 0);
   }
   void begin_groups();
   /// As the index says, but for what was handed out too often: that goes when it is the first of
@@ -472,11 +492,11 @@ class Queue {
   SlidingWindow<Slot> slots_{1};
   ReadyIndex ready_;
   ConsumerSet consumers_;
-  std::unique_ptr<std::vector<Waiting>> waiting_;  // a heap by due time, made when first used
-  std::unique_ptr<TimedLeases> timed_;             // made when first used
-  std::unique_ptr<ReceiveAttempts> attempts_;      // made when first used
-  std::unique_ptr<Restoring> restoring_;           // while they are read
-  std::vector<Consumer*> polls_;                   // that wait, the oldest first
+  std::unique_ptr<Waits> waits_;               // made when first used
+  std::unique_ptr<TimedLeases> timed_;         // made when first used
+  std::unique_ptr<ReceiveAttempts> attempts_;  // made when first used
+  std::unique_ptr<Restoring> restoring_;       // while they are read
+  std::vector<Consumer*> polls_;               // that wait, the oldest first
   std::vector<Consumer*> ended_polls_;
   std::unique_ptr<SeenIds> seen_;
   std::int64_t seen_bytes_ = 0;          // of it, on the meter
@@ -484,19 +504,18 @@ class Queue {
   std::uint64_t ready_count_ = 0;
   std::uint64_t ready_bytes_ = 0;
   std::uint64_t leased_count_ = 0;
-  std::uint64_t waiting_count_ = 0;
   std::uint64_t moving_count_ = 0;  // dead letters that are not safe yet
   std::uint64_t moving_bytes_ = 0;
   std::uint64_t with_ttl_ = 0;  // messages with a time to live of their own
   Position purged_below_ = 0;   // ready slots below it are dropped; sweep() frees them
   Position sweep_at_ = 0;
   Cold cold_;
-  /// What went of it without being read; ready_ has it still. Made when first used.
-  std::unique_ptr<boost::unordered_flat_set<Position>> removed_unread_;
-  Position evicted_below_ = 0;  // what could leave there was offered to
-  std::uint64_t stuck_ = 0;     // roughly, the cost of what is ready and cannot leave
-  bool stores_ = false;         // some of it is, or was, stored
-  Position loading_below_ = 0;  // what is asked for; more may leave while it is read
+  VacantPlaces places_;
+  std::vector<PositionRange> places_asked_;  // to be read
+  Position evicted_below_ = 0;               // what could leave there was offered to
+  std::uint64_t stuck_ = 0;                  // roughly, the cost of what is ready and cannot leave
+  bool stores_ = false;                      // some of it is, or was, stored
+  Position loading_below_ = 0;               // what is asked for; more may leave while it is read
   std::uint8_t loading_level_ = 0;
   bool loading_ = false;
   bool head_wanted_ = false;  // by something that found it on disk

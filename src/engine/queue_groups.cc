@@ -230,8 +230,7 @@ void Queue::drop_group_leftovers() {
   while (!ready_.empty()) {
     Slot* slot = slots_.find(ready_.front());
     if (slot == nullptr ? front_may_be_cold() : slot->state == State::kReady) return;
-    ready_.pop();
-    if (slot != nullptr) slot->left_behind = false;
+    pass_over(slot);
   }
 }
 
@@ -300,7 +299,7 @@ bool Queue::unread_for_groups(Position position, Position from) const {
 
 void Queue::read_for_groups(Position from) {
   GroupWindow& groups = *groups_;
-  std::uint64_t most = most_in_page();
+  std::uint64_t most = most_in_page(cold_.bytes, cold_.count);
   std::uint64_t steps = 4 * most;
   std::vector<PositionRange> ranges;
   ready_.visit_from(from, [&](Position at) {

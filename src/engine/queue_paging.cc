@@ -9,8 +9,6 @@
 namespace polymq::engine {
 namespace {
 
-// What a message costs in memory besides its body, roughly.
-constexpr std::uint64_t kMessageCost = 128;
 // Positions to ask for in one page: they are in many ranges where priorities are mixed.
 constexpr std::uint64_t kLeastInPage = 64;
 constexpr std::uint64_t kMostInPage = 16 * 1024;
@@ -18,7 +16,8 @@ constexpr std::uint64_t kMostInPage = 16 * 1024;
 }  // namespace
 
 std::uint64_t Queue::hot_cost() const {
-  return ready_bytes_ - cold_.bytes + (ready_count_ - cold_.count) * kMessageCost;
+  const std::uint64_t count = ready_count_ - cold_.count - places_.count_on_disk();
+  return ready_bytes_ - cold_.bytes - places_.bytes_on_disk() + count * kMessageCost;
 }
 
 // What is ready before the first message that is on disk only is half a window, roughly.
@@ -31,10 +30,13 @@ bool Queue::has_enough_ahead(std::uint64_t window) const {
 void Queue::page() {
   if (deleting) return;
   const std::uint64_t window = host_.paging_window();
+  evict_waits(window);
   // A queue that nobody looks at is left alone.
   if (groups_) return page_groups(window);
   const bool looked_at = head_wanted_ || !consumers_.empty();
-  if (looked_at && cold_.count != 0 && !loading_) {
+  if (looked_at && !loading_ && front_is_on_disk()) {
+    read_places();
+  } else if (looked_at && !loading_ && cold_.count != 0) {
     const bool room = hot_cost() < window * 2;
     if ((room && !has_enough_ahead(window)) || head_is_cold()) read_on();
   }
@@ -42,15 +44,17 @@ void Queue::page() {
   if (hot_cost() > std::max(window * 2, stuck_ + window)) evict(window);
 }
 
-std::uint64_t Queue::most_in_page() const {
-  const std::uint64_t each = cold_.bytes / cold_.count + 1;
+std::uint64_t Queue::most_in_page(std::uint64_t bytes, std::uint64_t count) {
+  const std::uint64_t each = bytes / count + 1;
   return std::clamp(kPageBytes / each, kLeastInPage, kMostInPage);
 }
 
 // Asks for what is handed out next of what is on disk only.
 void Queue::read_on() {
-  const ReadyIndex::Wanted wanted = ready_.next_unread(most_in_page(), [this](Position position) {
-    return slots_.find(position) != nullptr || (groups_ && gone_from_groups(position));
+  const std::uint64_t most = most_in_page(cold_.bytes, cold_.count);
+  const ReadyIndex::Wanted wanted = ready_.next_unread(most, [this](Position position) {
+    return slots_.find(position) != nullptr || places_.contains(position) ||
+           (groups_ && gone_from_groups(position));
   });
   if (wanted.ranges.empty()) return note_unread();
   loading_ = true;
@@ -58,6 +62,22 @@ void Queue::read_on() {
   loading_level_ = static_cast<std::uint8_t>(wanted.level);
   loading_below_ = wanted.ranges.back().end;
   host_.read_back(*this, wanted.ranges, kPageBytes);
+}
+
+// Asks for the head, and for others that were delayed.
+void Queue::read_places() {
+  std::uint64_t most = most_in_page(places_.bytes_on_disk(), places_.count_on_disk());
+  std::uint64_t steps = 4 * most;
+  ready_.visit_front_returned([&](Position at) {
+    if (most == 0 || steps-- == 0) return false;
+    if (!places_.on_disk(at)) return true;
+    append(places_asked_, at);
+    --most;
+    return true;
+  });
+  loading_ = true;
+  head_wanted_ = false;
+  host_.read_back(*this, places_asked_, kPageBytes);
 }
 
 // Keeps about `window` of what is handed out next. Of the rest goes what can be read back.
@@ -71,7 +91,7 @@ void Queue::evict(std::uint64_t window) {
     --slice;
     if (position == head || !evict_one(position)) {
       const Slot* slot = slots_.find(position);
-      if (slot != nullptr) stuck_ += slot->message->body().size() + kMessageCost;
+      if (slot != nullptr) stuck_ += cost(*slot);
     }
     return true;
   });
@@ -89,16 +109,21 @@ bool Queue::evict_one(Position position) {
   if (!can_go) return false;
   ++cold_.count;
   cold_.bytes += slot->message->body().size();
-  slot->message->release(meter_);
+  leave_memory(position, *slot);
+  return true;
+}
+
+void Queue::leave_memory(Position position, Slot& slot) {
+  slot.message->release(meter_);
   slots_.erase(position);
   meter_.bytes -= kSlotBytes;
-  return true;
 }
 
 void Queue::loaded(const storage::ReadMessages& read) {
   loading_ = false;
   if (deleting) return;
   if (restoring_) return leased_loaded(read);
+  if (!places_asked_.empty()) return places_loaded(read);
   if (groups_ && std::exchange(groups_->reading, false)) return loaded_for_groups(read);
   const Position below = std::min(read.next, loading_below_);
   // Purged meanwhile, or more has left before it.
@@ -109,6 +134,29 @@ void Queue::loaded(const storage::ReadMessages& read) {
   enforce_length();
   Position position;
   if (groups_) head(position, false);  // before it leaves again: it may not be handed out for long
+  arm_for_head();
+}
+
+// What is due is ready, whatever the queue's delay is by now.
+void Queue::places_loaded(const storage::ReadMessages& read) {
+  const std::vector<PositionRange> asked = std::exchange(places_asked_, {});
+  for (const storage::MessageRecord& record : read.messages) {
+    const Position position = record.position;
+    if (!places_.on_disk(position)) continue;  // purged meanwhile
+    Slot* const slot = make_slot(record);
+    if (slot == nullptr) continue;
+    slot->after_purge = position < purged_below_;
+    places_.erase(position);
+  }
+  for (const auto& damage : read.damages) host_.damaged(*this, damage.first, damage.what);
+  for (const PositionRange& range : asked) {
+    for (Position at = range.first; at < std::min(range.end, read.next); ++at) {
+      if (!places_.on_disk(at)) continue;
+      --ready_count_;  // it could not be read
+      ready_bytes_ -= places_.erase(at);
+    }
+  }
+  enforce_length();
   arm_for_head();
 }
 
@@ -160,7 +208,6 @@ void Queue::note_unread() {
   ready_bytes_ -= cold_.bytes;
   cold_ = {};
   ready_.all_read();
-  removed_unread_.reset();
   slots_.hold_none();
 }
 

@@ -165,7 +165,7 @@ void Queue::remove_waiting(Position position, Slot& slot) {
 bool Queue::is_unread(Position position) const {
   if (cold_.count == 0 || position >= restored_below_ || slots_.find(position)) return false;
   if (groups_ && position < groups_->end) return groups_->index.contains(position);
-  return ready_.is_unseen(position) && !(removed_unread_ && removed_unread_->contains(position));
+  return ready_.is_unseen(position) && !places_.contains(position);
 }
 
 // How large it is nobody knows: as large as the others, it counts as, until the rest has been read.
@@ -174,8 +174,7 @@ void Queue::remove_unread(Position position) {
   if (groups_ && groups_->index.contains(position)) {
     lose_from_groups(position);
   } else {
-    if (!removed_unread_) removed_unread_ = std::make_unique<boost::unordered_flat_set<Position>>();
-    removed_unread_->insert(position);
+    places_.add_gone(position);
     const std::uint64_t bytes = cold_.bytes / cold_.count;
     cold_.bytes -= bytes;
     ready_bytes_ -= bytes;

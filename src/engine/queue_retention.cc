@@ -42,6 +42,7 @@ void Queue::end_retention() {
 
 void Queue::retain_anew() {
   outlived_below_ = 0;
+  if (waits_) waits_->keep_for(TimeToLive{settings().retention_ms.value_or(-1)});
   host_.arm_timer(*this, host_.now().wall);
 }
 

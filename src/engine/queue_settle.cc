@@ -29,7 +29,7 @@ void Queue::left_ready(const Slot& slot) {
 
 void Queue::erase(Position position, Slot& slot) {
   if (slot.message->ttl().set()) --with_ttl_;
-  if (slot.state == State::kWaiting) --waiting_count_;
+  if (slot.state == State::kWaiting) waits_->remove(cost(slot));
   if (slot.stored) host_.forget_stored(*this, position, position);
   if (timed_) timed_->forget(position);
   leave_groups(position);
@@ -156,7 +156,7 @@ void Queue::withdraw(Position position) {
 // What was removed from among the ready ones surfaces.
 void Queue::drop_front_leftovers() {
   while (!ready_.empty() && slots_.find(ready_.front()) == nullptr && !front_may_be_cold()) {
-    ready_.pop();
+    pass_over(nullptr);
   }
 }
 
@@ -283,7 +283,7 @@ void Queue::forget_ready() {
   ready_.for_each_range([&](Position first, Position end) { ranges.push_back({first, end}); });
   std::sort(ranges.begin(), ranges.end(),
             [](const PositionRange& a, const PositionRange& b) { return a.first < b.first; });
-  if (groups_ || waiting_count_ != 0) keep_leftovers(ranges);
+  if (groups_ || delayed() != 0) keep_leftovers(ranges);
   for (auto at = ranges.begin(); at != ranges.end();) {
     PositionRange joined = *at;
     for (++at; at != ranges.end() && at->first == joined.end; ++at) joined.end = at->end;
@@ -296,7 +296,7 @@ std::uint64_t Queue::purge(bool everything) {
   if (everything) dropped += drop_waits() + drop_leased();
   if (stores_ && !deleting) forget_ready();  // else the store forgets the whole queue
   cold_ = {};
-  removed_unread_.reset();
+  places_.clear();
   slots_.hold_none();
   ready_ = ReadyIndex(ready_.levels());
   if (groups_) purge_groups();

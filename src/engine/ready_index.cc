@@ -109,15 +109,13 @@ void ReadyIndex::push(Position first, Position end, std::uint8_t priority) {
 
 Position ReadyIndex::front() const {
   const Level& top = level(highest());
-  if (top.returned.empty()) return top.fifo.front();
-  if (top.fifo.empty()) return top.returned.front();
-  return std::min(top.returned.front(), top.fifo.front());
+  return front_returned(top) ? top.returned.front() : top.fifo.front();
 }
 
 void ReadyIndex::pop() {
   const std::size_t n = highest();
   Level& top = level(n);
-  if (!top.returned.empty() && (top.fifo.empty() || top.returned.front() < top.fifo.front())) {
+  if (front_returned(top)) {
     top.returned.pop();
   } else {
     top.fifo.pop();

@@ -31,6 +31,13 @@ class ReturnedRuns {
       for (std::size_t i = run.next; i < run.positions.size(); ++i) visit(run.positions[i]);
     }
   }
+  /// Of the run that the first one is in, until `visit` says false.
+  template <class Visit>
+  void visit_front(Visit visit) const {
+    const Run& run = heap_.front();
+    for (std::size_t i = run.next; i < run.positions.size() && visit(run.positions[i]); ++i) {
+    }
+  }
 
  private:
   struct Run {
@@ -132,6 +139,13 @@ class ReadyIndex {
   /// Messages return to where they were. `sorted`: ascending, all of that priority.
   void give_back(std::vector<Position> sorted, std::uint8_t priority);
 
+  /// The front has come back. Visits it and some that came back with it, in order, until `visit`
+  /// says false.
+  template <class Visit>
+  void visit_front_returned(Visit visit) const {
+    level(highest()).returned.visit_front(visit);
+  }
+
   // --- what is not in memory ---
   /// push() of messages that are not in memory.
   void push_unread(Position first, Position end, std::uint8_t priority);
@@ -187,6 +201,10 @@ class ReadyIndex {
   /// Of the levels that are not empty; kNone.
   std::size_t highest_below(std::size_t n) const;
   static constexpr std::size_t kNone = SIZE_MAX;
+  /// The front is one that came back.
+  static bool front_returned(const Level& top) {
+    return !top.returned.empty() && (top.fifo.empty() || top.returned.front() < top.fifo.front());
+  }
   Level& level(std::size_t n) { return n == 0 ? first_ : (*more_)[n - 1]; }
   const Level& level(std::size_t n) const { return n == 0 ? first_ : (*more_)[n - 1]; }
 
