@@ -33,6 +33,13 @@ class DelayedPagingTest : public RestartsTest {
     }
     cluster().run();
   }
+  void publish_large(int first, int last) {
+    for (int number = first; number <= last; ++number) {
+      peer(0).send({.body = large(number), .persistent = true});
+      if (number % 10 == 0) cluster().run();
+    }
+    cluster().run();
+  }
   std::uint64_t delayed() { return queue_at_home().delayed(); }
   std::uint64_t paged_out() { return queue_at_home().paged_out(); }
   /// Somebody looks at it, so that it is read through, and all that is not due waits.
@@ -146,14 +153,25 @@ TEST_P(DelayedPagingTest, PrioritiesKeepTheirOrder) {
 
 TEST_P(DelayedPagingTest, ALongerDelayOfTheQueueIsNotForThoseThatAreThere) {
   queue("q", {{"x-message-delay", number(kDelay)}});
-  for (int i = 1; i <= kMany; ++i) {
-    peer(0).send({.body = large(i), .persistent = true});
-    if (i % 10 == 0) cluster().run();
-  }
-  cluster().run();
+  publish_large(1, kMany);
   EXPECT_EQ(change({{"x-message-delay", number(3 * kDelay)}}), "");
   cluster().pass(kDelay);
   EXPECT_EQ(numbers(drain()), from_to(1, kMany));
+}
+
+TEST_P(DelayedPagingTest, WhatIsReadBackIsNotDelayedAnew) {
+  for (const char* groups : {"", "exclusive"}) {
+    Fields arguments;
+    if (*groups != '\0') arguments = {{"x-message-groups", text(groups)}};
+    queue("q", std::move(arguments));
+    publish_large(1, kMany);
+    EXPECT_THAT(paged_out(), Gt(150u));
+    for (int i = 1; i <= 100; ++i) EXPECT_EQ(numbers({peer(0).get("q")}), std::vector{i});
+    EXPECT_EQ(change({{"x-message-delay", number(kDelay)}}), "");
+    EXPECT_EQ(numbers(drain()), from_to(101, kMany)) << groups;
+    EXPECT_EQ(delayed(), 0u);
+    EXPECT_EQ(peer(1).remove("q"), "");
+  }
 }
 
 TEST_P(DelayedPagingTest, GroupsThatBeginMeanwhileLoseNothing) {

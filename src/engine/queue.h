@@ -341,7 +341,8 @@ class Queue {
   bool evict_one(Position position);
   /// Its message is on disk only from now on.
   void leave_memory(Position position, Slot& slot);
-  void put_back(const storage::MessageRecord& record);
+  /// `seen_below`: what is below was in memory before.
+  void put_back(const storage::MessageRecord& record, Position seen_below);
   Slot* make_slot(const storage::MessageRecord& record);
   void push_unread(const storage::StoredQueue& stored);
   void read_leased();

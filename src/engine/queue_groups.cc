@@ -329,9 +329,10 @@ void Queue::loaded_for_groups(const storage::ReadMessages& read) {
   GroupWindow& groups = *groups_;
   const std::vector<PositionRange> asked = std::exchange(groups.asked, {});
   const Position below = std::min(read.next, asked.back().end);
+  const Position seen_below = ready_.seen_below(0);
   for (const storage::MessageRecord& record : read.messages) {
     const bool purged_meanwhile = record.position < purged_below_ || cold_.count == 0;
-    if (!purged_meanwhile) put_back(record);
+    if (!purged_meanwhile) put_back(record, seen_below);
   }
   for (const auto& damage : read.damages) host_.damaged(*this, damage.first, damage.what);
   for (const PositionRange& range : asked) {

@@ -126,9 +126,10 @@ void Queue::loaded(const storage::ReadMessages& read) {
   if (!places_asked_.empty()) return places_loaded(read);
   if (groups_ && std::exchange(groups_->reading, false)) return loaded_for_groups(read);
   const Position below = std::min(read.next, loading_below_);
+  const Position seen_below = ready_.seen_below(loading_level_);
   // Purged meanwhile, or more has left before it.
   if (!ready_.was_read(loading_level_, read.first, below)) return;
-  for (const storage::MessageRecord& record : read.messages) put_back(record);
+  for (const storage::MessageRecord& record : read.messages) put_back(record, seen_below);
   for (const auto& damage : read.damages) host_.damaged(*this, damage.first, damage.what);
   note_unread();
   enforce_length();
@@ -182,7 +183,8 @@ Queue::Slot* Queue::make_slot(const storage::MessageRecord& record) {
   return slots_.find(record.position);
 }
 
-void Queue::put_back(const storage::MessageRecord& record) {
+// Of what is read for the first time since a restart, some may not be due yet.
+void Queue::put_back(const storage::MessageRecord& record, Position seen_below) {
   Slot* const slot = make_slot(record);
   if (slot == nullptr) return;
   --cold_.count;
@@ -191,7 +193,7 @@ void Queue::put_back(const storage::MessageRecord& record) {
   cold_.bytes -= counted;
   ready_bytes_ += record.body.size() - counted;
   if (groups_ && groups_->index.contains(record.position)) --groups_->on_disk;
-  // Among the ready ones it is skipped when it surfaces.
+  if (record.position >= restored_below_ || record.position < seen_below) return;
   // One without a delay does not wait, whatever the clock says by now.
   if (const WallMs from = available_from(*slot); from > slot->enqueued && from > host_.now().wall) {
     left_ready(*slot);

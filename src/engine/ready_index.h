@@ -173,6 +173,8 @@ class ReadyIndex {
   /// The lowest position that may be unread; nullopt: all is in memory.
   std::optional<Position> first_unread() const;
   void all_read();
+  /// What is below, and not in memory, was read before.
+  Position seen_below(std::size_t level) const { return this->level(level).seen_below; }
   /// It is in it, and was never read.
   bool is_unseen(Position position) const;
   /// Of a single level: what is below has been read, though not by was_read().
