@@ -203,12 +203,13 @@ FileResult<void> Recovery::rewrite(File& file, std::uint64_t begin, std::uint64_
   return {};
 }
 
-// What lies behind was never confirmed: after this it is not looked at again.
+// What lies behind was never confirmed: after this it is not looked at again. The mark says that
+// all before it was synced: a power cut must not leave the mark alone.
 FileResult<void> Recovery::end_segment(const OpenSegment& segment,
                                        const SegmentContents& contents) {
   File& file = *segment.file;
   if (auto done = rewrite(file, contents.unsure, contents.end); !done) return done;
-  if (contents.ended) return file.sync();
+  if (auto done = file.sync(); !done || contents.ended) return done;
   const CommitHeader mark{
       .number = contents.last + 1, .synced = contents.last, .ends_segment = true};
   std::string block = encode(mark, segment.header.seed());

@@ -50,6 +50,7 @@ class SimulatedFile final : public File {
     return {};
   }
   FileResult<void> write(std::uint64_t offset, std::span<const std::string_view> parts) override {
+    if (disk_->watch) disk_->watch();
     const std::lock_guard lock(disk_->mutex);
     for (const std::string_view part : parts) {
       const std::uint64_t grows =
@@ -63,6 +64,7 @@ class SimulatedFile final : public File {
     return {};
   }
   FileResult<void> sync() override {
+    if (disk_->watch) disk_->watch();
     const std::lock_guard lock(disk_->mutex);
     if (disk_->syncs_left == 0) {
       node_->unsynced
@@ -201,6 +203,10 @@ void SimulatedDisk::fail_sync_after(std::uint64_t syncs) {
 std::uint64_t SimulatedDisk::syncs() const {
   const std::lock_guard lock(state_->mutex);
   return state_->syncs;
+}
+void SimulatedDisk::watch(std::function<void()> call) {
+  const std::lock_guard lock(state_->mutex);
+  state_->watch = std::move(call);
 }
 void SimulatedDisk::corrupt(const std::string& name, std::uint64_t offset, std::string_view bytes) {
   const std::lock_guard lock(state_->mutex);
