@@ -115,6 +115,7 @@ class SimulatedFolder final : public Files {
     return std::make_unique<SimulatedFile>(disk_, it->second);
   }
   FileResult<void> rename(const std::string& from, const std::string& to) override {
+    if (disk_->watch) disk_->watch();
     const std::lock_guard lock(disk_->mutex);
     const auto it = disk_->names.find(from);
     if (it == disk_->names.end()) return failed("there is no " + from);
@@ -124,11 +125,13 @@ class SimulatedFolder final : public Files {
     return {};
   }
   FileResult<void> remove(const std::string& name) override {
+    if (disk_->watch) disk_->watch();
     const std::lock_guard lock(disk_->mutex);
     if (disk_->names.erase(name) == 0) return failed("there is no " + name);
     return {};
   }
   FileResult<void> sync_names() override {
+    if (disk_->watch) disk_->watch();
     const std::lock_guard lock(disk_->mutex);
     disk_->synced_names = disk_->names;
     return {};

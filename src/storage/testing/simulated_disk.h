@@ -36,7 +36,8 @@ class SimulatedDisk {
   /// unless it is written again.
   void fail_sync_after(std::uint64_t syncs);
   std::uint64_t syncs() const;
-  /// Called before each write and sync from now on, by whoever does it. Before the files are used.
+  /// Called before each write, sync and change of names from now on, by whoever does it. Before the
+  /// files are used.
   void watch(std::function<void()> call);
   /// Overwrites bytes behind everybody's back.
   void corrupt(const std::string& name, std::uint64_t offset, std::string_view bytes);
