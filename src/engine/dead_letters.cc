@@ -91,13 +91,18 @@ void DeadLetters::go(const Letter& letter) {
     move.failure = name.empty() ? MoveFailure::kNoSource : MoveFailure::kNoDestination;
     return stay(letter);
   }
-  // It may refuse: the original stays until it has answered.
-  if (destination->effective->effective_overflow() != Overflow::kDropHead) {
-    late_.emplace_back(letter.queue, letter.position);
-  }
   const std::string properties =
       codec_of(original.dialect()).amend(original.properties(), {.new_identity = true});
-  publish(letter, original.rewritten("", name, properties, meter_), {destination});
+  Message* const copy = original.rewritten("", name, properties, meter_);
+  moving_.push(letter);
+  if (destination->effective->effective_overflow() == Overflow::kDropHead) {
+    publisher_.publish_sure(copy, *destination);
+    return;
+  }
+  // It may refuse: the original stays until it has answered.
+  late_.emplace_back(letter.queue, letter.position);
+  Target* const target = destination;
+  publisher_.publish_tracked(copy, {&target, 1});
 }
 
 void DeadLetters::stay(const Letter& letter) {

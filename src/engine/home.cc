@@ -110,7 +110,7 @@ bool Home::push(const PublishItem& item, bool awaited, Queue::Arrival arrival, W
       store_.append(to_record(message, item.target, position, now_.wall));
       queue->mark_stored(position);
       waits.stored.push_back({item.target, position});
-      if (arrival == Queue::Arrival::kMoving) {
+      if (Queue::is_move(arrival)) {
         arriving_.push_back({store_.await_staged(), {item.target, position}});
       }
     }
@@ -159,11 +159,13 @@ void Home::handle(PublishBatch& batch) {
   if (batch.tell_places) waits.places = &answer.places;
   waits.moved = batch.from.number() == kDeadLetterPublisher;
   const bool moving = batch.unit.id != 0;
-  const auto arrival = moving ? Queue::Arrival::kMoving : Queue::Arrival::kAlone;
   if (moving) store_.join_unit(batch.unit.id, batch.unit.parts);
   exchanges_.begin_batch(batch.from);
   for (const PublishItem& item : batch.items) {
     const bool awaited = item.sequence != 0;
+    const auto arrival = !moving     ? Queue::Arrival::kAlone
+                         : item.sure ? Queue::Arrival::kMovingForSure
+                                     : Queue::Arrival::kMoving;
     const bool refused = push(item, awaited, arrival, waits);
     // Nobody asked about those without a sequence, though they share a batch with others.
     if (refused && awaited) answer.rejected.push_back(item.sequence);

@@ -29,7 +29,8 @@ struct StoredUnit {
 struct PublishItem {
   std::uint64_t target;  // a queue, or an exchange with state
   Message* message;      // ownership of one reference goes along
-  std::uint64_t sequence;
+  std::uint64_t sequence : 63;
+  bool sure : 1 = false;  // see Publisher::publish_sure()
 };
 struct PublishBatch {
   SessionId from;

@@ -176,6 +176,29 @@ TEST_P(MovesTest, WhatADestinationRefusesStays) {
   EXPECT_THAT(drain("from"), ElementsAre("3", "4"));
 }
 
+// The home of what moves may not have heard of that yet.
+TEST_P(MovesTest, ADestinationThatMayRefuseSinceJustNowDoesNot) {
+  if (GetParam() < 3) GTEST_SKIP() << "its home and the destination's are one, or control's";
+  queue("from", {}, 1);
+  queue("to", {}, 2);
+  send("from", {"1", "2"});
+  order({.destination = "to", .rate = 1}, "from");
+  EXPECT_EQ(ready("to"), 1u);
+  cluster().hold(0, 1);
+  peer(2).session.change_queue(
+      {.vhost = peer(2).vhost(),
+       .queue = "to",
+       .set = {{"x-max-length", number(1)}, {"x-overflow", text("reject-publish")}}},
+      [](const EngineResult<void>& result) { EXPECT_TRUE(result); });
+  cluster().run();
+  cluster().pass(1000);
+  cluster().release();
+  EXPECT_EQ(outcome("from").state, MoveState::kCompleted);
+  restart();
+  EXPECT_THAT(drain("to"), ElementsAre("1", "2")) << "it had left its queue for good";
+  EXPECT_EQ(ready("from"), 0u);
+}
+
 TEST_P(MovesTest, WhatComesMeanwhileStays) {
   queue("from");
   queue("to");

@@ -83,6 +83,13 @@ std::uint64_t Publisher::publish_tracked(Message* message, std::span<Target* con
   return sequence;
 }
 
+std::uint64_t Publisher::publish_sure(Message* message, Target& target) {
+  Target* const only = &target;
+  const std::uint64_t sequence = publish_tracked(message, {&only, 1});
+  open_for(target.home).batch.items.back().sure = true;
+  return sequence;
+}
+
 std::vector<ShardIndex> Publisher::open_homes() const {
   std::vector<ShardIndex> homes;
   for (const Open& open : open_) {

@@ -27,6 +27,9 @@ class Publisher {
   /// Publishes under the next sequence number (from 1), which settled() will name once all of
   /// `targets` have answered; at once when there are none (the message is freed then).
   std::uint64_t publish_tracked(Message* message, std::span<Target* const> targets);
+  /// The same to a queue which, as far as is known here, refuses nothing, and takes the message
+  /// though it may refuse some by now: in the unit that it is part of it leaves its old place.
+  std::uint64_t publish_sure(Message* message, Target& target);
   /// From now on places() has news of what is tracked, for those who ask: of the messages that go
   /// straight to one queue.
   void tell_places() { tell_places_ = true; }

@@ -106,7 +106,8 @@ Queue::Pushed Queue::push(Message* message, Arrival arrival, bool moved) {
   ++counters_.publish;
   const std::size_t size = message->body().size();
   const bool limited = settings().max_length || settings().max_length_bytes;
-  const bool full = limited && arrival != Arrival::kInTransaction && would_reject(1, size);
+  const bool may_refuse = arrival == Arrival::kAlone || arrival == Arrival::kMoving;
+  const bool full = limited && may_refuse && would_reject(1, size);
   if (full && settings().effective_overflow() == Overflow::kRejectPublish) {
     message->release(meter_);
     return Pushed::kRejected;
@@ -118,9 +119,8 @@ Queue::Pushed Queue::push(Message* message, Arrival arrival, bool moved) {
   if (begins_groups(*message)) begin_groups();
   meter_.bytes += kSlotBytes;
   const bool stored = message->persistent() && entry_.stored();
-  const Position position = slots_.push(Slot{.message = message,
-                                             .enqueued = host_.now().wall,
-                                             .arriving = stored && arrival == Arrival::kMoving});
+  const Position position = slots_.push(Slot{
+      .message = message, .enqueued = host_.now().wall, .arriving = stored && is_move(arrival)});
   const TimeToLive own = message->ttl();
   if (own.set()) ++with_ttl_;
   Slot& slot = *slots_.find(position);

@@ -115,7 +115,12 @@ class Queue {
     /// Until it is stored here it is somewhere else, and would come again after a crash: it is not
     /// handed out before arrived().
     kMoving,
+    /// The same, and it is not refused, as in a transaction: there it is gone already.
+    kMovingForSure,
   };
+  static constexpr bool is_move(Arrival arrival) {
+    return arrival == Arrival::kMoving || arrival == Arrival::kMovingForSure;
+  }
   static constexpr std::size_t kMostPerSlice = 2000;
   /// One page is read at a time.
   static constexpr std::uint64_t kPageBytes = 1024 * 1024;

@@ -115,6 +115,32 @@ TEST_F(FolderRepairTest, AWholeFolderIsLeftAsItIs) {
   expect_left(without({2}));
 }
 
+TEST_F(FolderRepairTest, WhatCameAfterASegmentLostItsHeaderIsThereBesideWhatIsInIt) {
+  constexpr std::uint64_t kNeighbor = kQueue + 2;  // in the same lane
+  FolderUser(path_).declare(kNeighbor, 5, "neighbors");
+  FolderUser(path_).keep(kNeighbor, 1, body(50));
+  for (const char* text : {"order number 8", "order number 50"}) {
+    std::streamoff at = 0;
+    const fs::path file = file_with(text, at);
+    overwrite(file, 3, "damaged");
+  }
+  Bodies all = without({2});
+  {
+    FolderUser user(path_);
+    EXPECT_THAT(user.folder().damages(), SizeIs(2));
+    EXPECT_EQ(user.all(kQueue), all) << "what can be read is handed out";
+    for (std::uint64_t n = 0; n < 3; ++n) {
+      const std::uint64_t position = user.found(kQueue).next_position + n;
+      EXPECT_TRUE(all.emplace(position, "came later").second) << "two at one position";
+      user.keep(kQueue, position, "came later");
+    }
+  }
+  repaired();
+  FolderUser user(path_);
+  EXPECT_EQ(user.all(kQueue), all);
+  EXPECT_EQ(user.all(kNeighbor), (Bodies{{1, body(50)}}));
+}
+
 TEST_F(FolderRepairTest, AMessageWithDamagedDataIsDroppedAndNamed) {
   std::streamoff at = 0;
   const fs::path file = file_with("order number 4", at);

@@ -150,7 +150,9 @@ void Journal::write_group(Lock& lock, const std::vector<Handed>& group) {
   end_written();
   // What need not be synced may be held up behind something that must.
   for (const Written& one : unsynced_) awaited = awaited || one.awaited;
-  if (awaited || unsynced_.size() >= kMostUnsynced) sync_written(lock);
+  // There may be something to write all the time.
+  const bool due = sync_wanted_ || Clock::now() >= sync_at_;
+  if (awaited || due || unsynced_.size() >= kMostUnsynced) sync_written(lock);
 }
 
 // Those that need not be on the disk; but behind none of the same writer that must.

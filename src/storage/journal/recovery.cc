@@ -2,10 +2,13 @@
 #include "storage/journal/recovery.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "storage/journal/interval_set.h"
 #include "storage/journal/living.h"
+#include "storage/journal/lost_header.h"
 #include "storage/journal/segment_index.h"
 #include "storage/journal/segment_scan.h"
 
@@ -43,6 +46,7 @@ struct OpenSegment {
   SegmentHeader header;
   std::shared_ptr<File> file;
   std::uint64_t size;
+  std::string wrong = {};  // with its header
 };
 
 class Recovery {
@@ -56,6 +60,7 @@ class Recovery {
   /// Null: of something that the metadata does not know.
   Gathering* find(std::uint64_t log);
   FileResult<void> open_segments();
+  FileResult<void> find_header(OpenSegment segment, const std::string& head);
   FileResult<void> read_segment(const OpenSegment& segment, bool newest, bool& has_commits);
   FileResult<void> end_segment(const OpenSegment& segment, const SegmentContents& contents);
   static FileResult<void> rewrite(File& file, std::uint64_t begin, std::uint64_t end);
@@ -95,6 +100,7 @@ void Recovery::damaged(SegmentNumber segment, std::uint64_t offset, const std::s
 FileResult<void> Recovery::open_segments() {
   auto names = files_.list();
   if (!names) return tl::make_unexpected(names.error());
+  std::vector<std::pair<OpenSegment, std::string>> without_header;
   for (const std::string& name : *names) {
     const auto number = segment_of_name(name);
     if (!number) continue;
@@ -106,18 +112,42 @@ FileResult<void> Recovery::open_segments() {
     std::string bytes(std::min<std::uint64_t>(*size, kSegmentHeader), '\0');
     if (auto read = (*file)->read(0, bytes.data(), bytes.size()); !read) return read;
     const auto header = decode_segment_header(bytes);
-    if (!header) {
-      damaged(*number, 0, header.error().text);
-      // It stays, and with it all that newer ones say of its messages: a repair may read them.
-      result_.segments.add(*number, {.file = *std::move(file), .size = *size, .sealed = true})
-          .damaged = true;
-      continue;
+    OpenSegment segment{*number, {}, *std::move(file), *size};
+    if (header) {
+      segment.header = *header;
+      segments_.push_back(std::move(segment));
+    } else {
+      segment.wrong = header.error().text;
+      without_header.emplace_back(std::move(segment), std::move(bytes));
     }
-    segments_.push_back({*number, *header, *std::move(file), *size});
+  }
+  for (auto& [segment, head] : without_header) {
+    if (auto found = find_header(std::move(segment), head); !found) return found;
   }
   std::set<SegmentNumber> numbers;
   for (const OpenSegment& segment : segments_) numbers.insert(segment.number);
   return remove_indexes(files_, numbers);
+}
+
+// What is in the segment counts all the same: were it passed over, its positions would be given
+// again, and a repair would bring two messages to one place.
+FileResult<void> Recovery::find_header(OpenSegment segment, const std::string& head) {
+  std::optional<JournalId> id;  // they all have the same
+  if (!segments_.empty()) id = segments_.front().header.journal;
+  const auto header = guess_header(*segment.file, segment.number, head, id);
+  if (!header) return tl::make_unexpected(header.error());
+  if (!*header) {
+    // It stays, and with it all that newer ones say of its messages.
+    result_.segments
+        .add(segment.number, {.file = segment.file, .size = segment.size, .sealed = true})
+        .damaged = true;
+    damaged(segment.number, 0, segment.wrong);
+    return {};
+  }
+  segment.header = **header;
+  const auto at = std::ranges::lower_bound(segments_, segment.number, {}, &OpenSegment::number);
+  segments_.insert(at, std::move(segment));
+  return {};
 }
 
 FileResult<Recovered> Recovery::run(JournalId fresh_id, const RecoveryProgress& progress) {
@@ -161,7 +191,7 @@ FileResult<void> Recovery::read_segment(const OpenSegment& segment, bool newest,
   if (!contents) return tl::make_unexpected(contents.error());
   wrong.insert(wrong.end(), contents->damages.begin(), contents->damages.end());
   has_commits = contents->last != 0;
-  if (!has_commits && wrong.empty()) {
+  if (!has_commits && wrong.empty() && segment.wrong.empty()) {
     // Prepared, and not used before the end came; or nothing of it was ever synced.
     return files_.remove(segment_name(segment.number));
   }
@@ -187,6 +217,7 @@ void Recovery::keep(const OpenSegment& segment, std::uint64_t last_commit, bool 
                                         .generation = segment.header.generation,
                                         .sealed = true,
                                         .indexed = indexed});
+  if (!segment.wrong.empty()) damaged(segment.number, 0, segment.wrong);
 }
 
 // It counts from now on, wherever it is: after the death of a process it may not be on the disk
@@ -203,12 +234,13 @@ FileResult<void> Recovery::rewrite(File& file, std::uint64_t begin, std::uint64_
   return {};
 }
 
-// What lies behind was never confirmed: after this it is not looked at again.
+// What lies behind was never confirmed: after this it is not looked at again. The mark says that
+// all before it was synced: a power cut must not leave the mark alone.
 FileResult<void> Recovery::end_segment(const OpenSegment& segment,
                                        const SegmentContents& contents) {
   File& file = *segment.file;
   if (auto done = rewrite(file, contents.unsure, contents.end); !done) return done;
-  if (contents.ended) return file.sync();
+  if (auto done = file.sync(); !done || contents.ended) return done;
   const CommitHeader mark{
       .number = contents.last + 1, .synced = contents.last, .ends_segment = true};
   std::string block = encode(mark, segment.header.seed());

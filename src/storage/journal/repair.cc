@@ -9,17 +9,13 @@
 #include "storage/journal/checksum.h"
 #include "storage/journal/chunk_reader.h"
 #include "storage/journal/layout.h"
+#include "storage/journal/lost_header.h"
 #include "storage/journal/segment.h"
 #include "storage/journal/segment_index.h"
 #include "storage/journal/segment_scan.h"
 
 namespace polymq::storage::journal {
 namespace {
-
-// A file has not been used more often than that.
-constexpr std::uint64_t kMostGenerations = 1 << 20;
-constexpr std::uint64_t kSearched = 16 * 1024 * 1024;  // of a file, for a commit to begin with
-constexpr std::size_t kJournalIdAt = 32;               // in a segment's header
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
 
@@ -71,8 +67,7 @@ class Repair {
   };
 
   FileResult<void> open_segments();
-  FileResult<void> guess_header(Segment& segment);
-  std::vector<JournalId> likely_ids(const Segment& segment) const;
+  FileResult<void> find_header(Segment& segment);
   FileResult<void> repair(Segment& segment);
   FileResult<std::vector<FoundChunk>> chunks_of_commit(const Segment& segment,
                                                        std::uint64_t offset) const;
@@ -98,9 +93,7 @@ FileResult<std::vector<std::string>> Repair::run() {
   if (auto opened = open_segments(); !opened) return tl::make_unexpected(opened.error());
   for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
     if (!segment->header) {
-      if (auto guessed = guess_header(*segment); !guessed) {
-        return tl::make_unexpected(guessed.error());
-      }
+      if (auto found = find_header(*segment); !found) return tl::make_unexpected(found.error());
     }
     if (auto done = repair(*segment); !done) return tl::make_unexpected(done.error());
   }
@@ -136,38 +129,14 @@ FileResult<void> Repair::open_segments() {
   return {};
 }
 
-std::vector<JournalId> Repair::likely_ids(const Segment& segment) const {
-  std::vector<JournalId> ids;
+FileResult<void> Repair::find_header(Segment& segment) {
+  std::optional<JournalId> id;  // they all have the same
   for (const Segment& other : segments_) {
-    if (!other.header) continue;
-    ids.push_back(other.header->journal);
-    break;  // they have the same
+    if (other.header) id = other.header->journal;
   }
-  if (segment.head.size() == kSegmentHeader) {
-    const char* at = segment.head.data() + kJournalIdAt;
-    ids.push_back({load_big_endian<std::uint64_t>(at),
-                   load_big_endian<std::uint64_t>(at + sizeof(std::uint64_t))});
-  }
-  return ids;
-}
-
-// Its commits' checksums tell what was in the header.
-FileResult<void> Repair::guess_header(Segment& segment) {
-  std::string bytes(kCommitHeader, '\0');
-  const std::uint64_t end = std::min(segment.size, kSearched);
-  for (std::uint64_t at = kBlock; at + kBlock <= end; at += kBlock) {
-    if (auto read = segment.file->read(at, bytes.data(), bytes.size()); !read) return read;
-    if (!bytes.starts_with("PMQC")) continue;
-    for (const JournalId& id : likely_ids(segment)) {
-      for (std::uint64_t generation = 0; generation < kMostGenerations; ++generation) {
-        const SegmentHeader guess{segment.number, generation, segment.size, id};
-        if (!decode_commit_header(bytes, guess.seed())) continue;
-        segment.header = guess;
-        return {};
-      }
-    }
-    return {};  // of an earlier use of the file; what follows is, too
-  }
+  auto guessed = guess_header(*segment.file, segment.number, segment.head, id);
+  if (!guessed) return tl::make_unexpected(guessed.error());
+  segment.header = *guessed;
   return {};
 }
 

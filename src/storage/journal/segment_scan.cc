@@ -62,7 +62,6 @@ class Scan {
   const std::uint64_t size_;
   std::vector<Header> headers_;
   std::uint64_t synced_ = 0;
-  std::uint64_t surely_synced_ = 0;  // the mark at the end is written before what it says is true
 };
 
 FileResult<std::optional<CommitHeader>> Scan::header_at(std::uint64_t offset) const {
@@ -114,7 +113,6 @@ FileResult<void> Scan::find_headers() {
     headers_.push_back(*next);
     last = next->commit.number;
     synced_ = std::max(synced_, next->commit.synced);
-    if (!next->commit.ends_segment) surely_synced_ = synced_;
     offset = next->offset + next->commit.blocks();
     if (next->commit.ends_segment) return {};
   }
@@ -211,7 +209,7 @@ FileResult<SegmentContents> Scan::contents(bool newest, const VisitCommit& visit
     }
     contents.end = header.offset + header.commit.blocks();
     contents.last = last = number;
-    if (number <= surely_synced_) contents.unsure = contents.end;
+    if (number <= synced_) contents.unsure = contents.end;
   }
   contents.dropped = static_cast<std::uint64_t>(
       std::count_if(headers_.begin(), headers_.end(),

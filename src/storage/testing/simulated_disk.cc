@@ -50,6 +50,7 @@ class SimulatedFile final : public File {
     return {};
   }
   FileResult<void> write(std::uint64_t offset, std::span<const std::string_view> parts) override {
+    if (disk_->watch) disk_->watch();
     const std::lock_guard lock(disk_->mutex);
     for (const std::string_view part : parts) {
       const std::uint64_t grows =
@@ -63,6 +64,7 @@ class SimulatedFile final : public File {
     return {};
   }
   FileResult<void> sync() override {
+    if (disk_->watch) disk_->watch();
     const std::lock_guard lock(disk_->mutex);
     if (disk_->syncs_left == 0) {
       node_->unsynced
@@ -113,6 +115,7 @@ class SimulatedFolder final : public Files {
     return std::make_unique<SimulatedFile>(disk_, it->second);
   }
   FileResult<void> rename(const std::string& from, const std::string& to) override {
+    if (disk_->watch) disk_->watch();
     const std::lock_guard lock(disk_->mutex);
     const auto it = disk_->names.find(from);
     if (it == disk_->names.end()) return failed("there is no " + from);
@@ -122,11 +125,13 @@ class SimulatedFolder final : public Files {
     return {};
   }
   FileResult<void> remove(const std::string& name) override {
+    if (disk_->watch) disk_->watch();
     const std::lock_guard lock(disk_->mutex);
     if (disk_->names.erase(name) == 0) return failed("there is no " + name);
     return {};
   }
   FileResult<void> sync_names() override {
+    if (disk_->watch) disk_->watch();
     const std::lock_guard lock(disk_->mutex);
     disk_->synced_names = disk_->names;
     return {};
@@ -201,6 +206,10 @@ void SimulatedDisk::fail_sync_after(std::uint64_t syncs) {
 std::uint64_t SimulatedDisk::syncs() const {
   const std::lock_guard lock(state_->mutex);
   return state_->syncs;
+}
+void SimulatedDisk::watch(std::function<void()> call) {
+  const std::lock_guard lock(state_->mutex);
+  state_->watch = std::move(call);
 }
 void SimulatedDisk::corrupt(const std::string& name, std::uint64_t offset, std::string_view bytes) {
   const std::lock_guard lock(state_->mutex);

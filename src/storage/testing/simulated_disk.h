@@ -36,6 +36,9 @@ class SimulatedDisk {
   /// unless it is written again.
   void fail_sync_after(std::uint64_t syncs);
   std::uint64_t syncs() const;
+  /// Called before each write, sync and change of names from now on, by whoever does it. Before the
+  /// files are used.
+  void watch(std::function<void()> call);
   /// Overwrites bytes behind everybody's back.
   void corrupt(const std::string& name, std::uint64_t offset, std::string_view bytes);
   std::string content(const std::string& name) const;
@@ -66,6 +69,7 @@ class SimulatedDisk {
     std::uint64_t capacity = UINT64_MAX;
     std::uint64_t syncs_left = UINT64_MAX;
     std::uint64_t syncs = 0;
+    std::function<void()> watch;
     std::uint64_t used() const;
   };
   std::shared_ptr<State> state_;
