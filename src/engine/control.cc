@@ -61,7 +61,7 @@ Result<std::vector<Delta>> Control::restore(const storage::MetadataImage& image,
   return deltas;
 }
 
-void Control::apply(Delta delta) {
+void Control::apply(const Delta& delta) {
   note(delta);
   topology_.apply(delta);
 }

@@ -102,7 +102,7 @@ class Control {
   Result<void> restore_policies(const storage::MetadataImage& image, const PolicySets& configured,
                                 std::vector<Delta>& deltas);
 
-  void apply(Delta delta);
+  void apply(const Delta& delta);
   void note(const Delta& delta);
   /// Auto-delete exchanges whose last binding went follow it, and theirs, and so on.
   void remove_unused_exchanges();

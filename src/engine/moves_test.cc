@@ -73,6 +73,10 @@ class MovesTest : public RestartsTest {
 };
 INSTANTIATE_TEST_SUITE_P(On, MovesTest, kShardCounts);
 
+/// Control, the source and the destination have shards of their own.
+using MovesAcrossThree = MovesTest;
+INSTANTIATE_TEST_SUITE_P(On, MovesAcrossThree, testing::Values(3));
+
 // What fills the memory cannot leave it, and the message that is read to be moved is larger than
 // what may come beside that.
 TEST_P(MovesTest, WhatIsReadToBeMovedStaysUntilItMoves) {
@@ -177,8 +181,7 @@ TEST_P(MovesTest, WhatADestinationRefusesStays) {
 }
 
 // The home of what moves may not have heard of that yet.
-TEST_P(MovesTest, ADestinationThatMayRefuseSinceJustNowDoesNot) {
-  if (GetParam() < 3) GTEST_SKIP() << "its home and the destination's are one, or control's";
+TEST_P(MovesAcrossThree, WhatMayRefuseSinceJustNowDoesNot) {
   queue("from", {}, 1);
   queue("to", {}, 2);
   send("from", {"1", "2"});
