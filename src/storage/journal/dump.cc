@@ -69,21 +69,52 @@ void dump_segment(const SegmentContents& contents,
   }
 }
 
+struct OpenSegment {
+  std::unique_ptr<File> file;
+  Result<SegmentHeader> header;
+};
+
+FileResult<OpenSegment> open_segment(Files& files, const std::string& name) {
+  auto file = files.open(name);
+  if (!file) return tl::make_unexpected(file.error());
+  const auto size = (*file)->size();
+  if (!size) return tl::make_unexpected(size.error());
+  std::string head(std::min<std::uint64_t>(*size, kSegmentHeader), '\0');
+  if (auto read = (*file)->read(0, head.data(), head.size()); !read) {
+    return tl::make_unexpected(read.error());
+  }
+  return OpenSegment{*std::move(file), decode_segment_header(head)};
+}
+
+// Where the last run ended; those behind it had been prepared.
+FileResult<std::string> newest_with_commits(Files& files, const std::vector<std::string>& names) {
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    const auto segment = open_segment(files, *name);
+    if (!segment) return tl::make_unexpected(segment.error());
+    if (!segment->header) continue;
+    const auto contents =
+        scan_segment(*segment->file, *segment->header, true, [](const FoundCommit&) {});
+    if (!contents) return tl::make_unexpected(contents.error());
+    if (contents->last != 0) return *name;
+  }
+  return std::string();
+}
+
 }  // namespace
 
 FileResult<void> dump(Files& files, const std::function<void(const std::string&)>& line) {
   auto names = files.list();
   if (!names) return tl::make_unexpected(names.error());
   std::erase_if(*names, [](const std::string& name) { return !segment_of_name(name); });
+  const auto newest = newest_with_commits(files, *names);
+  if (!newest) return tl::make_unexpected(newest.error());
   for (const std::string& name : *names) {
-    auto file = files.open(name);
-    if (!file) return tl::make_unexpected(file.error());
-    std::string head(kSegmentHeader, '\0');
-    if (auto read = (*file)->read(0, head.data(), head.size()); !read) return read;
-    const auto header = decode_segment_header(head);
+    const auto segment = open_segment(files, name);
+    if (!segment) return tl::make_unexpected(segment.error());
+    const auto& header = segment->header;
     line(name + (header ? "" : ": DAMAGED: " + header.error().text));
     if (!header) continue;
-    const auto contents = scan_segment(**file, *header, name == names->back());
+    const auto contents = scan_segment(*segment->file, *header, name >= *newest);
     if (!contents) return tl::make_unexpected(contents.error());
     dump_segment(*contents, line);
   }

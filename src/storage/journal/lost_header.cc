@@ -33,7 +33,7 @@ FileResult<std::optional<SegmentHeader>> guess_header(const File& file, SegmentN
   }
   std::string bytes(kCommitHeader, '\0');
   const std::uint64_t end = std::min(*size, kSearched);
-  for (std::uint64_t at = kBlock; at + kBlock <= end; at += kBlock) {
+  for (std::uint64_t at = kBlock; at + kCommitHeader <= end; at += kBlock) {
     if (auto read = file.read(at, bytes.data(), bytes.size()); !read) {
       return tl::make_unexpected(read.error());
     }

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/journal/layout.h"
@@ -16,7 +17,10 @@ namespace polymq::storage::journal {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
+using testing::SizeIs;
 
 constexpr SegmentNumber kSegment = 2;
 // Each commit has a message of one of these, whose position is the commit's number in the script.
@@ -189,10 +193,11 @@ Log write_log(SegmentNumber number, char salt) {
   return log;
 }
 
-/// The log up to `prefix`, and from there on what another one had left in the file.
+/// The log up to `prefix`, and from there on `rest`, as far as that goes.
 struct BrokenOff {
   BrokenOff(const Log& log, std::uint64_t prefix, const std::string& rest) {
-    content = log.content.substr(0, prefix) + rest.substr(prefix);
+    content = log.content.substr(0, prefix);
+    if (rest.size() > prefix) content += rest.substr(prefix);
     for (const Place& commit : log.commits) {
       // The rest may happen to be the same.
       if (content.compare(0, commit.end, log.content, 0, commit.end) != 0) break;
@@ -267,22 +272,40 @@ void expect_node_goes_on(const BrokenOff& broken) {
   expect_there(expected, again);
 }
 
-struct Rest {
-  const char* name;
-  bool older;  // the same script has run in this file before, as another segment
+/// What is behind a prefix.
+enum class Rest : std::uint8_t {
+  kZeros,
+  kAnOlderGeneration,  // the same script has run in this file before, as another segment
+  kNothing,            // the file ends there
 };
+
+void PrintTo(Rest rest, std::ostream* to) {
+  constexpr std::string_view kNames[] = {"Zeros", "AnOlderGeneration", "Nothing"};
+  *to << kNames[static_cast<std::size_t>(rest)];
+}
+
+std::string rest_of(const Log& log, Rest rest) {
+  switch (rest) {
+    case Rest::kZeros:
+      return std::string(log.content.size(), '\0');
+    case Rest::kAnOlderGeneration:
+      return write_log(1, 'o').content;
+    case Rest::kNothing:
+      break;
+  }
+  return {};
+}
 
 class Prefixes : public testing::TestWithParam<Rest> {
  protected:
   const Log log_ = write_log(kSegment, 'n');
-  const std::string rest_ =
-      GetParam().older ? write_log(1, 'o').content : std::string(log_.content.size(), '\0');
+  const std::string rest_ = rest_of(log_, GetParam());
 };
 
 TEST_P(Prefixes, TheScriptIsAllInOneFileACommitAtATime) {
   ASSERT_EQ(log_.commits.size(), log_.states.size() - 1);
+  if (GetParam() != Rest::kAnOlderGeneration) return;
   ASSERT_EQ(rest_.size(), log_.content.size());
-  if (!GetParam().older) return;
   // As much alike as can be: what is behind a prefix fits to it in every length.
   for (const Place& commit : log_.commits) EXPECT_EQ(rest_.substr(commit.begin, 4), "PMQC");
 }
@@ -290,7 +313,7 @@ TEST_P(Prefixes, TheScriptIsAllInOneFileACommitAtATime) {
 TEST_P(Prefixes, OfSectorsGiveWhatTheirCommitsSaidAndTheNodeGoesOn) {
   constexpr std::uint64_t kSector = 512;
   std::size_t most = 0;
-  for (std::uint64_t prefix = kBlock; prefix <= log_.commits.back().end + kSector;
+  for (std::uint64_t prefix = kSector; prefix <= log_.commits.back().end + kSector;
        prefix += kSector) {
     const BrokenOff broken(log_, prefix, rest_);
     most = broken.whole;
@@ -319,9 +342,22 @@ TEST_P(Prefixes, OfBytesGiveAUnitAsAWholeOrNothingOfIt) {
   }
 }
 
+TEST(EmptyFile, OfALogIsDamageAndTheNodeGoesOn) {
+  const BrokenOff broken(write_log(kSegment, 'n'), 0, "");
+  {
+    Node node(broken.disk, kQueues, 2);
+    EXPECT_THAT(node.recovered_damages, ElementsAre(HasSubstr("offset 0")));
+    node.append(10, 1, "goes on");
+    EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
+  }
+  Node again(broken.disk, kQueues, 1);
+  EXPECT_THAT(again.recovered_damages, SizeIs(1));
+  EXPECT_THAT(again.all(10), ElementsAre(Pair(1, "goes on")));
+}
+
 INSTANTIATE_TEST_SUITE_P(BehindThem, Prefixes,
-                         testing::Values(Rest{"Zeros", false}, Rest{"AnOlderGeneration", true}),
-                         [](const auto& rest) { return std::string(rest.param.name); });
+                         testing::Values(Rest::kZeros, Rest::kAnOlderGeneration, Rest::kNothing),
+                         testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace polymq::storage::journal

@@ -235,11 +235,13 @@ FileResult<void> Recovery::rewrite(File& file, std::uint64_t begin, std::uint64_
 }
 
 // What lies behind was never confirmed: after this it is not looked at again. The mark says that
-// all before it was synced: a power cut must not leave the mark alone.
+// all before it was synced: a power cut must not leave the mark alone. What fills the last commit's
+// blocks may be missing, if the file was cut short.
 FileResult<void> Recovery::end_segment(const OpenSegment& segment,
                                        const SegmentContents& contents) {
   File& file = *segment.file;
-  if (auto done = rewrite(file, contents.unsure, contents.end); !done) return done;
+  const std::uint64_t end = std::min(contents.end, segment.size);
+  if (auto done = rewrite(file, contents.unsure, end); !done) return done;
   if (auto done = file.sync(); !done || contents.ended) return done;
   const CommitHeader mark{
       .number = contents.last + 1, .synced = contents.last, .ends_segment = true};

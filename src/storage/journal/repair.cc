@@ -159,7 +159,7 @@ FileResult<std::vector<FoundChunk>> Repair::chunks_of_commit(const Segment& segm
                                                              std::uint64_t offset) const {
   std::vector<FoundChunk> found;
   std::string bytes(kCommitHeader, '\0');
-  if (offset + kBlock > segment.size) return found;
+  if (offset + kCommitHeader > segment.size) return found;
   if (auto read = segment.file->read(offset, bytes.data(), bytes.size()); !read) {
     return tl::make_unexpected(read.error());
   }

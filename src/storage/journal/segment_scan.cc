@@ -65,7 +65,7 @@ class Scan {
 };
 
 FileResult<std::optional<CommitHeader>> Scan::header_at(std::uint64_t offset) const {
-  if (offset + kBlock > size_) return std::nullopt;
+  if (offset + kCommitHeader > size_) return std::nullopt;
   std::string bytes(kCommitHeader, '\0');
   if (auto read = file_.read(offset, bytes.data(), bytes.size()); !read) {
     return tl::make_unexpected(read.error());
@@ -78,12 +78,12 @@ FileResult<std::optional<CommitHeader>> Scan::header_at(std::uint64_t offset) co
 // The next commit with a number above `above`, wherever it begins.
 FileResult<std::optional<Header>> Scan::search(std::uint64_t from, std::uint64_t above) const {
   std::string window;
-  for (; from + kBlock <= size_; from += window.size()) {
-    window.resize(std::min<std::uint64_t>(kSearchWindow, (size_ - from) / kBlock * kBlock));
+  for (; from + kCommitHeader <= size_; from += window.size()) {
+    window.resize(std::min<std::uint64_t>(kSearchWindow, size_ - from));
     if (auto read = file_.read(from, window.data(), window.size()); !read) {
       return tl::make_unexpected(read.error());
     }
-    for (std::size_t at = 0; at < window.size(); at += kBlock) {
+    for (std::size_t at = 0; at + kCommitHeader <= window.size(); at += kBlock) {
       const auto header = decode_commit_header(std::string_view(window).substr(at), seed_);
       const std::uint64_t room = size_ - from - at - kCommitHeader;
       if (header && header->number > above && header->size <= room) {
@@ -210,6 +210,10 @@ FileResult<SegmentContents> Scan::contents(bool newest, const VisitCommit& visit
     contents.end = header.offset + header.commit.blocks();
     contents.last = last = number;
     if (number <= synced_) contents.unsure = contents.end;
+  }
+  // One without commits was prepared, and another one used in its place.
+  if (!newest && last != 0 && !contents.ended) {
+    contents.damages.push_back({contents.end, "its end is missing, and what was before that"});
   }
   contents.dropped = static_cast<std::uint64_t>(
       std::count_if(headers_.begin(), headers_.end(),

@@ -181,12 +181,7 @@ TEST(SegmentScan, AFileThatIsTooShortHasTheCommitsBeforeItsEnd) {
     const SegmentContents contents = scan(file.substr(0, cut));
     ASSERT_FALSE(testing::Test::HasFailure()) << "cut at " << cut;
     ASSERT_THAT(contents.damages, IsEmpty()) << "cut at " << cut;
-    std::size_t whole = 0;
-    while (whole < 4 && std::max(written.place(whole + 1).end,
-                                 written.place(whole + 1).offset + kBlock) <= cut) {
-      ++whole;
-    }
-    ASSERT_EQ(contents.commits.size(), whole) << "cut at " << cut;
+    ASSERT_EQ(contents.commits.size(), whole_before(written, cut)) << "cut at " << cut;
   }
 }
 
@@ -249,6 +244,29 @@ TEST(SegmentScan, InAnOlderSegmentEverythingWasSynced) {
   EXPECT_THAT(numbers(contents), ElementsAre(11));
   EXPECT_THAT(contents.damages, SizeIs(1));
   EXPECT_EQ(contents.last, 13u);
+}
+
+TEST(SegmentScan, AnOlderSegmentWithoutItsEndHasLostWhatWasBeforeThat) {
+  Written written;
+  written.commit(11, 10, {"one"}).commit(12, 11, {"two"}).mark_end(13);
+  const std::string file = written.whole();
+  for (const std::size_t left : {1, 2}) {
+    const std::uint64_t cut = written.place(left + 1).offset;
+    std::string zeros = file.substr(0, cut);
+    zeros.resize(kSize, '\0');
+    for (const std::string& broken : {file.substr(0, cut), zeros}) {
+      const SegmentContents contents = scan(broken, false);
+      EXPECT_THAT(contents.commits, SizeIs(left));
+      ASSERT_THAT(contents.damages, SizeIs(1));
+      EXPECT_EQ(contents.damages[0].offset, cut);
+      EXPECT_THAT(contents.damages[0].what, HasSubstr("end is missing"));
+      EXPECT_THAT(scan(broken).damages, IsEmpty()) << "of the newest one nobody misses it";
+    }
+  }
+}
+
+TEST(SegmentScan, AnOlderSegmentWithoutCommitsWasNeverUsed) {
+  EXPECT_THAT(scan(Written().whole(), false).damages, IsEmpty());
 }
 
 TEST(SegmentScan, TheFirstCommitMayBeTheDamagedOne) {
