@@ -157,7 +157,7 @@ void Service::perform(const JobPointer& job, const Queue& queue,
 
 void Service::start_sending(const JobPointer& job, const Queue& queue,
                             std::span<const Entry> entries, bool batch) {
-  if (short_of_room_) {
+  if (shard_.alarm()) {
     return job->refuse({ErrorCode::kServiceUnavailable,
                         "The server is short of memory or disk space. Try again later."});
   }

@@ -181,7 +181,7 @@ class Service final : public http::Service,
   void end_session(engine::Session& session);
 
   // --- engine ---
-  void on_alarm(bool on) override { short_of_room_ = on; }
+  void on_alarm(bool) override {}  // it is looked at when somebody sends
   void on_vhost_removed() override {}
   void on_deliveries(const engine::DeliveryRun&, const engine::DeliveryItem*) override {}
   void on_publishes_settled() override;
@@ -204,7 +204,6 @@ class Service final : public http::Service,
   SignatureVerifier verifier_;
   LogLimiter log_limiter_;
   boost::unordered_flat_set<Job*> receiving_;
-  bool short_of_room_ = false;
   bool closing_ = false;  // nobody waits any more
 };
 

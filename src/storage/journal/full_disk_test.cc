@@ -138,6 +138,7 @@ TEST_F(ShortOfRoomTest, AStartNeedsLittleRoom) {
   }
   disk_.set_capacity(disk_.used() + kMiB / 2);
   Node node(disk_, lanes_, 1, options());
+  EXPECT_TRUE(node.refuses(10)) << "publishers must not take that";
   node.store(10).settle(10, 1, 1);
   EXPECT_THAT(node.commit(), ElementsAre(CommitEnd::kDurable));
   EXPECT_EQ(node.all(10).size(), 1u);

@@ -54,8 +54,15 @@ FileResult<void> Journal::start() {
   if (auto found = segment_files_.find_spares(); !found) return found;
   segment_files_.hurry(true);
   // Small: the broker starts before a whole one could be filled. On a disk that is short of space,
-  // too: consumers must be able to take what is there.
-  auto first = segment_files_.prepare(next_segment_, small_segment(), SpaceUse::kAll);
+  // too: consumers must be able to take what is there, and publishers wait from the beginning.
+  auto first = segment_files_.prepare(next_segment_, small_segment(), SpaceUse::kLeaveFree);
+  if (!first && first.error().no_space) {
+    {
+      const std::lock_guard lock(mutex_);
+      note_space(Space::kShort, first.error().text);
+    }
+    first = segment_files_.prepare(next_segment_, small_segment(), SpaceUse::kAll);
+  }
   if (!first && first.error().no_space) {
     first = segment_files_.prepare(next_segment_, tiny_segment(), SpaceUse::kAll);
   }
