@@ -88,12 +88,14 @@ class Broker:
 
 
 class PolyMQ(Broker):
-    """`arguments` are added to the command line, `environment` to the broker's environment."""
+    """`arguments` are added to the command line, `environment` to the broker's environment;
+    `wrapper` is a program that starts it, with arguments."""
 
     name = "polymq"
 
-    def __init__(self, directory, arguments=(), environment=None):
+    def __init__(self, directory, arguments=(), environment=None, wrapper=()):
         super().__init__(directory)
+        self.wrapper = list(wrapper)
         self.arguments = list(arguments)
         self.environment = environment or {}
         self.sqs_port = process.free_port()
@@ -127,8 +129,8 @@ class PolyMQ(Broker):
             environment.setdefault(f"{sanitizer}_OPTIONS", "print_stacktrace=1")
         with open(self.path("broker.out"), "w") as out:
             self.process = process.start(
-                [self.binary(), "server", "--config", self.path("polymq.toml"), *self.store(),
-                 *self.arguments],
+                [*self.wrapper, self.binary(), "server", "--config", self.path("polymq.toml"),
+                 *self.store(), *self.arguments],
                 env=environment, cwd=self.directory, stdout=out, stderr=subprocess.STDOUT)
 
     def complaints(self):
