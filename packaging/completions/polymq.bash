@@ -19,7 +19,8 @@ _polymq() {
   done
   COMPREPLY=()
   case $previous in
-    --config | -c | --output | -o | --json-file | --tls-certificate | --tls-key)
+    --config | -c | --output | -o | --json-file | --tls-certificate | --tls-key | \
+      --control-socket)
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     --data-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;

@@ -64,5 +64,6 @@ complete -c polymq -s o -l output -rF
 complete -c polymq -l json-file -rF
 complete -c polymq -l tls-certificate -rF
 complete -c polymq -l tls-key -rF
+complete -c polymq -l control-socket -rF
 complete -c polymq -l data-dir -xa '(__fish_complete_directories)'
 complete -c polymq -l log-level -xa 'debug info warning error off'

@@ -31,7 +31,7 @@ int backup_to(const server::config::Sources& sources, const std::string& target)
   if (!folder) return folder.error().code;
   // The node may have another working directory.
   const std::string path = std::filesystem::absolute(target).lexically_normal().native();
-  const auto answer = server::ask_node(*folder, "backup " + path);
+  const auto answer = server::ask_node(server::control_path(*folder), "backup " + path);
   if (!answer) return failed(answer.error().text).code;
   std::string text;
   if (*answer) {

@@ -1,4 +1,4 @@
-// From configuration to folder to socket.
+// From configuration to folder or socket.
 #include "cli/node.h"
 
 #include <cstdio>
@@ -14,30 +14,43 @@ Ended failed(const std::string& reason) {
   return {kFailure};
 }
 
-Result<std::string, Ended> data_folder(const server::config::Sources& sources) {
+namespace {
+
+Result<server::Config::Server, Ended> server_config(const server::config::Sources& sources) {
   const auto loaded = server::config::load(sources);
-  if (!loaded) {
-    std::fprintf(stderr, "%s\n", server::config::to_text(loaded.error()).c_str());
-    return tl::make_unexpected(Ended{kUsage});
-  }
-  if (loaded->config.server.data_dir.empty()) {
+  if (loaded) return loaded->config.server;
+  std::fprintf(stderr, "%s\n", server::config::to_text(loaded.error()).c_str());
+  return tl::make_unexpected(Ended{kUsage});
+}
+
+}  // namespace
+
+Result<std::string, Ended> data_folder(const server::config::Sources& sources) {
+  const auto config = server_config(sources);
+  if (!config) return tl::make_unexpected(config.error());
+  if (config->data_dir.empty()) {
     std::fprintf(stderr, "polymq: which data folder? Say --data-dir FOLDER\n");
     return tl::make_unexpected(Ended{kUsage});
   }
-  return loaded->config.server.data_dir;
+  return config->data_dir;
 }
 
 Result<std::string, Ended> ask_running_node(const server::config::Sources& sources,
                                             const std::string& operation,
                                             const nlohmann::ordered_json& argument) {
-  const auto folder = data_folder(sources);
-  if (!folder) return tl::make_unexpected(folder.error());
+  const auto config = server_config(sources);
+  if (!config) return tl::make_unexpected(config.error());
+  const std::string path = server::control_path(*config);
+  if (path.empty()) {
+    std::fprintf(stderr,
+                 "polymq: which node? Say --data-dir FOLDER, or --control-socket FILE for one in "
+                 "memory\n");
+    return tl::make_unexpected(Ended{kUsage});
+  }
   // What is not UTF-8 is none of the node's names.
-  auto answer = server::ask_node(*folder, operation + " " + server::to_text(argument));
+  auto answer = server::ask_node(path, operation + " " + server::to_text(argument));
   if (!answer) return tl::make_unexpected(failed(answer.error().text));
-  if (!*answer)
-    return tl::make_unexpected(
-        failed("no node is running on " + *folder + ", or it keeps all in memory"));
+  if (!*answer) return tl::make_unexpected(failed("no node is listening at " + path));
   return **std::move(answer);
 }
 

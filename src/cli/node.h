@@ -1,4 +1,4 @@
-// Finding the data folder that is meant, and asking the node that uses it.
+// Finding the data folder or the node that is meant, and asking that node.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -20,7 +20,7 @@ Ended failed(const std::string& reason);
 /// The data folder that the configuration names.
 Result<std::string, Ended> data_folder(const server::config::Sources& sources);
 
-/// The answer of the node that uses that folder (server/policy_operations.h,
+/// The answer of the node that the configuration is of (server/policy_operations.h,
 /// server/queue_operations.h).
 Result<std::string, Ended> ask_running_node(const server::config::Sources& sources,
                                             const std::string& operation,

@@ -33,7 +33,8 @@ class NodeCommands : public ::testing::Test {
                              "clear_operator_policy", "list_policies", "list_queues", "disk_use"}) {
       commands[name] = answer(name);
     }
-    node_.emplace(io_, folder_.path().native(), server::SlowCommands{}, std::move(commands));
+    node_.emplace(io_, server::control_path(folder_.path().native()), server::SlowCommands{},
+                  std::move(commands));
     ASSERT_TRUE(node_->open());
     loop_ = std::thread([this] { io_.run(); });
   }
@@ -123,11 +124,24 @@ TEST_F(NodeCommands, WhatTakesTheSpaceIsToldAsByACheck) {
 
 TEST_F(NodeCommands, WithoutANodeThereIsNobodyToAsk) {
   EXPECT_EQ(run({"list-policies"}), kFailure);
-  EXPECT_THAT(err_, HasSubstr("no node is running on "));
+  EXPECT_THAT(err_, HasSubstr("no node is listening at "));
   EXPECT_EQ(run({"store", "usage", folder_.path().native()}, false), kFailure);
   EXPECT_THAT(err_, HasSubstr("`polymq store check` tells it then"));
   EXPECT_EQ(run({"list-queues"}, false), kUsage);
+  EXPECT_THAT(err_, HasSubstr("which node?"));
+  EXPECT_EQ(run({"backup", "/nowhere"}, false), kUsage);
   EXPECT_THAT(err_, HasSubstr("which data folder?"));
+}
+
+TEST_F(NodeCommands, ANodeInMemoryIsAskedAtItsSocket) {
+  start_node();
+  answer_ = "[]";
+  const std::string path = server::control_path(folder_.path().native());
+  EXPECT_EQ(run({"list-queues", "--control-socket", path}, false), kOk) << err_;
+  EXPECT_EQ(run({"list-queues", "--in-memory", "--control-socket", path}), kOk) << err_;
+  EXPECT_EQ(run({"list-queues", "--control-socket", "/nowhere"}), kOk) << "it has a data folder";
+  EXPECT_EQ(run({"list-queues", "--control-socket", "/nowhere"}, false), kFailure);
+  EXPECT_THAT(err_, HasSubstr("no node is listening at /nowhere"));
 }
 
 }  // namespace

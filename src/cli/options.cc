@@ -31,7 +31,9 @@ std::string_view type_name(const Key& key) {
       break;
   }
   if (key.path.ends_with("_dir")) return "FOLDER";
-  if (key.path == "tls.certificate" || key.path == "tls.key") return "FILE";
+  if (key.path == "tls.certificate" || key.path == "tls.key" || key.path.ends_with("_socket")) {
+    return "FILE";
+  }
   return key.path.ends_with("bind") ? "ADDRESS" : "TEXT";
 }
 

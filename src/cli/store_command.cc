@@ -76,7 +76,7 @@ int store_check(const std::string& folder) {
 }
 
 int store_usage(const std::string& folder) {
-  const auto answer = server::ask_node(folder, "disk_use {}");
+  const auto answer = server::ask_node(server::control_path(folder), "disk_use {}");
   if (!answer) return failed(answer.error().text).code;
   if (!*answer) {
     return failed("no node is running on " + folder + ": `polymq store check` tells it then").code;

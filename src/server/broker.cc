@@ -221,7 +221,7 @@ Result<void> Broker::start() {
   ShardRuntime& acceptor = *shards_.front();
   acceptor.post([&] {
     Result<void> opened = listen();
-    if (opened && data_) open_control(acceptor);
+    if (opened) opened = open_control(acceptor);
     listening.set_value(std::move(opened));
   });
   return listening.get_future().get();
@@ -311,23 +311,28 @@ Result<void> Broker::listen(Protocol& protocol, const Config::Listen& where, boo
   return {};
 }
 
-// The control shard's thread. Without it the node runs as well, but takes no commands.
-void Broker::open_control(ShardRuntime& shard) {
-  SlowCommands slow = make_queue_operations(shards_, *data_);
+// The control shard's thread. Without the one in the data folder the node runs as well, but takes
+// no commands.
+Result<void> Broker::open_control(ShardRuntime& shard) {
+  const std::string path = control_path(config_.server);
+  if (path.empty()) return {};
+  SlowCommands slow = make_queue_operations(shards_, data_.get());
   slow["backup"] = [this](const std::string& target, const std::atomic<bool>& stop) {
     return back_up(target, stop);
   };
-  control_ = std::make_unique<ControlSocket>(shard.io(), config_.server.data_dir, std::move(slow),
+  control_ = std::make_unique<ControlSocket>(shard.io(), path, std::move(slow),
                                              make_policy_operations(shard));
-  if (auto opened = control_->open(); !opened) {
-    log::Line(log::Area::kServer, log::Level::kWarning,
-              "no online backups are possible, nor other commands to this node")
-        .with("reason", opened.error().text);
-  }
+  auto opened = control_->open();
+  if (opened || !data_) return opened;
+  log::Line(log::Area::kServer, log::Level::kWarning,
+            "no online backups are possible, nor other commands to this node")
+      .with("reason", opened.error().text);
+  return {};
 }
 
 // The control socket's thread.
 Result<std::string> Broker::back_up(const std::string& target, const std::atomic<bool>& stop) {
+  if (!data_) return fail("this node keeps everything in memory");
   const auto done = data_->back_up(target, stop);
   log::Line line(log::Area::kStorage, done ? log::Level::kInfo : log::Level::kWarning,
                  done ? "backup made" : "no backup was made");

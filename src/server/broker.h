@@ -62,7 +62,7 @@ class Broker {
   Current<TlsContext> tls_{nullptr};  // null: no TLS
   Result<void> open_stores(const engine::PolicySets& policies);
   void make_shards(std::size_t count);
-  void open_control(ShardRuntime& shard);
+  Result<void> open_control(ShardRuntime& shard);
   Result<std::string> back_up(const std::string& target, const std::atomic<bool>& stop);
 
   std::vector<std::unique_ptr<ShardRuntime>> shards_;
@@ -79,7 +79,7 @@ class Broker {
   };
   std::vector<HttpListener> http_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  std::unique_ptr<ControlSocket> control_;  // if there is a data folder
+  std::unique_ptr<ControlSocket> control_;  // if commands can reach this node
   std::size_t next_shard_ = 0;              // whose turn it is among equals
   std::vector<std::string> vhosts_;
 };

@@ -18,6 +18,8 @@
 #include <system_error>
 #include <utility>
 
+#include "server/stale_socket.h"
+
 namespace polymq::server {
 namespace {
 
@@ -39,8 +41,7 @@ std::string on_one_line(std::string text) {
   return text + '\n';
 }
 
-Result<Local::endpoint> endpoint_of(const std::string& folder) {
-  std::string path = folder + "/" + kControlName;
+Result<Local::endpoint> endpoint_of(const std::string& path) {
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {
     return fail(path + " is too long for a Unix socket");
   }
@@ -49,6 +50,13 @@ Result<Local::endpoint> endpoint_of(const std::string& folder) {
 
 }  // namespace
 
+std::string control_path(const std::string& folder) { return folder + "/control"; }
+
+std::string control_path(const Config::Server& config) {
+  const bool in_memory = config.in_memory || config.data_dir.empty();
+  return in_memory ? config.control_socket : control_path(config.data_dir);
+}
+
 struct ControlSocket::Client {
   explicit Client(Local::socket connected) : socket(std::move(connected)) {}
   Local::socket socket;
@@ -56,12 +64,12 @@ struct ControlSocket::Client {
   std::string answer;
 };
 
-ControlSocket::ControlSocket(asio::io_context& io, const std::string& folder, SlowCommands slow,
+ControlSocket::ControlSocket(asio::io_context& io, std::string path, SlowCommands slow,
                              ControlCommands commands)
     : io_(io),
       acceptor_(io),
       pause_(io),
-      path_(folder + "/" + kControlName),
+      path_(std::move(path)),
       slow_(std::move(slow)),
       commands_(std::move(commands)) {}
 
@@ -71,12 +79,13 @@ ControlSocket::~ControlSocket() {
 }
 
 Result<void> ControlSocket::open() {
-  const auto endpoint = endpoint_of(path_.substr(0, path_.rfind('/')));
+  const auto endpoint = endpoint_of(path_);
   if (!endpoint) return tl::make_unexpected(endpoint.error());
-  ::unlink(path_.c_str());  // of a node that was killed: the folder is ours
+  remove_stale_socket(path_);
   error_code error;
   acceptor_.open(Local(), error);
   if (!error) acceptor_.bind(*endpoint, error);
+  bound_ = !error;
   // Before it listens: nobody can have connected.
   if (!error && ::chmod(path_.c_str(), kOwnerOnly) != 0) {
     error = error_code(errno, boost::system::system_category());
@@ -96,7 +105,7 @@ void ControlSocket::close() {
   error_code ignored;
   acceptor_.close(ignored);
   pause_.cancel();
-  ::unlink(path_.c_str());
+  if (bound_) ::unlink(path_.c_str());  // else it is another's
 }
 
 void ControlSocket::accept() {
@@ -215,8 +224,8 @@ class Connection {
 
 }  // namespace
 
-Result<std::optional<std::string>> ask_node(const std::string& folder, const std::string& request) {
-  const auto endpoint = endpoint_of(folder);
+Result<std::optional<std::string>> ask_node(const std::string& path, const std::string& request) {
+  const auto endpoint = endpoint_of(path);
   if (!endpoint) return std::nullopt;  // nor can a node listen there
   if (request.size() >= kLongestRequest || request.find('\n') != std::string::npos) {
     return fail("that is too long, or has a line end in it");
@@ -224,8 +233,7 @@ Result<std::optional<std::string>> ask_node(const std::string& folder, const std
   const Connection connection;
   const int error = connection.connect(*endpoint);
   if (error == ENOENT || error == ECONNREFUSED) return std::nullopt;
-  if (error != 0)
-    return fail("cannot reach the node at " + endpoint->path() + ": " + reason(error));
+  if (error != 0) return fail("cannot reach the node at " + path + ": " + reason(error));
   std::string answer;
   if (connection.send(request + '\n')) answer = connection.receive_all();
   if (!answer.ends_with('\n')) return fail("the node ended before it was done");

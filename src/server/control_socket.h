@@ -1,5 +1,5 @@
-// How a command reaches the node that uses a data folder: a Unix socket in it, for the folder's
-// owner only.
+// How a command reaches a running node: a Unix socket for the owner of its process only, in the
+// data folder or, of a node in memory, where the configuration says.
 //
 // One request for a connection, a line; one answer, a line; then it is closed. Texts are UTF-8
 // without line ends.
@@ -25,11 +25,14 @@
 #include <thread>
 
 #include "base/result.h"
+#include "server/config/config.h"
 
 namespace polymq::server {
 
-/// The socket's name in the data folder.
-inline constexpr char kControlName[] = "control";
+/// The path of the socket in a data folder.
+std::string control_path(const std::string& folder);
+/// Of a node with that configuration. Empty: it has none.
+std::string control_path(const Config::Server& config);
 
 /// Called once, on the loop's thread: the text behind `ok`, or why not.
 using ControlAnswer = std::function<void(Result<std::string>)>;
@@ -45,8 +48,7 @@ using SlowCommands = std::map<std::string, SlowCommand, std::less<>>;
 /// Lives on one shard's loop. What takes long is done on another thread, one thing at a time.
 class ControlSocket {
  public:
-  /// `folder`: locked by this process.
-  ControlSocket(boost::asio::io_context& io, const std::string& folder, SlowCommands slow,
+  ControlSocket(boost::asio::io_context& io, std::string path, SlowCommands slow,
                 ControlCommands commands = {});
   /// Any thread, when the loop has ended; waits for what is under way.
   ~ControlSocket();
@@ -69,6 +71,7 @@ class ControlSocket {
   boost::asio::local::stream_protocol::acceptor acceptor_;
   boost::asio::steady_timer pause_;
   const std::string path_;
+  bool bound_ = false;
   const SlowCommands slow_;
   const ControlCommands commands_;
   std::shared_ptr<Client> served_;  // whose slow command is under way
@@ -77,8 +80,8 @@ class ControlSocket {
   std::thread worker_;
 };
 
-/// Asks the node that uses the folder and waits for its answer, which may take long. Error: the
+/// Asks the node that listens at the path and waits for its answer, which may take long. Error: the
 /// node's, or that it ended before it answered. Nothing: no node listens there.
-Result<std::optional<std::string>> ask_node(const std::string& folder, const std::string& request);
+Result<std::optional<std::string>> ask_node(const std::string& path, const std::string& request);
 
 }  // namespace polymq::server

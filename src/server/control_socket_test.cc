@@ -31,7 +31,7 @@ class ControlSocketTest : public ::testing::Test {
     slow["backup"] = [this](const std::string& target, const std::atomic<bool>& stop) {
       return back_up(target, stop);
     };
-    control_.emplace(io_, folder_, std::move(slow), commands());
+    control_.emplace(io_, control_path(folder_), std::move(slow), commands());
     opened_ = control_->open().has_value();
     loop_ = std::thread([this] { io_.run(); });
   }
@@ -74,7 +74,7 @@ class ControlSocketTest : public ::testing::Test {
              }}};
   }
   std::string ask(const std::string& request) {
-    const auto answer = ask_node(folder_, request);
+    const auto answer = ask_node(control_path(folder_), request);
     if (!answer) return "error: " + answer.error().text;
     return *answer ? **answer : "no node";
   }
@@ -176,18 +176,37 @@ TEST_F(ControlSocketTest, WhatAKilledNodeLeftIsReplaced) {
   const int dead = ::socket(AF_UNIX, SOCK_STREAM, 0);
   ASSERT_EQ(::bind(dead, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   ::close(dead);
-  EXPECT_EQ(ask_node(other, "backup /a"), std::nullopt) << "nobody listens";
+  EXPECT_EQ(ask_node(control_path(other), "backup /a"), std::nullopt) << "nobody listens";
   boost::asio::io_context io;
-  ControlSocket control(io, other, {});
+  ControlSocket control(io, control_path(other), {});
   EXPECT_TRUE(control.open());
+}
+
+TEST_F(ControlSocketTest, AnothersSocketIsLeftToIt) {
+  {
+    ControlSocket second(io_, control_path(folder_), {});
+    EXPECT_THAT(second.open().error().text, HasSubstr("in use"));
+  }
+  EXPECT_EQ(ask("repeat it"), "it");
+}
+
+TEST_F(ControlSocketTest, IsInTheDataFolderOrWhereANodeInMemoryIsTold) {
+  Config::Server config;
+  EXPECT_EQ(control_path(config), "");
+  config.control_socket = "/run/s";
+  EXPECT_EQ(control_path(config), "/run/s");
+  config.data_dir = "/data";
+  EXPECT_EQ(control_path(config), "/data/control");
+  config.in_memory = true;
+  EXPECT_EQ(control_path(config), "/run/s");
 }
 
 TEST_F(ControlSocketTest, APathThatIsTooLongIsSaidSo) {
   const std::string folder = folder_ + "/" + std::string(150, 'x');
   std::filesystem::create_directory(folder);
-  ControlSocket control(io_, folder, {});
+  ControlSocket control(io_, control_path(folder), {});
   EXPECT_THAT(control.open().error().text, HasSubstr("too long for a Unix socket"));
-  EXPECT_EQ(ask_node(folder, "backup /a"), std::nullopt);
+  EXPECT_EQ(ask_node(control_path(folder), "backup /a"), std::nullopt);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -12,6 +11,7 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "server/stale_socket.h"
 
 namespace polymq::server {
 namespace {
@@ -30,20 +30,6 @@ asio::generic::stream_protocol::endpoint to_asio(const Endpoint& endpoint) {
   return asio::ip::tcp::endpoint(address, endpoint.port);
 }
 
-/// A socket file that nobody listens on is left from a server that was killed.
-void remove_stale(const std::string& path) {
-  struct stat status{};
-  if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
-  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (probe < 0) return;
-  const asio::local::stream_protocol::endpoint endpoint(path);
-  if (::connect(probe, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 &&
-      errno == ECONNREFUSED) {
-    ::unlink(path.c_str());
-  }
-  ::close(probe);
-}
-
 }  // namespace
 
 Listener::Listener(asio::io_context& io, Options options, Accepted accepted)
@@ -55,7 +41,7 @@ Result<void> Listener::open(const Endpoint& endpoint) {
     acceptor_.close(ignored);
     return fail("cannot listen on " + to_text(endpoint) + ": " + error.message());
   };
-  if (endpoint.is_unix) remove_stale(endpoint.address);
+  if (endpoint.is_unix) remove_stale_socket(endpoint.address);
   Protocol::endpoint address = to_asio(endpoint);
   error_code error;
   acceptor_.open(address.protocol(), error);

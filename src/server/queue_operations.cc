@@ -176,14 +176,14 @@ Uses by_owner(const storage::journal::DiskUse& use) {
   return uses;
 }
 
-Result<std::string> list_queues(const Shards& shards, storage::DataFolder& data, const Json& given,
+Result<std::string> list_queues(const Shards& shards, storage::DataFolder* data, const Json& given,
                                 const Stop& stop) {
   const auto columns = columns_of(given.at("columns"));
   if (!columns) return tl::make_unexpected(columns.error());
   auto queues = visit(shards, given.at("vhost").get<std::string>(), stop);
   if (!queues) return tl::make_unexpected(queues.error());
-  if (std::ranges::any_of(*columns, &Column::of_disk)) {
-    const auto found = data.survey_use(stop);
+  if (data != nullptr && std::ranges::any_of(*columns, &Column::of_disk)) {
+    const auto found = data->survey_use(stop);
     if (!found) return tl::make_unexpected(found.error());
     Uses uses = by_owner(found->use);
     for (Listed& queue : *queues) {
@@ -219,8 +219,9 @@ Json uses_of(const std::vector<Row>& rows, const storage::MetadataImage& declare
   return list;
 }
 
-Result<std::string> disk_use(storage::DataFolder& data, const Stop& stop) {
-  const auto found = data.survey_use(stop);
+Result<std::string> disk_use(storage::DataFolder* data, const Stop& stop) {
+  if (data == nullptr) return fail("this node keeps everything in memory");
+  const auto found = data->survey_use(stop);
   if (!found) return tl::make_unexpected(found.error());
   const auto& [declared, use] = *found;
   const Uses uses = by_owner(use);
@@ -235,17 +236,17 @@ Result<std::string> disk_use(storage::DataFolder& data, const Stop& stop) {
 
 }  // namespace
 
-SlowCommands make_queue_operations(const Shards& shards, storage::DataFolder& data) {
+SlowCommands make_queue_operations(const Shards& shards, storage::DataFolder* data) {
   return {
       {"list_queues",
-       [&shards, &data](const std::string& argument, const Stop& stop) -> Result<std::string> {
+       [&shards, data](const std::string& argument, const Stop& stop) -> Result<std::string> {
          try {
            return list_queues(shards, data, Json::parse(argument), stop);
          } catch (const Json::exception& wrong) {
            return not_understood(wrong);
          }
        }},
-      {"disk_use", [&data](const std::string&, const Stop& stop) { return disk_use(data, stop); }},
+      {"disk_use", [data](const std::string&, const Stop& stop) { return disk_use(data, stop); }},
   };
 }
 

@@ -16,7 +16,8 @@ namespace polymq::server {
 
 /// They run on the control socket's thread and visit the shards in small steps. All that is handed
 /// in must outlive the socket; the shards may have stopped, if the socket was closed before.
+/// `data`: null of a node in memory, where nothing is on disk.
 SlowCommands make_queue_operations(const std::vector<std::unique_ptr<ShardRuntime>>& shards,
-                                   storage::DataFolder& data);
+                                   storage::DataFolder* data);
 
 }  // namespace polymq::server

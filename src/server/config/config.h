@@ -31,6 +31,7 @@ struct Config {
     std::string node_name;     // filled in by load() when not set
     std::string data_dir;
     bool in_memory = false;
+    std::string control_socket;
     std::chrono::milliseconds shutdown_timeout{};
     std::uint64_t max_connections = 0;  // 0 = unlimited
     std::string product;

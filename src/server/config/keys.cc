@@ -83,6 +83,13 @@ constexpr Key kKeys[] = {
      .initial = "false",
      .help = "Keep nothing on disk, even if a data folder is configured.",
      .option = "--in-memory"},
+    {.path = "server.control_socket",
+     .type = Type::kString,
+     .slot = at<&C::server, &C::Server::control_socket>,
+     .initial = "",
+     .help = "Path of a Unix socket where commands such as list-queues reach a node that keeps "
+             "everything in memory. Empty: they do not. With a data folder it is `control` there.",
+     .option = "--control-socket"},
     {.path = "server.shutdown_timeout",
      .type = Type::kDuration,
      .slot = at<&C::server, &C::Server::shutdown_timeout>,

@@ -1,6 +1,7 @@
 """Commands to a running node: policies that are set, survive kill -9, and are cleared again; what
 queues have."""
 import json
+import os
 import re
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from harness import brokers
 
 DATA = {"server.data_dir": "data"}
+IN_MEMORY = {"server.control_socket": "control.sock"}
 
 
 def run(*arguments, code):
@@ -22,8 +24,11 @@ def run(*arguments, code):
 
 
 def polymq(server, *arguments, code=0):
-    """Runs a command on the node's data folder; its output, or with another code its complaint."""
-    return run(*arguments, "--data-dir", server.path("data"), code=code)
+    """Has the node do a command; its output, or with another code its complaint."""
+    socket = server.settings.get("server.control_socket")
+    where = ["--control-socket", server.path(socket)] if socket else [
+        "--data-dir", server.path("data")]
+    return run(*arguments, *where, code=code)
 
 
 def polymq_on(server, *arguments, code=0):
@@ -196,10 +201,36 @@ def test_policies_of_the_configuration_are_fixed_there(broker):
         '/\tother\t^r\tall\t{"max-length":1}\t0\truntime']
 
 
-def test_without_a_node_that_keeps_data_there_is_nobody_to_ask(broker):
+def test_without_a_socket_there_is_nobody_to_ask(broker):
     server = broker()
     complaint = polymq(server, "set-policy", "p", "^q", '{"max-length": 1}', code=1)
-    assert "no node is running on" in complaint
+    assert f"no node is listening at {server.path('data/control')}" in complaint
+    assert "which node?" in run("list-policies", code=2)
+
+
+def test_a_node_in_memory_is_reached_where_it_is_told(broker, connect):
+    server = broker(IN_MEMORY)
+    for _ in range(2):
+        polymq(server, "set-policy", "p", "^q", '{"max-length": 2}')
+        channel = connect(server)
+        channel.queue_declare("q", durable=True)
+        publish(channel, "q", "1", "2", "3")
+        assert listed(server, "list-queues", "name", "messages", "policy", "disk_live") == [
+            {"name": "q", "messages": 2, "policy": "p", "disk_live": 0}]
+        kill(server)
+        server.start()
+        assert listed(server, "list-policies") == []
+    assert os.stat(server.path("control.sock")).st_mode & 0o777 == 0o600
+    server.stop()
+    assert "no node is listening" in polymq(server, "list-queues", code=1)
+
+
+def test_the_socket_of_another_node_is_left_to_it(broker):
+    server = broker(IN_MEMORY)
+    path = server.path("control.sock")
+    complaint = run("--amqp-port", "0", "--set", "sqs.port=0", "--control-socket", path, code=1)
+    assert f"cannot listen on {path}: Address already in use" in complaint
+    assert listed(server, "list-queues") == []
 
 
 # Queues
