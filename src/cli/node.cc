@@ -40,6 +40,13 @@ Result<std::string, Ended> ask_running_node(const server::config::Sources& sourc
                                             const nlohmann::ordered_json& argument) {
   const auto config = server_config(sources);
   if (!config) return tl::make_unexpected(config.error());
+  if (!config->control_socket.empty() && !config->in_memory && !config->data_dir.empty()) {
+    std::fprintf(
+        stderr,
+        "polymq: which node? server.control_socket is one in memory (say --in-memory), and "
+        "server.data_dir another\n");
+    return tl::make_unexpected(Ended{kUsage});
+  }
   const std::string path = server::control_path(*config);
   if (path.empty()) {
     std::fprintf(stderr,

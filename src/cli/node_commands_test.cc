@@ -139,7 +139,7 @@ TEST_F(NodeCommands, ANodeInMemoryIsAskedAtItsSocket) {
   const std::string path = server::control_path(folder_.path().native());
   EXPECT_EQ(run({"list-queues", "--control-socket", path}, false), kOk) << err_;
   EXPECT_EQ(run({"list-queues", "--in-memory", "--control-socket", path}), kOk) << err_;
-  EXPECT_EQ(run({"list-queues", "--control-socket", "/nowhere"}), kOk) << "it has a data folder";
+  EXPECT_EQ(run({"list-queues", "--control-socket", "/nowhere"}), kUsage) << "it has a data folder";
   EXPECT_EQ(run({"list-queues", "--control-socket", "/nowhere"}, false), kFailure);
   EXPECT_THAT(err_, HasSubstr("no node is listening at /nowhere"));
 }

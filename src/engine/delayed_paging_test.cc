@@ -116,6 +116,65 @@ TEST_P(DelayedPagingTest, WhatComesDueAllTheTimeAndIsNotTakenDoesNotFillMemory) 
   EXPECT_EQ(numbers(drain()), from_to(1, 600));
 }
 
+TEST_P(DelayedPagingTest, WhatIsDueInMixedOrderIsReadInOrder) {
+  queue("q");
+  constexpr int kAll = 1000;
+  for (int i = 1; i <= kAll; ++i) publish_delayed(i, i, kDelay + i * 7 % 50);
+  cluster().pass(kDelay - 1);
+  for (int ms = 0; ms <= 50; ++ms) cluster().pass(1);
+  EXPECT_EQ(ready(), std::uint64_t{kAll});
+  const std::uint64_t reads = life_->reads();
+  std::int64_t most = 0;
+  for (int i = 1; i <= kAll; ++i) {
+    ASSERT_EQ(numbers({peer(0).get("q")}), std::vector{i});
+    most = std::max(most, cluster().message_bytes());
+  }
+  EXPECT_THAT(most, Lt(10 * kMega));
+  EXPECT_THAT(life_->reads() - reads, Lt(200u)) << "pages, not messages";
+}
+
+TEST_P(DelayedPagingTest, WhatComesDueBeforeTheHeadIsNotReadForAConsumerThatTakesNothing) {
+  queue("q");
+  publish({"held"});
+  EXPECT_EQ(peer(2).consume("q", {.prefetch = 1}), "");
+  constexpr int kAll = 600;
+  for (int i = 1; i <= kAll; ++i) publish_delayed(i, i, kDelay + kAll - i);
+  cluster().pass(kDelay - 1);
+  for (int ms = 0; ms <= kAll; ++ms) cluster().pass(1);
+  EXPECT_EQ(ready(), std::uint64_t{kAll});
+  EXPECT_THAT(cluster().message_bytes(), Lt(14 * kMega));
+  peer(2).cancel(peer(2).consumer);
+  peer(2).settle_all(Settle::kAck);
+  EXPECT_EQ(numbers(drain()), from_to(1, kAll));
+}
+
+TEST_P(DelayedPagingTest, VeryManyThatAreDueAtOnceComeInOrderToOneWhoWaits) {
+  queue("q");
+  constexpr int kAll = 9000;
+  std::vector<int> expected;
+  for (int i = 1; i <= kAll; ++i) {
+    std::string body = std::to_string(i) + " ";
+    body.append(4096 - body.size(), '.');
+    peer(0).send({.body = std::move(body), .persistent = true, .delay_ms = kDelay});
+    if (i % 500 == 0) cluster().run();
+    expected.push_back(i);
+  }
+  cluster().run();
+  EXPECT_THAT(paged_out(), Gt(6000u));
+  EXPECT_EQ(peer(2).consume("q", {.no_ack = true}), "");
+  cluster().pass(kDelay);
+  EXPECT_EQ(numbers(peer(2).take()), expected);
+}
+
+TEST_P(DelayedPagingTest, WhatWasNotDurableAtFirstLeavesWhenItIs) {
+  queue("q");
+  life_->hold_commits(true);
+  publish_delayed(1, kMany);
+  EXPECT_EQ(paged_out(), 0u);
+  life_->hold_commits(false);
+  EXPECT_THAT(cluster().message_bytes(), Lt(7 * kMega));
+}
+
 TEST_P(DelayedPagingTest, TransientOnesStayInMemory) {
   queue("q");
   for (int i = 1; i <= kMany; ++i) {

@@ -169,7 +169,7 @@ void Queue::enforce_length() {
 
 // `strictly`: a message whose time is up just now may still be handed out (time to live 0).
 Queue::Slot* Queue::head(Position& position, bool strictly) {
-  const bool may_expire = with_ttl_ != 0 || settings().ttl_ms || settings().retention_ms;
+  const bool may_be_over = may_expire();
   std::size_t slice = kMostPerSlice;
   while (!ready_.empty()) {
     position = ready_.front();
@@ -182,7 +182,7 @@ Queue::Slot* Queue::head(Position& position, bool strictly) {
       pass_over(slot);
       continue;
     }
-    if (!may_expire || slot->arriving || !is_over(*slot, strictly)) return slot;
+    if (!may_be_over || slot->arriving || !is_over(*slot, strictly)) return slot;
     if (--slice == 0) {
       host_.arm_timer(*this, host_.now().wall);
       return nullptr;
@@ -340,7 +340,7 @@ std::optional<DeliveryItem> Queue::take(Consumer& consumer) {
 }
 
 void Queue::arm_for_head() {
-  if (with_ttl_ == 0 && !settings().ttl_ms && !settings().retention_ms) return;
+  if (!may_expire()) return;
   while (!ready_.empty()) {
     Slot* slot = slots_.find(ready_.front());
     if (slot == nullptr && front_may_be_cold()) {
@@ -366,7 +366,8 @@ void Queue::on_timer() {
   end_waits();
   end_due_leases();
   Position position;
-  head(position, false);
+  // What came due on disk is read for whoever needs it, not because of that.
+  if (may_expire() || !front_is_on_disk()) head(position, false);
   enforce_length();
   arm_for_head();
   page();

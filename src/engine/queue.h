@@ -18,7 +18,7 @@
 #include "engine/seen_ids.h"
 #include "engine/timed_leases.h"
 #include "engine/vacant_places.h"
-#include "engine/waits.h"
+#include "engine/waiting_messages.h"
 #include "storage/message_store.h"
 
 namespace polymq::engine {
@@ -98,13 +98,12 @@ class QueueHost {
 /// Invariants:
 ///  1. every slot is in exactly one state; ready ones (and only those, but for swept or removed
 ///     leftovers that are skipped when they surface) are in ready_, and so are those that are on
-///     disk only: these it knows as unread;
+///     disk only: these it knows as unread, or places_ does as on disk;
 ///  2. ready_count_ and ready_bytes_ count the slots in state kReady that no purge covers, and what
-///     cold_ counts;
+///     cold_ and places_ count;
 ///  3. a leased slot is named by exactly one lease of one consumer, or by one that ends by itself;
 ///  4. with groups, each message that is not moving and below groups_->end is in the index as what
-///  it
-///     is; what is handed out from the middle stays in ready_ as a leftover (left_behind).
+///     it is; what is handed out from the middle stays in ready_ as a leftover (left_behind).
 class Queue {
  public:
   enum class Pushed : std::uint8_t { kTaken, kDuplicate, kRejected };
@@ -340,7 +339,8 @@ class Queue {
   /// How many messages of that size on average are read at once.
   static std::uint64_t most_in_page(std::uint64_t bytes, std::uint64_t count);
   void read_on();
-  void read_places();
+  /// Not more than `most`.
+  void read_places(std::uint64_t most);
   void places_loaded(const storage::ReadMessages& read);
   void evict(std::uint64_t window);
   bool evict_one(Position position);
@@ -369,6 +369,7 @@ class Queue {
   /// The queue's retention is another.
   void retain_anew();
   bool is_over(const Slot& slot, bool strictly) const;
+  bool may_expire() const { return with_ttl_ != 0 || settings().ttl_ms || settings().retention_ms; }
   /// From when on it may be handed out.
   WallMs available_from(const Slot& slot) const;
   void wait_until(Position position, Slot& slot, WallMs due);
@@ -377,8 +378,10 @@ class Queue {
   void evict_waits(std::uint64_t window);
   /// One that waits in memory can be read back: it has never been handed out, nor kept its place.
   bool can_wait_on_disk(Position position, const Slot& slot) const;
-  Waits::OnDisk wait_on_disk(Position position, Slot& slot, WallMs due);
-  void come_due_on_disk(const std::vector<Waits::OnDisk>& due);
+  /// What it costs in memory if it may ever leave, else 0.
+  std::uint64_t cost_of_wait(const Slot& slot) const;
+  WaitingMessages::OnDisk wait_on_disk(Position position, Slot& slot, WallMs due);
+  void come_due_on_disk(const std::vector<WaitingMessages::OnDisk>& due);
   /// The queue's delay is another.
   void delay_anew();
   /// Drops those that wait and says how many they were.
@@ -498,7 +501,7 @@ class Queue {
   SlidingWindow<Slot> slots_{1};
   ReadyIndex ready_;
   ConsumerSet consumers_;
-  std::unique_ptr<Waits> waits_;               // made when first used
+  std::unique_ptr<WaitingMessages> waits_;     // made when first used
   std::unique_ptr<TimedLeases> timed_;         // made when first used
   std::unique_ptr<ReceiveAttempts> attempts_;  // made when first used
   std::unique_ptr<Restoring> restoring_;       // while they are read

@@ -71,7 +71,7 @@ std::optional<Position> Queue::next_in_groups(GroupIndex::Holder holder, bool st
 
 Queue::Picked Queue::pick(GroupIndex::Holder holder, bool stay, bool strictly,
                           bool goes_elsewhere) {
-  const bool may_expire = with_ttl_ != 0 || settings().ttl_ms || settings().retention_ms;
+  const bool may_be_over = may_expire();
   for (std::size_t slice = kMostPerSlice; slice != 0; --slice) {
     widen_groups();
     drop_exhausted();
@@ -87,7 +87,7 @@ Queue::Picked Queue::pick(GroupIndex::Holder holder, bool stay, bool strictly,
     } else if (slot == nullptr) {
       groups_->wanted = *next;
       return {.how = Picked::How::kWaits};
-    } else if (may_expire && !slot->arriving && is_over(*slot, strictly)) {
+    } else if (may_be_over && !slot->arriving && is_over(*slot, strictly)) {
       drop_expired(*next, *slot);
     } else if (goes_elsewhere ? slot->arriving : must_be_marked(*next, *slot)) {
       return {.how = Picked::How::kWaits};
@@ -237,8 +237,10 @@ void Queue::drop_group_leftovers() {
 // What ready_ has of messages that are not ready (left behind, or being moved) is cut out of it.
 void Queue::keep_leftovers(std::vector<PositionRange>& ready) const {
   std::vector<PositionRange> kept;
+  Position at = 0;  // they are in order
   for (PositionRange range : ready) {
-    for (Position at = slots_.next(range.first); at < range.end; at = slots_.next(at + 1)) {
+    if (at < range.first) at = slots_.next(range.first);
+    for (; at < range.end; at = slots_.next(at + 1)) {
       if (slots_.find(at)->state == State::kReady) continue;
       if (range.first != at) kept.push_back({range.first, at});
       range.first = at + 1;

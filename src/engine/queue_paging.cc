@@ -34,10 +34,12 @@ void Queue::page() {
   // A queue that nobody looks at is left alone.
   if (groups_) return page_groups(window);
   const bool looked_at = head_wanted_ || !consumers_.empty();
+  const bool room = hot_cost() < window * 2;
   if (looked_at && !loading_ && front_is_on_disk()) {
-    read_places();
+    // What is read stays in memory: without room, only what somebody needs.
+    const std::uint64_t page = most_in_page(places_.bytes_on_disk(), places_.count_on_disk());
+    if (room || head_wanted_) read_places(room ? page : 1);
   } else if (looked_at && !loading_ && cold_.count != 0) {
-    const bool room = hot_cost() < window * 2;
     if ((room && !has_enough_ahead(window)) || head_is_cold()) read_on();
   }
   stuck_ = std::min(stuck_, hot_cost());
@@ -64,11 +66,10 @@ void Queue::read_on() {
   host_.read_back(*this, wanted.ranges, kPageBytes);
 }
 
-// Asks for the head, and for others that were delayed.
-void Queue::read_places() {
-  std::uint64_t most = most_in_page(places_.bytes_on_disk(), places_.count_on_disk());
+// Asks for the head, and for those behind it that were delayed, too.
+void Queue::read_places(std::uint64_t most) {
   std::uint64_t steps = 4 * most;
-  ready_.visit_front_returned([&](Position at) {
+  ready_.visit_returned([&](Position at) {
     if (most == 0 || steps-- == 0) return false;
     if (!places_.on_disk(at)) return true;
     append(places_asked_, at);

@@ -29,7 +29,7 @@ void Queue::left_ready(const Slot& slot) {
 
 void Queue::erase(Position position, Slot& slot) {
   if (slot.message->ttl().set()) --with_ttl_;
-  if (slot.state == State::kWaiting) waits_->remove(cost(slot));
+  if (slot.state == State::kWaiting) waits_->remove(cost_of_wait(slot));
   if (slot.stored) host_.forget_stored(*this, position, position);
   if (timed_) timed_->forget(position);
   leave_groups(position);

@@ -24,9 +24,10 @@ void Queue::wait_until(Position position, Slot& slot, WallMs due) {
     }
   }
   if (!waits_) {
-    waits_ = std::make_unique<Waits>(meter_, TimeToLive{settings().retention_ms.value_or(-1)});
+    waits_ =
+        std::make_unique<WaitingMessages>(meter_, TimeToLive{settings().retention_ms.value_or(-1)});
   }
-  waits_->add(position, due, cost(slot));
+  waits_->add(position, due, cost_of_wait(slot));
   host_.arm_timer(*this, std::min(waits_->next(), retained_until(slot)));
 }
 
@@ -42,22 +43,20 @@ void Queue::delay_anew() {
   host_.arm_timer(*this, waits_->next());
 }
 
-// A slice of what is due is ready. Of very much, what can be read back later goes to disk.
+// What is due is ready: of what is on disk a slice. Of very much in memory, what can be read back
+// goes to disk.
 void Queue::end_waits() {
   if (!waits_) return;
   const WallMs now = host_.now().wall;
   const std::uint64_t most = host_.paging_window() * 2;
   std::uint64_t hot = hot_cost();
   std::vector<Position> due;
-  std::vector<Waits::OnDisk> due_on_disk;
-  std::size_t slice = kMostPerSlice;
-  for (; slice != 0; --slice) {
-    const auto position = waits_->take_due(now);
-    if (!position) break;
+  std::vector<WaitingMessages::OnDisk> due_on_disk;
+  while (const auto position = waits_->take_due(now)) {
     Slot* const slot = slots_.find(*position);
     if (slot == nullptr || slot->state != State::kWaiting) continue;
     hot += cost(*slot);
-    waits_->remove(cost(*slot));
+    waits_->remove(cost_of_wait(*slot));
     if (hot > most && can_wait_on_disk(*position, *slot)) {
       hot -= cost(*slot);
       due_on_disk.push_back(wait_on_disk(*position, *slot, now));
@@ -65,7 +64,7 @@ void Queue::end_waits() {
       due.push_back(*position);
     }
   }
-  for (; slice != 0; --slice) {
+  for (std::size_t slice = kMostPerSlice; slice != 0; --slice) {
     const auto wait = waits_->take_due_on_disk(now);
     if (!wait) break;
     if (wait->due <= now) {
@@ -83,13 +82,20 @@ void Queue::end_waits() {
 // With groups, what waits has its place among the others of its group.
 void Queue::evict_waits(std::uint64_t window) {
   if (!waits_ || groups_) return;
-  waits_->let_go(window, [this](Position position, WallMs due) -> std::optional<Waits::OnDisk> {
+  const auto leave = [this](Position position,
+                            WallMs due) -> std::optional<WaitingMessages::OnDisk> {
     Slot* const slot = slots_.find(position);
     const bool waits = slot != nullptr && slot->state == State::kWaiting;
     if (!waits || !can_wait_on_disk(position, *slot)) return std::nullopt;
-    waits_->remove(cost(*slot));
+    waits_->remove(cost_of_wait(*slot));
     return wait_on_disk(position, *slot, due);
-  });
+  };
+  waits_->let_go(window, host_.readable_below(*this), leave);
+  host_.arm_timer(*this, waits_->next());  // what leaves may be older than others
+}
+
+std::uint64_t Queue::cost_of_wait(const Slot& slot) const {
+  return entry_.stored() && slot.message->persistent() && slot.acquired == 0 ? cost(slot) : 0;
 }
 
 bool Queue::can_wait_on_disk(Position position, const Slot& slot) const {
@@ -97,25 +103,26 @@ bool Queue::can_wait_on_disk(Position position, const Slot& slot) const {
          position < host_.readable_below(*this);
 }
 
-Waits::OnDisk Queue::wait_on_disk(Position position, Slot& slot, WallMs due) {
-  const Waits::OnDisk wait{.due = due,
-                           .since = since(slot),
-                           .position = position,
-                           .bytes = static_cast<std::uint32_t>(slot.message->body().size()),
-                           .priority = priority_of(*slot.message)};
+WaitingMessages::OnDisk Queue::wait_on_disk(Position position, Slot& slot, WallMs due) {
+  const WaitingMessages::OnDisk wait{
+      .due = due,
+      .since = since(slot),
+      .position = position,
+      .bytes = static_cast<std::uint32_t>(slot.message->body().size()),
+      .priority = priority_of(*slot.message)};
   leave_memory(position, slot);
   return wait;
 }
 
 // They come back to their places, and are read when their turn comes.
-void Queue::come_due_on_disk(const std::vector<Waits::OnDisk>& due) {
+void Queue::come_due_on_disk(const std::vector<WaitingMessages::OnDisk>& due) {
   if (due.empty()) return;
   std::map<std::uint8_t, std::vector<Position>> returned;
-  for (const Waits::OnDisk& wait : due) {
+  for (const WaitingMessages::OnDisk& wait : due) {
     ++ready_count_;
     ready_bytes_ += wait.bytes;
     places_.add_on_disk(wait.position, wait.bytes);
-    returned[wait.priority].push_back(wait.position);
+    returned[ready_.levels() == 1 ? 0 : wait.priority].push_back(wait.position);
   }
   for (auto& [priority, positions] : returned) {
     std::sort(positions.begin(), positions.end());

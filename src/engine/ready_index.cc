@@ -7,9 +7,6 @@
 namespace polymq::engine {
 
 void ReturnedRuns::pop() {
-  const auto later = [](const Run& a, const Run& b) {
-    return a.positions[a.next] > b.positions[b.next];
-  };
   std::pop_heap(heap_.begin(), heap_.end(), later);
   if (++heap_.back().next == heap_.back().positions.size()) {
     heap_.pop_back();
@@ -32,10 +29,26 @@ void ReturnedRuns::add(std::vector<Position> sorted) {
     run.positions.insert(run.positions.end(), sorted.begin(), sorted.end());
     return;
   }
+  if (heap_.size() == kMostRuns) join_small();
   heap_.push_back(Run{std::move(sorted), 0});
-  std::push_heap(heap_.begin(), heap_.end(), [](const Run& a, const Run& b) {
-    return a.positions[a.next] > b.positions[b.next];
-  });
+  std::push_heap(heap_.begin(), heap_.end(), later);
+}
+
+// Each position is in few of these: what was joined is large, and the next time others are small.
+void ReturnedRuns::join_small() {
+  const auto left = [](const Run& run) { return run.positions.size() - run.next; };
+  const auto end = heap_.begin() + kJoined;
+  std::nth_element(heap_.begin(), end, heap_.end(),
+                   [&](const Run& a, const Run& b) { return left(a) < left(b); });
+  Run joined;
+  for (auto run = heap_.begin(); run != end; ++run) {
+    const auto from = run->positions.begin() + static_cast<std::ptrdiff_t>(run->next);
+    joined.positions.insert(joined.positions.end(), from, run->positions.end());
+  }
+  std::sort(joined.positions.begin(), joined.positions.end());
+  heap_.erase(heap_.begin(), end);
+  heap_.push_back(std::move(joined));
+  std::make_heap(heap_.begin(), heap_.end(), later);
 }
 
 void RangeFifo::push(Position first, Position end) {

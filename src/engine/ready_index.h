@@ -31,22 +31,48 @@ class ReturnedRuns {
       for (std::size_t i = run.next; i < run.positions.size(); ++i) visit(run.positions[i]);
     }
   }
-  /// Of the run that the first one is in, until `visit` says false.
+  /// In order, until `visit` says false.
   template <class Visit>
-  void visit_front(Visit visit) const {
-    const Run& run = heap_.front();
-    for (std::size_t i = run.next; i < run.positions.size() && visit(run.positions[i]); ++i) {
-    }
-  }
+  void visit(Visit visit) const;
 
  private:
   struct Run {
     std::vector<Position> positions;
     std::size_t next = 0;
   };
+  /// More than these are not kept: so many of the smallest are made one.
+  static constexpr std::size_t kMostRuns = 64;
+  static constexpr std::size_t kJoined = 32;
+  static bool later(const Run& a, const Run& b) {
+    return a.positions[a.next] > b.positions[b.next];
+  }
+  void join_small();
+
   // A heap by smallest next position.
   std::vector<Run> heap_;
 };
+
+template <class Visit>
+void ReturnedRuns::visit(Visit visit) const {
+  struct At {
+    const Run* run;
+    std::size_t next;
+    Position position() const { return run->positions[next]; }
+  };
+  const auto later = [](const At& a, const At& b) { return a.position() > b.position(); };
+  std::vector<At> heap;
+  heap.reserve(heap_.size());
+  for (const Run& run : heap_) heap.push_back({&run, run.next});
+  std::make_heap(heap.begin(), heap.end(), later);
+  while (!heap.empty() && visit(heap.front().position())) {
+    std::pop_heap(heap.begin(), heap.end(), later);
+    if (++heap.back().next == heap.back().run->positions.size()) {
+      heap.pop_back();
+    } else {
+      std::push_heap(heap.begin(), heap.end(), later);
+    }
+  }
+}
 
 /// Positions in the order of arrival, as ranges: a plain queue is a single range.
 class RangeFifo {
@@ -139,11 +165,11 @@ class ReadyIndex {
   /// Messages return to where they were. `sorted`: ascending, all of that priority.
   void give_back(std::vector<Position> sorted, std::uint8_t priority);
 
-  /// The front has come back. Visits it and some that came back with it, in order, until `visit`
-  /// says false.
+  /// Of the front's level: visits what came back, in order, until `visit` says false. The index is
+  /// not empty.
   template <class Visit>
-  void visit_front_returned(Visit visit) const {
-    level(highest()).returned.visit_front(visit);
+  void visit_returned(Visit visit) const {
+    level(highest()).returned.visit(visit);
   }
 
   // --- what is not in memory ---

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>
@@ -230,6 +231,26 @@ TEST(ReadyIndex, WhatComesFirstIsCountedRoughlyWhereRangesAreMany) {
   }
   index.push_unread(50'000, 50'010, 1);
   EXPECT_EQ(index.ahead_of_unread(UINT64_MAX), 20'000u);
+}
+
+TEST(ReadyIndex, ManyRunsThatCameBackAreMergedInOrder) {
+  ReadyIndex index;
+  std::vector<Position> all;
+  for (Position first = 1; first <= 400; ++first) {  // each behind the others, and before them
+    std::vector<Position> run{first * 7919 % 4001, first * 7919 % 4001 + 5000};
+    all.insert(all.end(), run.begin(), run.end());
+    index.give_back(std::move(run), 0);
+  }
+  std::sort(all.begin(), all.end());
+  std::vector<Position> seen;
+  index.visit_returned([&](Position position) {
+    seen.push_back(position);
+    return true;
+  });
+  EXPECT_EQ(seen, all);
+  std::vector<Position> popped;
+  for (; !index.empty(); index.pop()) popped.push_back(index.front());
+  EXPECT_EQ(popped, all);
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ class VacantPlaces {
     bytes_on_disk_ -= place.bytes;
     places_.erase(at);
     meter_.bytes -= kCost;
+    if (places_.empty()) places_ = {};  // it never shrinks by itself
     return place.bytes;
   }
   void clear() {

@@ -1,6 +1,8 @@
 // Wiring, starting and stopping.
 #include "server/broker.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <future>
@@ -322,6 +324,7 @@ Result<void> Broker::open_control(ShardRuntime& shard) {
   };
   control_ = std::make_unique<ControlSocket>(shard.io(), path, std::move(slow),
                                              make_policy_operations(shard));
+  if (data_) ::unlink(path.c_str());  // of a node that was killed: the folder is ours
   auto opened = control_->open();
   if (opened || !data_) return opened;
   log::Line(log::Area::kServer, log::Level::kWarning,

@@ -129,6 +129,17 @@ TEST_F(ShortOfRoomTest, AFewMessagesInEverySegmentDoNotKeepPublishersWaiting) {
   EXPECT_EQ(node.all(11).size(), stay);
 }
 
+TEST_F(ShortOfRoomTest, AStartSeesThatThereIsRoomAgainThoughNothingIsStored) {
+  {
+    Node(disk_, lanes_, 1, options());
+  }
+  disk_.set_capacity(disk_.used() + kMiB / 2);
+  Node node(disk_, lanes_, 1, options());
+  EXPECT_TRUE(node.refuses(10));
+  disk_.set_capacity(UINT64_MAX);
+  while (node.refuses(10)) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+}
+
 TEST_F(ShortOfRoomTest, AStartNeedsLittleRoom) {
   {
     Node node(disk_, lanes_, 1, options());

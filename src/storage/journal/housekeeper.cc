@@ -144,7 +144,12 @@ std::uint64_t Journal::tiny_segment() const { return std::min(kTinySegment, smal
 
 void Journal::prepare_next(Lock& lock) {
   if (failed_ || closing_) return;
-  if (prepared_ && prepared_->header.size >= wanted_size_) return;
+  if (prepared_ && prepared_->header.size >= wanted_size_) {
+    // It may have been made of what should stay free, and not be needed for long.
+    const bool short_of = space_ != Space::kEnough;
+    if (short_of && segment_files_.has_room(small_segment())) note_space(Space::kEnough, {});
+    return;
+  }
   auto next = make_segment(lock);
   if (!next) {
     if (!next.error().no_space) return fail_all(lock, next.error());

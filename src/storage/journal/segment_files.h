@@ -36,6 +36,11 @@ class SegmentFiles {
   FileResult<void> find_spares();
   /// A segment of at least `size` bytes, its header and its name synced.
   FileResult<PreparedSegment> prepare(SegmentNumber number, std::uint64_t size, SpaceUse use);
+  /// For one of that size, and what is to stay free besides; when it cannot be told, there is.
+  bool has_room(std::uint64_t size) const {
+    const auto free = files_.free_space();
+    return !free || *free >= size + keep_free_;
+  }
   /// Any thread: somebody waits for a segment. Without haste a new file is filled bit by bit, so
   /// that commits do not have to wait for the disk.
   void hurry(bool on) { hurried_.store(on, std::memory_order_relaxed); }
