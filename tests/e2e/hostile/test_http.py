@@ -167,7 +167,7 @@ def test_behind_a_balancer_and_on_a_unix_socket(served):
     silent = socket.create_connection(("127.0.0.1", port), 10, ("127.0.0.2", 0))
     with Raw(silent) as client:
         assert client.ended(), "it does not wait for the header for ever"
-    assert "listening for SQS" in server.log_text()
+    eventually(lambda: "listening for SQS" in server.log_text())
 
 
 def test_whoever_speaks_something_else_is_told(served, bystander):

@@ -45,9 +45,9 @@ def test_several_listeners_at_a_time(broker):
         client.close()
     with pytest.raises(OSError):
         wire.Client(second, "127.0.0.1")
+    server.stop()
     log = server.log_text()
     assert "unix" in log and "[::1]" in log
-    server.stop()
     assert not os.path.exists(path)
 
 

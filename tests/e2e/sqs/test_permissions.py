@@ -170,12 +170,13 @@ def test_a_queue_that_was_there_gets_what_is_configured_and_keeps_the_rest(own_b
     assert told["DelaySeconds"] == "1", "what the file no longer says stays"
     assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"mine": "1", "team": "shop"}
     assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "kept"
-    assert server.log_text().count("a queue gets its configured attributes") == 1
     sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName="orders-dead")["QueueUrl"])
     server.stop()
+    assert server.log_text().count("a queue gets its configured attributes") == 1
     server.queues = changed[:1]
     server.start()
     assert attributes(sqs, url, "VisibilityTimeout") == {"VisibilityTimeout": "8"}
+    server.stop()
     assert server.log_text().count("a queue gets its configured attributes") == 1
 
 
